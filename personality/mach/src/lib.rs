@@ -1,0 +1,2 @@
+//! Ports, rights, messages, notifications and VM maps as pure logic.
+#![no_std]

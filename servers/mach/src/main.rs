@@ -1,0 +1,2 @@
+//! The mach server.
+fn main() {}
