@@ -1,0 +1,122 @@
+//! What a board's `platform.toml` says.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::arch::Arch;
+use crate::autoconf::{Configuration, Value};
+use crate::error::{Error, Result};
+
+/// A board: what its kernel is made of, where its loader runs, how QEMU emulates it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Platform {
+    /// The board's name, which its folder and the overlay's folders carry.
+    pub name: String,
+    /// The architecture.
+    pub arch: Arch,
+    /// The processor, as the C compiler's `-mcpu` calls it.
+    pub cpu: String,
+    /// What the names of the C compiler and of binutils begin with.
+    pub cross: String,
+    /// What the kernel is made of.
+    pub kernel: KernelDescription,
+    /// Where the boot loader runs; `None` if the board's own firmware boots the kernel.
+    pub loader: Option<LoaderDescription>,
+    /// How QEMU emulates the board.
+    pub qemu: Option<QemuDescription>,
+    /// The folder of `platform.toml`.
+    #[serde(skip)]
+    pub dir: PathBuf,
+}
+
+/// What a board adds to the kernel.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct KernelDescription {
+    /// C files of the kernel source that not every board of the architecture needs.
+    #[serde(default)]
+    pub sources: Vec<String>,
+    /// C files of the board's folder `kernel/`.
+    #[serde(default)]
+    pub overlay_sources: Vec<String>,
+    /// The linker script, in the board's folder `kernel/`.
+    pub linker_script: String,
+    /// Options that differ from what all boards share.
+    #[serde(default)]
+    pub config: Configuration,
+}
+
+/// Where the AArch64 boot loader runs.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LoaderDescription {
+    /// Physical address of the loader, a multiple of 2 MiB above the kernel's image.
+    pub base: u64,
+    /// Physical start of the memory that the firmware counts `base` from.
+    pub memory: u64,
+    /// Physical address of a PL011 UART for messages.
+    pub uart: u64,
+}
+
+/// How QEMU emulates a board.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct QemuDescription {
+    /// The program.
+    pub binary: String,
+    /// Argument of `-M`.
+    pub machine: String,
+    /// Argument of `-cpu`.
+    pub cpu: String,
+    /// Argument of `-m`, unless the user gives one.
+    pub memory: String,
+}
+
+impl Platform {
+    /// Reads `dir/platform.toml`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the file cannot be read, [`Error::Platform`] if it is not a platform
+    /// description.
+    pub fn load(dir: &Path) -> Result<Platform> {
+        let path = dir.join("platform.toml");
+        let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
+        let mut platform: Platform = toml::from_str(&text).map_err(|cause| Error::Platform {
+            path: path.clone(),
+            message: cause.to_string(),
+        })?;
+        platform.dir = dir.canonicalize().map_err(Error::io(dir))?;
+        if let Some(loader) = &platform.loader
+            && (loader.base % 0x20_0000 != 0 || loader.base <= loader.memory)
+        {
+            return Err(Error::Platform {
+                path,
+                message: "loader.base is not a multiple of 2 MiB above loader.memory".into(),
+            });
+        }
+        Ok(platform)
+    }
+
+    /// The folder of the files that the board adds to the kernel.
+    pub fn overlay(&self) -> PathBuf {
+        self.dir.join("kernel")
+    }
+
+    /// The kernel's configuration on this board.
+    pub fn configuration(&self, debug: bool) -> Configuration {
+        let mut configuration = Configuration::common(debug);
+        configuration.extend(self.arch.recipe().configuration());
+        let name = self.name.to_uppercase().replace('-', "_");
+        configuration.set(&format!("PLAT_{name}"), Value::Bool(true));
+        configuration.extend(self.kernel.config.clone());
+        configuration
+    }
+
+    /// Prefix of the cross tools' names: `CROSS_COMPILE`, else what the description says.
+    pub fn cross(&self) -> String {
+        std::env::var("CROSS_COMPILE").unwrap_or_else(|_| self.cross.clone())
+    }
+}
