@@ -1,0 +1,149 @@
+//! Accounts: what a task's memory, kernel objects and rights are charged to.
+//!
+//! Accounts nest: a charge to an account is a charge to every account above
+//! it, and is refused when any of them would pass its limit. A refused charge
+//! changes nothing, so exhausting one account harms nobody beside it.
+
+use crate::error::{Error, Result};
+use crate::slab::{Id, Slab};
+
+/// A handle to an [`Account`].
+pub type AccountId = Id<Account>;
+
+/// Amounts that an account counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of memory that programs see (frames).
+    pub memory: u64,
+    /// Bytes of kernel objects: TCBs, CNodes, page tables, endpoints.
+    pub objects: u64,
+    /// Names in port spaces, rights in queues and tickets.
+    pub rights: u64,
+}
+
+impl Limits {
+    /// No limit but the machine's.
+    pub const UNLIMITED: Limits = Limits {
+        memory: u64::MAX,
+        objects: u64::MAX,
+        rights: u64::MAX,
+    };
+
+    /// Only memory, in bytes.
+    pub const fn memory(bytes: u64) -> Limits {
+        Limits {
+            memory: bytes,
+            objects: 0,
+            rights: 0,
+        }
+    }
+
+    /// Only kernel objects, in bytes.
+    pub const fn objects(bytes: u64) -> Limits {
+        Limits {
+            memory: 0,
+            objects: bytes,
+            rights: 0,
+        }
+    }
+
+    /// Only rights.
+    pub const fn rights(count: u64) -> Limits {
+        Limits {
+            memory: 0,
+            objects: 0,
+            rights: count,
+        }
+    }
+}
+
+/// One account.
+#[derive(Debug)]
+pub struct Account {
+    /// What it may use.
+    pub limit: Limits,
+    /// What it uses, with everything below it.
+    pub used: Limits,
+    /// The account above.
+    pub parent: Option<AccountId>,
+    /// Tasks, child accounts and objects charged to it.
+    pub(crate) users: u32,
+}
+
+/// All accounts.
+#[derive(Default)]
+pub(crate) struct Accounts {
+    pub(crate) slab: Slab<Account>,
+}
+
+impl Accounts {
+    /// A new account below `parent`, with one user.
+    pub(crate) fn create(&mut self, parent: Option<AccountId>, limit: Limits) -> AccountId {
+        if let Some(above) = parent.and_then(|id| self.slab.get_mut(id)) {
+            above.users += 1;
+        }
+        self.slab.insert(Account {
+            limit,
+            used: Limits::default(),
+            parent,
+            users: 1,
+        })
+    }
+
+    pub(crate) fn retain(&mut self, id: AccountId) {
+        if let Some(account) = self.slab.get_mut(id) {
+            account.users += 1;
+        }
+    }
+
+    /// One user fewer; the account goes with its last one.
+    pub(crate) fn release(&mut self, id: AccountId) {
+        let mut next = Some(id);
+        while let Some(id) = next.take() {
+            let Some(account) = self.slab.get_mut(id) else {
+                return;
+            };
+            account.users -= 1;
+            if account.users == 0 {
+                next = account.parent;
+                self.slab.remove(id);
+            }
+        }
+    }
+
+    /// Charges all of `amount`, or nothing.
+    pub(crate) fn charge(&mut self, id: AccountId, amount: Limits) -> Result<()> {
+        let mut next = Some(id);
+        while let Some(account) = next.and_then(|id| self.slab.get(id)) {
+            let fits = |used: u64, more: u64, limit: u64| {
+                more == 0 || used.checked_add(more).is_some_and(|sum| sum <= limit)
+            };
+            if !fits(account.used.memory, amount.memory, account.limit.memory)
+                || !fits(account.used.objects, amount.objects, account.limit.objects)
+                || !fits(account.used.rights, amount.rights, account.limit.rights)
+            {
+                return Err(Error::KERN_RESOURCE_SHORTAGE);
+            }
+            next = account.parent;
+        }
+        let mut next = Some(id);
+        while let Some(account) = next.and_then(|id| self.slab.get_mut(id)) {
+            account.used.memory += amount.memory;
+            account.used.objects += amount.objects;
+            account.used.rights += amount.rights;
+            next = account.parent;
+        }
+        Ok(())
+    }
+
+    /// Gives back what was charged.
+    pub(crate) fn refund(&mut self, id: AccountId, amount: Limits) {
+        let mut next = Some(id);
+        while let Some(account) = next.and_then(|id| self.slab.get_mut(id)) {
+            account.used.memory -= amount.memory;
+            account.used.objects -= amount.objects;
+            account.used.rights -= amount.rights;
+            next = account.parent;
+        }
+    }
+}

@@ -1,0 +1,1167 @@
+//! Ports, rights that move, queues and notifications.
+
+use crate::abi::{DEAD_NAME, INDEX_MASK, REPLY, disposition, notify};
+use crate::account::Limits;
+use crate::error::{Error, Result};
+use crate::kernel::Kernel;
+use crate::slab::Id;
+use crate::space::{Right, UREFS_MAX, is_valid};
+use crate::task::{Mach, Task, TaskId, ThreadId};
+use crate::vm::ObjectId;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+/// A handle to a port.
+pub type PortId = Id<Port>;
+
+/// Messages that a queue holds before senders wait (`MACH_PORT_QLIMIT_DEFAULT`).
+pub(crate) const QLIMIT_DEFAULT: u32 = 16;
+/// The largest limit that a receiver can set.
+pub(crate) const QLIMIT_MAX: u32 = 65535;
+
+/// What a port of the mach server itself stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KernelObject {
+    /// A task: full power over it.
+    Task(TaskId),
+    /// A thread.
+    Thread(ThreadId),
+    /// A memory object to map.
+    Memory(ObjectId),
+    /// The privileged host port.
+    Host,
+    /// An interrupt line.
+    Interrupt(u32),
+    /// An account.
+    Account(crate::account::AccountId),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// The receive right is held by a task, under a name.
+    Task(TaskId, u32),
+    /// The mach server receives.
+    Kernel(KernelObject),
+    /// The receive right is in a message.
+    Transit,
+}
+
+/// A port.
+pub struct Port {
+    pub(crate) owner: Owner,
+    /// Send rights that exist: names, and rights in messages and in the mach server's own hands.
+    pub(crate) srights: u32,
+    pub(crate) sorights: u32,
+    pub(crate) mscount: u32,
+    pub(crate) seqno: u32,
+    pub(crate) qlimit: u32,
+    pub(crate) queue: VecDeque<Message>,
+    /// Senders that wait for room.
+    pub(crate) blocked: VecDeque<u64>,
+    pub(crate) no_senders_request: Option<PortId>,
+    /// The set that it is a member of (a name in the receiver's space).
+    pub(crate) set: Option<u32>,
+    /// First name in the list of those that denote this port.
+    pub(crate) first: Option<(u32, u32)>,
+}
+
+/// A right outside of any space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carried {
+    /// Name 0.
+    Null,
+    /// The dead name.
+    Dead,
+    /// A send right (counted in `srights`).
+    Send(PortId),
+    /// A send-once right (counted in `sorights`).
+    SendOnce(PortId),
+    /// The receive right.
+    Receive(PortId),
+}
+
+/// A message in a queue.
+pub struct Message {
+    /// The message id.
+    pub label: u32,
+    /// The body.
+    pub words: Vec<u64>,
+    /// Its rights.
+    pub rights: Vec<Carried>,
+}
+
+/// A thread that waits in `msg_receive`.
+pub(crate) struct Receiver<R> {
+    pub(crate) reply: R,
+    /// A port or set name, or 0 for every port that is in no set.
+    pub(crate) name: u32,
+    /// Number of the wait.
+    pub(crate) serial: crate::sync::Serial,
+}
+
+/// A sender that waits for room in a queue.
+pub(crate) struct Sender<R> {
+    pub(crate) serial: crate::sync::Serial,
+    pub(crate) reply: R,
+    pub(crate) task: TaskId,
+    pub(crate) port: PortId,
+    pub(crate) message: Message,
+}
+
+impl<K: Kernel> Mach<K> {
+    // ---- ports
+
+    pub(crate) fn port_create(&mut self, owner: Owner) -> PortId {
+        self.ports.insert(Port {
+            owner,
+            srights: 0,
+            sorights: 0,
+            mscount: 0,
+            seqno: 0,
+            qlimit: QLIMIT_DEFAULT,
+            queue: VecDeque::new(),
+            blocked: VecDeque::new(),
+            no_senders_request: None,
+            set: None,
+            first: None,
+        })
+    }
+
+    /// A port of the mach server itself.
+    pub(crate) fn port_for(&mut self, object: KernelObject) -> PortId {
+        self.port_create(Owner::Kernel(object))
+    }
+
+    /// A new receive right in a task's space.
+    pub(crate) fn port_allocate(&mut self, task: TaskId) -> Result<u32> {
+        let account = self.task(task)?.account;
+        self.accounts.charge(account, Limits::rights(1))?;
+        let port = self.port_create(Owner::Task(task, 0));
+        let Some(holder) = self.tasks.get_mut(task) else {
+            return Err(Error::KERN_INVALID_TASK);
+        };
+        match holder.space.insert(Right::Receive { port, urefs: 0 }) {
+            Ok(name) => {
+                self.link(task, name, port);
+                if let Some(port) = self.ports.get_mut(port) {
+                    port.owner = Owner::Task(task, name);
+                }
+                Ok(name)
+            }
+            Err(error) => {
+                self.ports.remove(port);
+                self.accounts.refund(account, Limits::rights(1));
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) fn set_allocate(&mut self, task: TaskId) -> Result<u32> {
+        let account = self.task(task)?.account;
+        self.accounts.charge(account, Limits::rights(1))?;
+        let holder = self.tasks.get_mut(task).ok_or(Error::KERN_INVALID_TASK)?;
+        holder.space.insert(Right::Set).inspect_err(|_| {
+            self.accounts.refund(account, Limits::rights(1));
+        })
+    }
+
+    fn link(&mut self, task: TaskId, name: u32, port: PortId) {
+        let here = (task.index, name & INDEX_MASK);
+        let Some(target) = self.ports.get_mut(port) else {
+            return;
+        };
+        let first = target.first.replace(here);
+        if let Some((other, index)) = first {
+            if let Some(entry) = self.entry_at(other, index) {
+                entry.previous = Some(here);
+            }
+        }
+        if let Some(entry) = self.entry_at(here.0, here.1) {
+            entry.next = first;
+            entry.previous = None;
+        }
+    }
+
+    fn unlink(&mut self, task: TaskId, name: u32, port: PortId) {
+        let Some(entry) = self.entry_at(task.index, name & INDEX_MASK) else {
+            return;
+        };
+        let (previous, next) = (entry.previous.take(), entry.next.take());
+        match previous {
+            Some((other, index)) => {
+                if let Some(entry) = self.entry_at(other, index) {
+                    entry.next = next;
+                }
+            }
+            None => {
+                if let Some(port) = self.ports.get_mut(port) {
+                    port.first = next;
+                }
+            }
+        }
+        if let Some((other, index)) = next {
+            if let Some(entry) = self.entry_at(other, index) {
+                entry.previous = previous;
+            }
+        }
+    }
+
+    fn entry_at(&mut self, task_index: u32, index: u32) -> Option<&mut crate::space::Entry> {
+        let id = self.tasks.at(task_index)?;
+        self.tasks.get_mut(id)?.space.at(index)
+    }
+
+    /// Puts a capability for a send right into the slot of a name, if a task receives.
+    fn install(&mut self, task: TaskId, name: u32, port: PortId) -> Result<()> {
+        let Some(Owner::Task(receiver, badge)) = self.ports.get(port).map(|port| port.owner) else {
+            return Ok(());
+        };
+        let holder = self.task(task)?.kernel;
+        let receiver = self.task(receiver)?.kernel;
+        self.kernel
+            .right_install(holder, name & INDEX_MASK, receiver, badge)
+    }
+
+    fn uninstall(&mut self, task: TaskId, name: u32) {
+        if let Some(holder) = self.tasks.get(task) {
+            let kernel = holder.kernel;
+            self.kernel.right_remove(kernel, name & INDEX_MASK);
+        }
+    }
+
+    fn is_installed(&self, port: PortId) -> bool {
+        matches!(
+            self.ports.get(port).map(|port| port.owner),
+            Some(Owner::Task(..))
+        )
+    }
+
+    // ---- rights: copy in, copy out, release
+
+    /// Takes a right that a message names out of the sender's space.
+    pub(crate) fn copy_in(&mut self, task: TaskId, name: u32, how: u32) -> Result<Carried> {
+        if name == 0 {
+            return Ok(Carried::Null);
+        }
+        if name == DEAD_NAME {
+            return Ok(Carried::Dead);
+        }
+        if name == crate::abi::TASK_SELF {
+            // The task's own port: always held, never moved away.
+            let port = self.task(task)?.port;
+            return match how {
+                disposition::COPY_SEND | disposition::MAKE_SEND | disposition::MOVE_SEND => {
+                    self.send_right_made(port);
+                    Ok(Carried::Send(port))
+                }
+                _ => Err(Error::MACH_SEND_INVALID_RIGHT),
+            };
+        }
+        let right = self
+            .task(task)?
+            .space
+            .get(name)
+            .map_err(|_| Error::MACH_SEND_INVALID_RIGHT)?
+            .right;
+        match (how, right) {
+            (disposition::COPY_SEND, Right::Send { port, .. }) => {
+                self.send_right_made(port);
+                Ok(Carried::Send(port))
+            }
+            (disposition::COPY_SEND, Right::Receive { port, urefs }) if urefs > 0 => {
+                self.send_right_made(port);
+                Ok(Carried::Send(port))
+            }
+            (disposition::COPY_SEND | disposition::MOVE_SEND, Right::Dead { .. }) => {
+                if how == disposition::MOVE_SEND {
+                    self.name_deallocate(task, name)?;
+                }
+                Ok(Carried::Dead)
+            }
+            (disposition::MOVE_SEND, Right::Send { port, .. }) => {
+                self.send_right_made(port);
+                self.name_deallocate(task, name)?;
+                Ok(Carried::Send(port))
+            }
+            (disposition::MOVE_SEND, Right::Receive { port, urefs }) if urefs > 0 => {
+                self.send_right_made(port);
+                self.name_deallocate(task, name)?;
+                Ok(Carried::Send(port))
+            }
+            (disposition::MAKE_SEND, Right::Receive { port, .. }) => {
+                self.send_right_made(port);
+                if let Some(port) = self.ports.get_mut(port) {
+                    port.mscount += 1;
+                }
+                Ok(Carried::Send(port))
+            }
+            (disposition::MAKE_SEND_ONCE, Right::Receive { port, .. }) => {
+                if let Some(port) = self.ports.get_mut(port) {
+                    port.sorights += 1;
+                }
+                Ok(Carried::SendOnce(port))
+            }
+            (disposition::MOVE_SEND_ONCE, Right::SendOnce { port }) => {
+                self.drop_name(task, name, port);
+                Ok(Carried::SendOnce(port))
+            }
+            (disposition::MOVE_SEND_ONCE, Right::Dead { .. }) => {
+                self.name_deallocate(task, name)?;
+                Ok(Carried::Dead)
+            }
+            (disposition::MOVE_RECEIVE, Right::Receive { port, urefs }) => {
+                self.receive_right_take(task, name, port, urefs);
+                Ok(Carried::Receive(port))
+            }
+            _ => Err(Error::MACH_SEND_INVALID_RIGHT),
+        }
+    }
+
+    fn send_right_made(&mut self, port: PortId) {
+        if let Some(port) = self.ports.get_mut(port) {
+            port.srights += 1;
+        }
+    }
+
+    /// The receive right leaves a space; send rights under its name stay.
+    fn receive_right_take(&mut self, task: TaskId, name: u32, port: PortId, urefs: u32) {
+        // Names that invoked the old receiver's endpoint are emptied: calls to a
+        // port in transit fail until it arrives.
+        self.capabilities_remove(port);
+        if let Some(port) = self.ports.get_mut(port) {
+            port.owner = Owner::Transit;
+            port.set = None;
+            port.seqno = 0;
+            port.mscount = 0;
+        }
+        if let Some(holder) = self.tasks.get_mut(task) {
+            holder.ready.retain(|ready| *ready != port);
+        }
+        if urefs > 0 {
+            if let Some(holder) = self.tasks.get_mut(task) {
+                holder.space.set(name, Right::Send { port, urefs });
+            }
+        } else {
+            self.drop_name(task, name, port);
+        }
+    }
+
+    /// All holders' names.
+    fn holders(&mut self, port: PortId) -> Vec<(TaskId, u32)> {
+        let mut names = Vec::new();
+        let mut next = self.ports.get(port).and_then(|port| port.first);
+        while let Some((task_index, index)) = next {
+            let Some(id) = self.tasks.at(task_index) else {
+                break;
+            };
+            let Some(task) = self.tasks.get_mut(id) else {
+                break;
+            };
+            let name = task.space.name_of(index);
+            names.push((id, name));
+            next = task.space.at(index).and_then(|entry| entry.next);
+        }
+        names
+    }
+
+    fn right_of(&self, task: TaskId, name: u32) -> Option<Right> {
+        self.tasks
+            .get(task)
+            .and_then(|task| task.space.get(name).ok())
+            .map(|entry| entry.right)
+    }
+
+    /// Empties the slots of all names that can invoke the port's receiver.
+    fn capabilities_remove(&mut self, port: PortId) {
+        let Some(Owner::Task(receiver, badge)) = self.ports.get(port).map(|port| port.owner) else {
+            return;
+        };
+        for (task, name) in self.holders(port) {
+            match self.right_of(task, name) {
+                Some(Right::Send { .. }) => self.uninstall(task, name),
+                Some(Right::Receive { urefs, .. }) if urefs > 0 => self.uninstall(task, name),
+                _ => {}
+            }
+        }
+        if let Some(receiver) = self.tasks.get(receiver) {
+            let kernel = receiver.kernel;
+            self.kernel.calls_cancel(kernel, badge);
+        }
+    }
+
+    /// Frees a name in a space, with its place in the port's list and its charge.
+    fn drop_name(&mut self, task: TaskId, name: u32, port: PortId) {
+        self.unlink(task, name, port);
+        self.forget_name(task, name);
+    }
+
+    /// Frees a name that is in no list.
+    fn forget_name(&mut self, task: TaskId, name: u32) {
+        let Some(holder) = self.tasks.get_mut(task) else {
+            return;
+        };
+        let request = holder
+            .space
+            .get_mut(name)
+            .ok()
+            .and_then(|entry| entry.dead_name_request.take());
+        holder.space.remove(name);
+        let account = holder.account;
+        self.accounts.refund(account, Limits::rights(1));
+        if let Some(request) = request {
+            self.notify(request, notify::PORT_DELETED, &[name as u64], Carried::Null);
+        }
+    }
+
+    /// Puts a carried right into a space; the right is consumed, whatever happens.
+    /// A right that does not fit is released and its name is 0.
+    pub(crate) fn copy_out(&mut self, task: TaskId, right: Carried) -> Result<u32> {
+        let result = self.copy_out_right(task, right);
+        if result.is_err() {
+            self.release(right);
+        }
+        result
+    }
+
+    fn copy_out_right(&mut self, task: TaskId, right: Carried) -> Result<u32> {
+        match right {
+            Carried::Null => Ok(0),
+            Carried::Dead => Ok(DEAD_NAME),
+            Carried::Send(port) => {
+                if self.ports.get(port).is_none() {
+                    return Ok(DEAD_NAME);
+                }
+                let holder = self.tasks.get_mut(task).ok_or(Error::KERN_INVALID_TASK)?;
+                if port == holder.port {
+                    self.send_right_gone(port);
+                    return Ok(crate::abi::TASK_SELF);
+                }
+                if let Some(name) = holder.space.find(port) {
+                    let entry = holder.space.get_mut(name)?;
+                    let (old, new) = match entry.right {
+                        Right::Send { urefs, .. } => (
+                            urefs,
+                            Right::Send {
+                                port,
+                                urefs: (urefs + 1).min(UREFS_MAX),
+                            },
+                        ),
+                        Right::Receive { urefs, .. } => (
+                            urefs,
+                            Right::Receive {
+                                port,
+                                urefs: (urefs + 1).min(UREFS_MAX),
+                            },
+                        ),
+                        _ => return Err(Error::KERN_FAILURE),
+                    };
+                    entry.right = new;
+                    if old > 0 {
+                        // The name's own send right stands for all its references.
+                        self.send_right_gone(port);
+                    } else if let Err(error) = self.install(task, name, port) {
+                        if let Ok(entry) = self.task_mut(task)?.space.get_mut(name) {
+                            entry.right = Right::Receive { port, urefs: 0 };
+                        }
+                        return Err(error);
+                    }
+                    return Ok(name);
+                }
+                let account = holder.account;
+                self.accounts.charge(account, Limits::rights(1))?;
+                let inserted = self
+                    .task_mut(task)
+                    .and_then(|holder| holder.space.insert(Right::Send { port, urefs: 1 }));
+                let name = match inserted {
+                    Ok(name) => name,
+                    Err(error) => {
+                        self.accounts.refund(account, Limits::rights(1));
+                        return Err(error);
+                    }
+                };
+                self.link(task, name, port);
+                if let Err(error) = self.install(task, name, port) {
+                    self.drop_name(task, name, port);
+                    return Err(error);
+                }
+                Ok(name)
+            }
+            Carried::SendOnce(port) => {
+                if self.ports.get(port).is_none() {
+                    return Ok(DEAD_NAME);
+                }
+                let account = self.task(task)?.account;
+                self.accounts.charge(account, Limits::rights(1))?;
+                let inserted = self
+                    .task_mut(task)
+                    .and_then(|holder| holder.space.insert(Right::SendOnce { port }));
+                match inserted {
+                    Ok(name) => {
+                        self.link(task, name, port);
+                        Ok(name)
+                    }
+                    Err(error) => {
+                        self.accounts.refund(account, Limits::rights(1));
+                        Err(error)
+                    }
+                }
+            }
+            Carried::Receive(port) => self.receive_right_put(task, port),
+        }
+    }
+
+    fn receive_right_put(&mut self, task: TaskId, port: PortId) -> Result<u32> {
+        if self.ports.get(port).is_none() {
+            return Ok(DEAD_NAME);
+        }
+        let holder = self.tasks.get_mut(task).ok_or(Error::KERN_INVALID_TASK)?;
+        let name = match holder.space.find(port) {
+            Some(name) => {
+                if let Right::Send { urefs, .. } = holder.space.get(name)?.right {
+                    holder.space.set(name, Right::Receive { port, urefs });
+                }
+                name
+            }
+            None => {
+                let account = holder.account;
+                self.accounts.charge(account, Limits::rights(1))?;
+                let inserted = self
+                    .task_mut(task)
+                    .and_then(|holder| holder.space.insert(Right::Receive { port, urefs: 0 }));
+                match inserted {
+                    Ok(name) => {
+                        self.link(task, name, port);
+                        name
+                    }
+                    Err(error) => {
+                        self.accounts.refund(account, Limits::rights(1));
+                        return Err(error);
+                    }
+                }
+            }
+        };
+        if let Some(port) = self.ports.get_mut(port) {
+            port.owner = Owner::Task(task, name);
+        }
+        for (holder, name) in self.holders(port) {
+            let invokes = match self.right_of(holder, name) {
+                Some(Right::Send { .. }) => true,
+                Some(Right::Receive { urefs, .. }) => urefs > 0,
+                _ => false,
+            };
+            if invokes && self.install(holder, name, port).is_err() {
+                // No memory for this holder's capability: its name is dead.
+                self.name_dies(holder, name, port);
+            }
+        }
+        if self
+            .ports
+            .get(port)
+            .is_some_and(|port| !port.queue.is_empty())
+        {
+            if let Some(holder) = self.tasks.get_mut(task) {
+                holder.ready.push_back(port);
+            }
+            self.receivers_serve(task);
+        }
+        Ok(name)
+    }
+
+    /// A right that nobody will have: counts fall, notifications follow.
+    /// What this sets off is done by [`Mach::settle`].
+    pub(crate) fn release(&mut self, right: Carried) {
+        if !matches!(right, Carried::Null | Carried::Dead) {
+            self.released.push(right);
+        }
+    }
+
+    /// Carries out all that released rights set off.
+    pub(crate) fn settle(&mut self) {
+        while let Some(right) = self.released.pop() {
+            match right {
+                Carried::Null | Carried::Dead => {}
+                Carried::Send(port) => self.send_right_gone(port),
+                Carried::SendOnce(port) => {
+                    self.notify(port, notify::SEND_ONCE, &[], Carried::Null);
+                }
+                Carried::Receive(port) => self.port_destroy(port),
+            }
+        }
+    }
+
+    /// One send right fewer.
+    pub(crate) fn send_right_gone(&mut self, id: PortId) {
+        let Some(port) = self.ports.get_mut(id) else {
+            return;
+        };
+        port.srights = port.srights.saturating_sub(1);
+        if port.srights > 0 {
+            return;
+        }
+        let mscount = port.mscount;
+        match port.owner {
+            Owner::Kernel(KernelObject::Memory(object)) => {
+                self.ports.remove(id);
+                self.object_port_gone(object);
+            }
+            Owner::Kernel(KernelObject::Account(account)) => {
+                self.ports.remove(id);
+                self.accounts.release(account);
+            }
+            Owner::Kernel(KernelObject::Interrupt(_)) => {
+                self.ports.remove(id);
+            }
+            _ => {
+                if let Some(request) = port.no_senders_request.take() {
+                    self.notify(
+                        request,
+                        notify::NO_SENDERS,
+                        &[mscount as u64],
+                        Carried::Null,
+                    );
+                }
+            }
+        }
+    }
+
+    /// Destroys a port: its receive right is gone.
+    pub(crate) fn port_destroy(&mut self, id: PortId) {
+        self.capabilities_remove(id);
+        for (task, name) in self.holders(id) {
+            self.name_dies(task, name, id);
+        }
+        let Some(port) = self.ports.remove(id) else {
+            return;
+        };
+        if let Owner::Task(task, _) = port.owner {
+            if let Some(holder) = self.tasks.get_mut(task) {
+                holder.ready.retain(|ready| *ready != id);
+            }
+        }
+        if let Some(request) = port.no_senders_request {
+            self.release(Carried::SendOnce(request));
+        }
+        for message in port.queue {
+            for right in message.rights {
+                self.release(right);
+            }
+        }
+        for serial in port.blocked {
+            if let Some(sender) = self.senders.remove(&serial) {
+                for right in sender.message.rights {
+                    self.release(right);
+                }
+                self.kernel.reply_send(
+                    sender.reply,
+                    crate::abi::REPLY_ERROR,
+                    &[Error::MACH_SEND_INVALID_DEST.0 as u64],
+                );
+            }
+        }
+    }
+
+    /// A name's port is gone: it becomes a dead name.
+    fn name_dies(&mut self, task: TaskId, name: u32, port: PortId) {
+        self.unlink(task, name, port);
+        let Some(holder) = self.tasks.get_mut(task) else {
+            return;
+        };
+        let Ok(entry) = holder.space.get(name) else {
+            return;
+        };
+        let urefs = match entry.right {
+            Right::Send { urefs, .. } => urefs,
+            Right::SendOnce { .. } => 1,
+            Right::Receive { urefs, .. } => urefs,
+            _ => return,
+        };
+        if urefs == 0 {
+            self.forget_name(task, name);
+            return;
+        }
+        let request = holder
+            .space
+            .get_mut(name)
+            .ok()
+            .and_then(|entry| entry.dead_name_request.take());
+        // The notification adds a reference that its receiver has to drop.
+        let extra = request.is_some() as u32;
+        holder.space.set(
+            name,
+            Right::Dead {
+                urefs: (urefs + extra).min(UREFS_MAX),
+            },
+        );
+        if let Some(request) = request {
+            self.notify(request, notify::DEAD_NAME, &[name as u64], Carried::Null);
+        }
+    }
+
+    // ---- names
+
+    /// Drops one user reference of a send, send-once or dead name.
+    pub(crate) fn name_deallocate(&mut self, task: TaskId, name: u32) -> Result<()> {
+        if name == crate::abi::TASK_SELF {
+            return Ok(());
+        }
+        let holder = self.tasks.get_mut(task).ok_or(Error::KERN_INVALID_TASK)?;
+        let entry = holder.space.get_mut(name)?;
+        match &mut entry.right {
+            Right::Send { urefs, .. } | Right::Dead { urefs } if *urefs > 1 => {
+                *urefs -= 1;
+                Ok(())
+            }
+            Right::Receive { urefs, .. } if *urefs > 1 => {
+                *urefs -= 1;
+                Ok(())
+            }
+            Right::Send { port, .. } => {
+                let port = *port;
+                if self.is_installed(port) {
+                    self.uninstall(task, name);
+                }
+                self.drop_name(task, name, port);
+                self.send_right_gone(port);
+                Ok(())
+            }
+            Right::Receive { port, urefs } if *urefs == 1 => {
+                *urefs = 0;
+                let port = *port;
+                if self.is_installed(port) {
+                    self.uninstall(task, name);
+                }
+                self.send_right_gone(port);
+                Ok(())
+            }
+            Right::SendOnce { port } => {
+                let port = *port;
+                self.drop_name(task, name, port);
+                self.release(Carried::SendOnce(port));
+                Ok(())
+            }
+            Right::Dead { .. } => {
+                self.forget_name(task, name);
+                Ok(())
+            }
+            _ => Err(Error::KERN_INVALID_RIGHT),
+        }
+    }
+
+    /// Destroys all that a name denotes.
+    pub(crate) fn name_destroy(&mut self, task: TaskId, name: u32) -> Result<()> {
+        let right = self.task(task)?.space.get(name)?.right;
+        match right {
+            Right::Send { port, .. } => {
+                if self.is_installed(port) {
+                    self.uninstall(task, name);
+                }
+                self.drop_name(task, name, port);
+                self.send_right_gone(port);
+            }
+            Right::Receive { port, urefs } => {
+                // Its own send rights go with the port.
+                if urefs > 0 && self.is_installed(port) {
+                    self.uninstall(task, name);
+                }
+                if let Ok(entry) = self.task_mut(task)?.space.get_mut(name) {
+                    entry.right = Right::Receive { port, urefs: 0 };
+                }
+                self.port_destroy(port);
+            }
+            Right::SendOnce { .. } => self.name_deallocate(task, name)?,
+            Right::Dead { .. } => self.forget_name(task, name),
+            Right::Set => {
+                let members: Vec<PortId> = self
+                    .task(task)?
+                    .space
+                    .names(0)
+                    .filter_map(|(_, entry)| match entry.right {
+                        Right::Receive { port, .. } => Some(port),
+                        _ => None,
+                    })
+                    .collect();
+                for port in members {
+                    if let Some(port) = self.ports.get_mut(port)
+                        && port.set == Some(name)
+                    {
+                        port.set = None;
+                    }
+                }
+                self.receivers_abort(task, Some(name), Error::MACH_RCV_PORT_DIED);
+                self.forget_name(task, name);
+            }
+            Right::Free { .. } => return Err(Error::KERN_INVALID_NAME),
+        }
+        Ok(())
+    }
+
+    /// Changes user references (`mach_port_mod_refs`).
+    pub(crate) fn name_mod_refs(
+        &mut self,
+        task: TaskId,
+        name: u32,
+        kind: u32,
+        delta: i32,
+    ) -> Result<()> {
+        use crate::abi::right;
+        if name == crate::abi::TASK_SELF && kind == right::SEND {
+            return Ok(());
+        }
+        let entry = self.task_mut(task)?.space.get_mut(name)?;
+        match (kind, &mut entry.right) {
+            (right::SEND, Right::Send { urefs, .. } | Right::Receive { urefs, .. })
+            | (right::DEAD_NAME, Right::Dead { urefs })
+                if *urefs > 0 =>
+            {
+                let sum = *urefs as i64 + delta as i64;
+                if sum < 0 {
+                    return Err(Error::KERN_INVALID_VALUE);
+                }
+                if sum > UREFS_MAX as i64 {
+                    return Err(Error::KERN_UREFS_OVERFLOW);
+                }
+                if sum > 0 {
+                    *urefs = sum as u32;
+                    return Ok(());
+                }
+                *urefs = 1;
+                self.name_deallocate(task, name)
+            }
+            (right::RECEIVE, Right::Receive { .. })
+            | (right::SEND_ONCE, Right::SendOnce { .. })
+            | (right::PORT_SET, Right::Set) => match delta {
+                0 => Ok(()),
+                -1 if kind == right::RECEIVE => self.receive_right_destroy(task, name),
+                -1 => self.name_destroy(task, name),
+                1 => Err(Error::KERN_UREFS_OVERFLOW),
+                _ => Err(Error::KERN_INVALID_VALUE),
+            },
+            _ => Err(Error::KERN_INVALID_RIGHT),
+        }
+    }
+
+    fn receive_right_destroy(&mut self, task: TaskId, name: u32) -> Result<()> {
+        match self.task(task)?.space.get(name)?.right {
+            Right::Receive { port, .. } => {
+                self.port_destroy(port);
+                Ok(())
+            }
+            _ => Err(Error::KERN_INVALID_RIGHT),
+        }
+    }
+
+    /// The port that a receive name denotes.
+    pub(crate) fn receive_port(&self, task: TaskId, name: u32) -> Result<PortId> {
+        match self.task(task)?.space.get(name)?.right {
+            Right::Receive { port, .. } => Ok(port),
+            _ => Err(Error::KERN_INVALID_RIGHT),
+        }
+    }
+
+    // ---- notifications
+
+    /// Arms a notification; answers the send-once right that was armed before.
+    pub(crate) fn notification_request(
+        &mut self,
+        task: TaskId,
+        name: u32,
+        id: u32,
+        sync: u32,
+        to: Carried,
+    ) -> Result<Carried> {
+        let target = match to {
+            Carried::SendOnce(port) => Some(port),
+            Carried::Null => None,
+            _ => return Err(Error::KERN_INVALID_CAPABILITY),
+        };
+        let old = |port: Option<PortId>| port.map_or(Carried::Null, Carried::SendOnce);
+        match id {
+            notify::NO_SENDERS => {
+                let port = self.receive_port(task, name)?;
+                let Some(port) = self.ports.get_mut(port) else {
+                    return Err(Error::KERN_INVALID_NAME);
+                };
+                let previous = core::mem::replace(&mut port.no_senders_request, target);
+                let mscount = port.mscount;
+                if port.srights == 0 && sync <= mscount && target.is_some() {
+                    port.no_senders_request = None;
+                    if let Some(target) = target {
+                        self.notify(target, notify::NO_SENDERS, &[mscount as u64], Carried::Null);
+                    }
+                }
+                Ok(old(previous))
+            }
+            notify::DEAD_NAME => {
+                let entry = self.task_mut(task)?.space.get_mut(name)?;
+                match &mut entry.right {
+                    Right::Dead { urefs } => match target {
+                        Some(target) if sync != 0 => {
+                            *urefs = (*urefs + 1).min(UREFS_MAX);
+                            self.notify(target, notify::DEAD_NAME, &[name as u64], Carried::Null);
+                            Ok(Carried::Null)
+                        }
+                        Some(_) => Err(Error::KERN_INVALID_ARGUMENT),
+                        None => Ok(Carried::Null),
+                    },
+                    Right::Send { .. } | Right::Receive { .. } | Right::SendOnce { .. } => Ok(old(
+                        core::mem::replace(&mut entry.dead_name_request, target),
+                    )),
+                    _ => Err(Error::KERN_INVALID_RIGHT),
+                }
+            }
+            _ => Err(Error::KERN_INVALID_VALUE),
+        }
+    }
+
+    /// Sends a notification to a send-once right, which is used up by it.
+    pub(crate) fn notify(&mut self, to: PortId, label: u32, words: &[u64], right: Carried) {
+        let rights = match right {
+            Carried::Null => Vec::new(),
+            right => alloc::vec![right],
+        };
+        let message = Message {
+            label,
+            words: words.to_vec(),
+            rights,
+        };
+        if let Some(port) = self.ports.get_mut(to) {
+            port.sorights = port.sorights.saturating_sub(1);
+        }
+        self.enqueue(to, message);
+    }
+
+    // ---- queues
+
+    /// Puts a message into a queue, whatever its limit, and serves who waits for it.
+    pub(crate) fn enqueue(&mut self, id: PortId, message: Message) {
+        let Some(port) = self.ports.get_mut(id) else {
+            for right in message.rights {
+                self.release(right);
+            }
+            return;
+        };
+        match port.owner {
+            Owner::Kernel(_) => {
+                for right in message.rights {
+                    self.release(right);
+                }
+            }
+            Owner::Transit => port.queue.push_back(message),
+            Owner::Task(task, _) => {
+                port.queue.push_back(message);
+                if port.queue.len() == 1
+                    && let Some(holder) = self.tasks.get_mut(task)
+                {
+                    holder.ready.push_back(id);
+                }
+                self.receivers_serve(task);
+            }
+        }
+    }
+
+    /// Sends a message to a right that was copied in. `Ok(None)`: sent;
+    /// `Ok(Some)`: the queue is full.
+    pub(crate) fn send(&mut self, to: Carried, message: Message) -> Result<Option<Message>> {
+        let id = match to {
+            Carried::Send(port) | Carried::SendOnce(port) => port,
+            _ => {
+                for right in message.rights {
+                    self.release(right);
+                }
+                return Err(Error::MACH_SEND_INVALID_DEST);
+            }
+        };
+        let Some(port) = self.ports.get_mut(id) else {
+            for right in message.rights {
+                self.release(right);
+            }
+            return Err(Error::MACH_SEND_INVALID_DEST);
+        };
+        if matches!(to, Carried::SendOnce(_)) {
+            port.sorights = port.sorights.saturating_sub(1);
+        } else if port.queue.len() as u32 >= port.qlimit {
+            return Ok(Some(message));
+        }
+        self.enqueue(id, message);
+        Ok(None)
+    }
+
+    fn matches(&self, name: u32, task: &Task<K>, port: &Port) -> bool {
+        match (name, port.set, port.owner) {
+            (0, set, _) => set.is_none(),
+            (wanted, Some(set), _) if set == wanted => true,
+            (wanted, None, Owner::Task(_, own)) => own == wanted,
+            _ => {
+                let _ = task;
+                false
+            }
+        }
+    }
+
+    /// Takes the next message for a name, if there is one.
+    pub(crate) fn dequeue(&mut self, task: TaskId, name: u32) -> Option<(u32, u32, Message)> {
+        let holder = self.tasks.get(task)?;
+        let place = holder.ready.iter().position(|id| {
+            self.ports
+                .get(*id)
+                .is_some_and(|port| self.matches(name, holder, port))
+        })?;
+        let id = self.tasks.get_mut(task)?.ready.remove(place)?;
+        let port = self.ports.get_mut(id)?;
+        let message = port.queue.pop_front()?;
+        let seqno = port.seqno;
+        port.seqno = port.seqno.wrapping_add(1);
+        let own = match port.owner {
+            Owner::Task(_, own) => own,
+            _ => 0,
+        };
+        let more = !port.queue.is_empty();
+        if more && let Some(holder) = self.tasks.get_mut(task) {
+            holder.ready.push_back(id);
+        }
+        self.sender_admit(id);
+        Some((own, seqno, message))
+    }
+
+    /// Lets the first blocked sender put its message in.
+    fn sender_admit(&mut self, id: PortId) {
+        loop {
+            let Some(port) = self.ports.get_mut(id) else {
+                return;
+            };
+            if port.queue.len() as u32 >= port.qlimit {
+                return;
+            }
+            let Some(serial) = port.blocked.pop_front() else {
+                return;
+            };
+            if let Some(sender) = self.senders.remove(&serial) {
+                self.deadline_forget(sender.serial);
+                self.kernel.reply_send(sender.reply, REPLY, &[]);
+                self.enqueue(id, sender.message);
+                return;
+            }
+        }
+    }
+
+    /// The words of a received message: port, label, seqno, counts, rights, body.
+    pub(crate) fn message_words(
+        &mut self,
+        task: TaskId,
+        (port, seqno, message): (u32, u32, Message),
+    ) -> Vec<u64> {
+        let mut words = Vec::with_capacity(5 + message.rights.len() + message.words.len());
+        words.extend([
+            port as u64,
+            message.label as u64,
+            seqno as u64,
+            message.rights.len() as u64,
+            message.words.len() as u64,
+        ]);
+        for right in message.rights {
+            words.push(self.copy_out_word(task, right) as u64);
+        }
+        words.extend(message.words);
+        words
+    }
+
+    /// Answers threads of a task that wait for messages which are there now.
+    pub(crate) fn receivers_serve(&mut self, task: TaskId) {
+        loop {
+            let Some(holder) = self.tasks.get(task) else {
+                return;
+            };
+            if holder.ready.is_empty() {
+                return;
+            }
+            let found = holder.receivers.iter().position(|receiver| {
+                holder.ready.iter().any(|id| {
+                    self.ports
+                        .get(*id)
+                        .is_some_and(|port| self.matches(receiver.name, holder, port))
+                })
+            });
+            let Some(place) = found else { return };
+            let Some(receiver) = self
+                .tasks
+                .get_mut(task)
+                .and_then(|holder| holder.receivers.remove(place))
+            else {
+                return;
+            };
+            self.deadline_forget(receiver.serial);
+            let Some(next) = self.dequeue(task, receiver.name) else {
+                return;
+            };
+            let words = self.message_words(task, next);
+            self.kernel.reply_send(receiver.reply, REPLY, &words);
+        }
+    }
+
+    /// Ends the wait of receivers: of a name, or all.
+    pub(crate) fn receivers_abort(&mut self, task: TaskId, name: Option<u32>, error: Error) {
+        loop {
+            let Some(holder) = self.tasks.get_mut(task) else {
+                return;
+            };
+            let found = holder
+                .receivers
+                .iter()
+                .position(|receiver| name.is_none_or(|name| receiver.name == name));
+            let Some(receiver) = found.and_then(|place| holder.receivers.remove(place)) else {
+                return;
+            };
+            self.kernel
+                .reply_send(receiver.reply, crate::abi::REPLY_ERROR, &[error.0 as u64]);
+        }
+    }
+
+    /// Puts a right into a space and answers its name with its kind, as inboxes hold it:
+    /// kind in bits 28..32 (0 null, 1 send, 2 receive, 3 send-once, 15 dead).
+    pub(crate) fn copy_out_word(&mut self, task: TaskId, right: Carried) -> u32 {
+        let kind = match right {
+            Carried::Null | Carried::Dead => 0,
+            Carried::Send(_) => 1,
+            Carried::Receive(_) => 2,
+            Carried::SendOnce(_) => 3,
+        };
+        match self.copy_out(task, right) {
+            Ok(DEAD_NAME) => DEAD_NAME,
+            Ok(0) | Err(_) => 0,
+            Ok(name) => kind << 28 | name,
+        }
+    }
+
+    /// Copies in a list of rights; all or none.
+    pub(crate) fn copy_in_all(&mut self, task: TaskId, list: &[u64]) -> Result<Vec<Carried>> {
+        let mut rights = Vec::with_capacity(list.len());
+        for word in list {
+            match self.copy_in(task, *word as u32, (*word >> 32) as u32) {
+                Ok(right) => rights.push(right),
+                Err(error) => {
+                    // Rights that were moved are given back under whatever name.
+                    for right in rights {
+                        let _ = self.copy_out(task, right);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(rights)
+    }
+
+    /// The port that a name lets its holder send to.
+    pub(crate) fn send_port(&self, task: TaskId, name: u32) -> Result<PortId> {
+        if name == crate::abi::TASK_SELF {
+            return Ok(self.task(task)?.port);
+        }
+        if !is_valid(name) {
+            return Err(Error::MACH_SEND_INVALID_DEST);
+        }
+        match self.task(task)?.space.get(name).map(|entry| entry.right) {
+            Ok(Right::Send { port, .. } | Right::SendOnce { port }) => Ok(port),
+            Ok(Right::Receive { port, urefs }) if urefs > 0 => Ok(port),
+            _ => Err(Error::MACH_SEND_INVALID_DEST),
+        }
+    }
+}

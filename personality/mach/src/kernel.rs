@@ -1,0 +1,182 @@
+//! The waist: all that the mach server asks of a kernel.
+
+use crate::error::{Error, Result};
+use alloc::vec::Vec;
+
+/// Access to memory, as Mach's `vm_prot_t` bits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Protection(pub u32);
+
+impl Protection {
+    /// No access.
+    pub const NONE: Protection = Protection(0);
+    /// Read.
+    pub const READ: Protection = Protection(1);
+    /// Write.
+    pub const WRITE: Protection = Protection(2);
+    /// Execute.
+    pub const EXECUTE: Protection = Protection(4);
+    /// Read and write.
+    pub const DEFAULT: Protection = Protection(3);
+    /// Everything.
+    pub const ALL: Protection = Protection(7);
+
+    /// Whether every access of `other` is allowed.
+    #[inline]
+    pub fn contains(self, other: Protection) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// A value from a message; `KERN_INVALID_ARGUMENT` if a bit is unknown.
+    pub fn from_word(word: u64) -> Result<Protection> {
+        if word > 7 {
+            Err(Error::KERN_INVALID_ARGUMENT)
+        } else {
+            Ok(Protection(word as u32))
+        }
+    }
+}
+
+/// How memory is cached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cache {
+    /// Ordinary memory.
+    Normal,
+    /// Device registers.
+    Device,
+}
+
+/// What a kernel must do for the mach server.
+///
+/// Handles are small and `Copy`; who frees them is said at each operation. An
+/// operation that fails has changed nothing, and answers
+/// `KERN_RESOURCE_SHORTAGE` when memory ran out. The mach server is the only
+/// caller and calls from one thread.
+pub trait Kernel {
+    /// A task: an address space, a space of right slots, and (made when first needed) an endpoint.
+    type Task: Copy;
+    /// A thread of a task.
+    type Thread: Copy;
+    /// 4 KiB of memory.
+    type Frame: Copy;
+    /// A frame at one place of one address space.
+    type Mapping: Copy;
+    /// A caller that waits for its answer.
+    type Reply: Copy;
+
+    /// Bytes of kernel objects that an empty task takes (charged to its account).
+    const TASK_BYTES: u64;
+    /// Bytes of kernel objects that a thread takes, without its page.
+    const THREAD_BYTES: u64;
+
+    /// An empty task; slot 1 invokes the mach server with `badge`.
+    fn task_create(&mut self, badge: u32) -> Result<Self::Task>;
+    /// Frees the task's spaces and endpoint; its threads, mappings and rights are gone before.
+    fn task_destroy(&mut self, task: Self::Task);
+
+    /// Puts a right into a slot of `holder` that invokes `receiver`'s endpoint with `badge`.
+    fn right_install(
+        &mut self,
+        holder: Self::Task,
+        slot: u32,
+        receiver: Self::Task,
+        badge: u32,
+    ) -> Result<()>;
+    /// Empties a slot that `right_install` filled.
+    fn right_remove(&mut self, holder: Self::Task, slot: u32);
+    /// Calls that still queue for `badge` at the receiver's endpoint start again (and find their slot empty).
+    fn calls_cancel(&mut self, receiver: Self::Task, badge: u32);
+
+    /// A thread that does not run yet; its faults reach the mach server with `badge`.
+    /// `page` is mapped at `page_address` in the task and holds the IPC buffer.
+    fn thread_create(
+        &mut self,
+        task: Self::Task,
+        badge: u32,
+        page: Self::Frame,
+        page_address: u64,
+    ) -> Result<Self::Thread>;
+    /// Frees the thread. Its page stays the caller's.
+    fn thread_destroy(&mut self, thread: Self::Thread);
+    /// Starts at `pc` with stack pointer `sp`; the first argument registers hold `arguments`.
+    fn thread_start(&mut self, thread: Self::Thread, pc: u64, sp: u64, arguments: [u64; 4]);
+    /// Stops the thread wherever it is; a system call that it waits in starts again on resume.
+    fn thread_stop(&mut self, thread: Self::Thread);
+    /// Lets a stopped thread go on.
+    fn thread_resume(&mut self, thread: Self::Thread);
+    /// If the thread waits for the answer of a call to `name`, ends that call with `error`.
+    fn call_interrupt(&mut self, thread: Self::Thread, name: u32, error: Error) -> bool;
+    /// The name that the thread's page says it is calling; 0 when none.
+    fn published_name(&mut self, thread: Self::Thread) -> u32;
+    /// Adds names to the inbox in the thread's page.
+    fn inbox_push(&mut self, thread: Self::Thread, names: &[u32]) -> Result<()>;
+    /// Program counter and stack pointer of a stopped or faulted thread.
+    fn thread_registers(&mut self, thread: Self::Thread) -> Vec<u64>;
+
+    /// A zeroed frame.
+    fn frame_allocate(&mut self) -> Result<Self::Frame>;
+    /// Zeroed frames that follow each other in physical memory.
+    fn frames_allocate_contiguous(&mut self, count: usize) -> Result<Vec<Self::Frame>>;
+    /// Device memory at a physical address; `None` if there is no such device page.
+    fn frame_device(&mut self, physical: u64) -> Option<Self::Frame>;
+    /// Frees a frame that is mapped nowhere.
+    fn frame_free(&mut self, frame: Self::Frame);
+    /// The frame's physical address.
+    fn frame_physical(&mut self, frame: Self::Frame) -> u64;
+    /// Maps a frame. Answers the bytes of page tables that this took, too.
+    fn frame_map(
+        &mut self,
+        task: Self::Task,
+        address: u64,
+        frame: Self::Frame,
+        protection: Protection,
+        cache: Cache,
+    ) -> Result<(Self::Mapping, u64)>;
+    /// Takes a mapping away.
+    fn frame_unmap(&mut self, mapping: Self::Mapping);
+    /// Changes a mapping's access.
+    fn frame_protect(&mut self, task: Self::Task, mapping: Self::Mapping, protection: Protection);
+    /// Reads from a frame.
+    fn frame_read(&mut self, frame: Self::Frame, offset: usize, bytes: &mut [u8]) -> Result<()>;
+    /// Writes to a frame.
+    fn frame_write(&mut self, frame: Self::Frame, offset: usize, bytes: &[u8]) -> Result<()>;
+    /// Copies bytes from one frame to another.
+    fn frame_copy(
+        &mut self,
+        from: Self::Frame,
+        from_offset: usize,
+        to: Self::Frame,
+        to_offset: usize,
+        length: usize,
+    ) -> Result<()>;
+    /// Bytes of memory that nothing uses.
+    fn memory_free(&self) -> u64;
+    /// Bytes of memory in all.
+    fn memory_total(&self) -> u64;
+
+    /// Keeps the caller of the request being handled, to answer later.
+    fn reply_save(&mut self) -> Result<Self::Reply>;
+    /// Answers a kept caller and frees the handle; nothing happens if the caller is gone.
+    fn reply_send(&mut self, reply: Self::Reply, label: u32, words: &[u64]);
+    /// Frees the handle without an answer.
+    fn reply_drop(&mut self, reply: Self::Reply);
+
+    /// Monotonic time in nanoseconds.
+    fn now(&self) -> u64;
+    /// Calls [`crate::Mach::timer`] at or after this time.
+    fn timer_set(&mut self, deadline: Option<u64>);
+    /// A number that tasks cannot guess.
+    fn random(&mut self) -> u64;
+    /// Puts a notification of this interrupt and the means to acknowledge it into two slots.
+    fn interrupt_install(
+        &mut self,
+        holder: Self::Task,
+        irq: u32,
+        notification_slot: u32,
+        handler_slot: u32,
+    ) -> Result<()>;
+    /// One line for the system's log.
+    fn log(&mut self, text: &str);
+    /// Stops or restarts the machine.
+    fn power(&mut self, restart: bool);
+}

@@ -1,0 +1,1228 @@
+//! The mach server's routines, as they arrive in messages.
+
+use crate::abi::{MESSAGE_WORDS, REPLY, REPLY_ERROR, routine};
+use crate::account::Limits;
+use crate::error::{Error, Result};
+use crate::ipc::{Carried, KernelObject, Message, Owner, PortId, QLIMIT_MAX, Receiver, Sender};
+use crate::kernel::{Cache, Kernel, Protection};
+use crate::space::Right;
+use crate::sync::Timed;
+use crate::task::{BOOTSTRAP_PORT, EXCEPTION_PORT, Mach, TaskId, ThreadId, Ticket, thread_number};
+use crate::vm::{Mapping, ObjectId, PAGE, Place};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// Whether a request is answered now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// With this label and the words put out.
+    Reply(u32),
+    /// Later, or never: the caller was kept, or is gone.
+    None,
+}
+
+/// A program that the boot image holds.
+pub struct BootModule {
+    /// Its name.
+    pub name: String,
+    /// Its file.
+    pub object: ObjectId,
+    /// Bytes of the file.
+    pub bytes: u64,
+}
+
+/// The words of an answer.
+pub struct Output {
+    words: [u64; MESSAGE_WORDS],
+    length: usize,
+}
+
+impl Default for Output {
+    fn default() -> Self {
+        Output {
+            words: [0; MESSAGE_WORDS],
+            length: 0,
+        }
+    }
+}
+
+impl Output {
+    /// An empty answer.
+    pub fn clear(&mut self) {
+        self.length = 0;
+    }
+
+    /// The words so far.
+    pub fn words(&self) -> &[u64] {
+        &self.words[..self.length]
+    }
+
+    #[inline]
+    fn put(&mut self, word: u64) {
+        if self.length < MESSAGE_WORDS {
+            self.words[self.length] = word;
+            self.length += 1;
+        }
+    }
+
+    fn room(&self) -> usize {
+        MESSAGE_WORDS - self.length
+    }
+
+    fn put_bytes(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.put(u64::from_le_bytes(word));
+        }
+    }
+}
+
+/// The words of a request.
+struct Input<'a> {
+    words: &'a [u64],
+    next: usize,
+}
+
+impl Input<'_> {
+    #[inline]
+    fn word(&mut self) -> Result<u64> {
+        let word = self.words.get(self.next).ok_or(Error::MIG_BAD_ARGUMENTS)?;
+        self.next += 1;
+        Ok(*word)
+    }
+
+    #[inline]
+    fn name(&mut self) -> Result<u32> {
+        self.word().map(|word| word as u32)
+    }
+
+    fn rest(&self) -> &[u64] {
+        &self.words[self.next..]
+    }
+
+    /// `count` words each of which holds a name and, in the high half, a disposition.
+    fn rights(&mut self, count: u64) -> Result<&[u64]> {
+        let rest = &self.words[self.next..];
+        if count > rest.len() as u64 {
+            return Err(Error::MIG_BAD_ARGUMENTS);
+        }
+        self.next += count as usize;
+        Ok(&rest[..count as usize])
+    }
+}
+
+fn bytes_of(words: &[u64], length: u64) -> Result<Vec<u8>> {
+    if length > words.len() as u64 * 8 {
+        return Err(Error::MIG_BAD_ARGUMENTS);
+    }
+    let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    bytes.truncate(length as usize);
+    Ok(bytes)
+}
+
+impl<K: Kernel> Mach<K> {
+    /// A request on a task's own port (`badge`), with its label and words.
+    pub fn request(
+        &mut self,
+        badge: u32,
+        label: u32,
+        words: &[u64],
+        output: &mut Output,
+    ) -> Outcome {
+        output.clear();
+        let task = match self.tasks.at(badge & 0xf_ffff) {
+            Some(id) if crate::task::task_badge(id) == badge => id,
+            _ => {
+                output.put(Error::KERN_INVALID_TASK.0 as u64);
+                return Outcome::Reply(REPLY_ERROR);
+            }
+        };
+        let mut input = Input { words, next: 0 };
+        let result = self.routine(task, label, &mut input, output);
+        if !self.released.is_empty() {
+            self.settle();
+        }
+        match result {
+            Ok(true) => Outcome::Reply(REPLY),
+            Ok(false) => Outcome::None,
+            Err(error) => {
+                output.clear();
+                output.put(error.0 as u64);
+                Outcome::Reply(REPLY_ERROR)
+            }
+        }
+    }
+
+    /// What a name denotes among the mach server's own objects.
+    fn object_of(&self, task: TaskId, name: u32) -> Result<KernelObject> {
+        let port = self
+            .send_port(task, name)
+            .map_err(|_| Error::KERN_INVALID_ARGUMENT)?;
+        match self.ports.get(port).map(|port| port.owner) {
+            Some(Owner::Kernel(object)) => Ok(object),
+            _ => Err(Error::KERN_INVALID_ARGUMENT),
+        }
+    }
+
+    /// The task that a name denotes; 0 and 1 are the caller.
+    #[inline]
+    fn target(&self, task: TaskId, name: u32) -> Result<TaskId> {
+        if name <= crate::abi::TASK_SELF {
+            return Ok(task);
+        }
+        match self.object_of(task, name) {
+            Ok(KernelObject::Task(target)) if self.tasks.get(target).is_some() => Ok(target),
+            _ => Err(Error::KERN_INVALID_TASK),
+        }
+    }
+
+    fn thread_named(&self, task: TaskId, name: u32) -> Result<ThreadId> {
+        match self.object_of(task, name)? {
+            KernelObject::Thread(thread) if self.threads.get(thread).is_some() => Ok(thread),
+            _ => Err(Error::KERN_INVALID_ARGUMENT),
+        }
+    }
+
+    fn memory_named(&self, task: TaskId, name: u32) -> Result<ObjectId> {
+        match self.object_of(task, name)? {
+            KernelObject::Memory(object) if self.objects.get(object).is_some() => Ok(object),
+            _ => Err(Error::KERN_INVALID_ARGUMENT),
+        }
+    }
+
+    fn check_host(&self, task: TaskId, name: u32) -> Result<()> {
+        match self.object_of(task, name) {
+            Ok(KernelObject::Host) => Ok(()),
+            _ => Err(Error::KERN_NO_ACCESS),
+        }
+    }
+
+    /// A send right for the caller to a port of the mach server.
+    fn put_send(&mut self, task: TaskId, port: PortId) -> Result<u32> {
+        if let Some(port) = self.ports.get_mut(port) {
+            port.srights += 1;
+        }
+        self.copy_out(task, Carried::Send(port))
+    }
+
+    /// Carries a routine out. `Ok(false)`: the caller is answered later or not at all.
+    fn routine(
+        &mut self,
+        task: TaskId,
+        label: u32,
+        input: &mut Input<'_>,
+        out: &mut Output,
+    ) -> Result<bool> {
+        match label {
+            // ---- the hot paths first
+            routine::REPLY_NEW_PORT => {
+                let caller = self.caller_of(task, input.name()?)?;
+                let name = self.port_allocate(task)?;
+                let given = self
+                    .copy_in(task, name, crate::abi::disposition::MAKE_SEND)
+                    .and_then(|right| self.inbox_give(caller, &[right]));
+                if let Err(error) = given {
+                    let _ = self.name_destroy(task, name);
+                    return Err(error);
+                }
+                out.put(name as u64);
+            }
+            routine::REPLY_RIGHTS => {
+                let caller = self.caller_of(task, input.name()?)?;
+                let count = input.word()?;
+                let list = input.rights(count)?;
+                let rights = self.copy_in_all(task, list)?;
+                self.inbox_give(caller, &rights)?;
+            }
+            routine::MACH_PORT_DEALLOCATE => {
+                let target = self.target(task, input.name()?)?;
+                let name = input.name()?;
+                self.name_deallocate(target, name)?;
+            }
+            routine::GSYNC_WAKE => {
+                let (address, all) = (input.word()?, input.word()? != 0);
+                out.put(self.futex_wake(task, address, all));
+            }
+            routine::GSYNC_WAIT => {
+                let (address, value, time) = (input.word()?, input.word()?, input.word()?);
+                if address % 4 != 0 {
+                    return Err(Error::KERN_INVALID_ARGUMENT);
+                }
+                let frame = self.page_in(task, address, Protection::READ)?;
+                let mut bytes = [0; 4];
+                self.kernel
+                    .frame_read(frame, (address % PAGE) as usize, &mut bytes)?;
+                if u32::from_le_bytes(bytes) as u64 != value {
+                    return Err(Error::KERN_INVALID_ARGUMENT);
+                }
+                self.futex_wait(task, address, time)?;
+                return Ok(false);
+            }
+            routine::MSG_SEND => return self.message_send(task, input),
+            routine::MSG_RECEIVE => {
+                let (name, time) = (input.name()?, input.word()?);
+                if name != 0 {
+                    match self.task(task)?.space.get(name).map(|entry| entry.right) {
+                        Ok(Right::Receive { port, .. }) => {
+                            if self.ports.get(port).is_some_and(|port| port.set.is_some()) {
+                                return Err(Error::MACH_RCV_IN_SET);
+                            }
+                        }
+                        Ok(Right::Set) => {}
+                        _ => return Err(Error::MACH_RCV_INVALID_NAME),
+                    }
+                }
+                if let Some(next) = self.dequeue(task, name) {
+                    for word in self.message_words(task, next) {
+                        out.put(word);
+                    }
+                    return Ok(true);
+                }
+                if time == u64::MAX {
+                    return Err(Error::MACH_RCV_TIMED_OUT);
+                }
+                let reply = self.kernel.reply_save()?;
+                let serial = self.deadline(time, Timed::Receive(task));
+                self.task_mut(task)?.receivers.push_back(Receiver {
+                    reply,
+                    name,
+                    serial,
+                });
+                return Ok(false);
+            }
+            routine::RIGHTS_SEND => {
+                let thread = self.own_thread(task, input.name()?)?;
+                let port = self
+                    .send_port(task, input.name()?)
+                    .map_err(|_| Error::MACH_SEND_INVALID_DEST)?;
+                let count = input.word()?;
+                let rights = self.copy_in_all(task, input.rights(count)?)?;
+                let secret = self.kernel.random() & !0xf_ffff | thread.index as u64;
+                let ticket = Ticket {
+                    secret,
+                    port,
+                    rights,
+                };
+                let old = match self.threads.get_mut(thread) {
+                    Some(thread) => thread.ticket.replace(ticket),
+                    None => None,
+                };
+                for right in old.into_iter().flat_map(|ticket| ticket.rights) {
+                    self.release(right);
+                }
+                out.put(secret);
+            }
+            routine::RIGHTS_RECEIVE => {
+                let (secret, name) = (input.word()?, input.name()?);
+                let port = self.receive_port(task, name)?;
+                let thread = self
+                    .threads
+                    .at((secret & 0xf_ffff) as u32)
+                    .and_then(|id| self.threads.get_mut(id))
+                    .ok_or(Error::KERN_INVALID_ARGUMENT)?;
+                let rights = match &thread.ticket {
+                    Some(ticket) if ticket.secret == secret && ticket.port == port => thread
+                        .ticket
+                        .take()
+                        .map(|ticket| ticket.rights)
+                        .unwrap_or_default(),
+                    _ => return Err(Error::KERN_INVALID_ARGUMENT),
+                };
+                for right in rights {
+                    let word = self.copy_out_word(task, right);
+                    out.put(word as u64);
+                }
+            }
+            routine::WINDOW_CREATE => {
+                let (name, bytes) = (input.name()?, input.word()?);
+                let (token, address, bytes) = self.window_create(task, name, bytes)?;
+                let server = self.receiver_of(task, name)?;
+                for word in [token, address, bytes, thread_free_number(server) as u64] {
+                    out.put(word);
+                }
+            }
+            routine::WINDOW_ACCEPT => {
+                let (address, bytes) = self.window_accept(task, input.word()?)?;
+                out.put(address);
+                out.put(bytes);
+            }
+            routine::WINDOW_RELEASE => self.window_release(task, input.word()?)?,
+            routine::PORT_SERVER => {
+                let server = self.receiver_of(task, input.name()?)?;
+                out.put(thread_free_number(server) as u64);
+            }
+
+            // ---- ports
+            routine::MACH_PORT_ALLOCATE => {
+                let target = self.target(task, input.name()?)?;
+                let name = match input.word()? as u32 {
+                    crate::abi::right::RECEIVE => self.port_allocate(target)?,
+                    crate::abi::right::PORT_SET => self.set_allocate(target)?,
+                    _ => return Err(Error::KERN_INVALID_VALUE),
+                };
+                out.put(name as u64);
+            }
+            routine::MACH_PORT_DESTROY => {
+                let target = self.target(task, input.name()?)?;
+                self.name_destroy(target, input.name()?)?;
+            }
+            routine::MACH_PORT_TYPE => {
+                let target = self.target(task, input.name()?)?;
+                out.put(self.name_type(target, input.name()?)? as u64);
+            }
+            routine::MACH_PORT_NAMES => {
+                // (task, first index) -> count, (name | type << 32)...; continue behind the last.
+                let target = self.target(task, input.name()?)?;
+                let from = input.name()?;
+                let room = out.room() - 1;
+                let found: Vec<u64> = self
+                    .task(target)?
+                    .space
+                    .names(from)
+                    .take(room)
+                    .map(|(name, entry)| (type_bits(entry) as u64) << 32 | name as u64)
+                    .collect();
+                out.put(found.len() as u64);
+                for word in found {
+                    out.put(word);
+                }
+            }
+            routine::MACH_PORT_GET_REFS => {
+                use crate::abi::right;
+                let target = self.target(task, input.name()?)?;
+                let (name, kind) = (input.name()?, input.word()? as u32);
+                let refs = match (kind, self.task(target)?.space.get(name)?.right) {
+                    (right::SEND, Right::Send { urefs, .. } | Right::Receive { urefs, .. }) => {
+                        urefs
+                    }
+                    (right::DEAD_NAME, Right::Dead { urefs }) => urefs,
+                    (right::RECEIVE, Right::Receive { .. })
+                    | (right::SEND_ONCE, Right::SendOnce { .. })
+                    | (right::PORT_SET, Right::Set) => 1,
+                    (right::SEND..=right::DEAD_NAME, _) => 0,
+                    _ => return Err(Error::KERN_INVALID_VALUE),
+                };
+                out.put(refs as u64);
+            }
+            routine::MACH_PORT_MOD_REFS => {
+                let target = self.target(task, input.name()?)?;
+                let (name, kind, delta) = (input.name()?, input.word()?, input.word()?);
+                self.name_mod_refs(target, name, kind as u32, delta as i32)?;
+            }
+            routine::MACH_PORT_SET_QLIMIT => {
+                let target = self.target(task, input.name()?)?;
+                let port = self.receive_port(target, input.name()?)?;
+                let limit = input.word()?;
+                if limit > QLIMIT_MAX as u64 {
+                    return Err(Error::KERN_INVALID_VALUE);
+                }
+                if let Some(port) = self.ports.get_mut(port) {
+                    port.qlimit = limit as u32;
+                }
+            }
+            routine::MACH_PORT_MOVE_MEMBER => {
+                let target = self.target(task, input.name()?)?;
+                let port = self.receive_port(target, input.name()?)?;
+                let set = match input.name()? {
+                    0 => None,
+                    set => match self.task(target)?.space.get(set)?.right {
+                        Right::Set => Some(set),
+                        _ => return Err(Error::KERN_INVALID_RIGHT),
+                    },
+                };
+                let Some(port) = self.ports.get_mut(port) else {
+                    return Err(Error::KERN_INVALID_NAME);
+                };
+                if set.is_none() && port.set.is_none() {
+                    return Err(Error::KERN_NOT_IN_SET);
+                }
+                port.set = set;
+                self.receivers_serve(target);
+            }
+            routine::MACH_PORT_GET_SET_STATUS => {
+                let target = self.target(task, input.name()?)?;
+                let set = input.name()?;
+                if self.task(target)?.space.get(set)?.right != Right::Set {
+                    return Err(Error::KERN_INVALID_RIGHT);
+                }
+                let members: Vec<u32> = self
+                    .task(target)?
+                    .space
+                    .names(0)
+                    .filter(|(_, entry)| match entry.right {
+                        Right::Receive { port, .. } => self
+                            .ports
+                            .get(port)
+                            .is_some_and(|port| port.set == Some(set)),
+                        _ => false,
+                    })
+                    .map(|(name, _)| name)
+                    .take(out.room())
+                    .collect();
+                for name in members {
+                    out.put(name as u64);
+                }
+            }
+            routine::MACH_PORT_REQUEST_NOTIFICATION => {
+                let target = self.target(task, input.name()?)?;
+                let (name, id, sync) = (input.name()?, input.word()?, input.word()?);
+                let (notify, how) = (input.name()?, input.word()?);
+                let to = self
+                    .copy_in(task, notify, how as u32)
+                    .map_err(|_| Error::KERN_INVALID_CAPABILITY)?;
+                let old = match self.notification_request(target, name, id as u32, sync as u32, to)
+                {
+                    Ok(old) => old,
+                    Err(error) => {
+                        // The right was not taken: it goes back where it came from.
+                        let _ = self.copy_out(task, to);
+                        return Err(error);
+                    }
+                };
+                let old = self.copy_out(task, old).unwrap_or(0);
+                out.put(old as u64);
+            }
+            routine::MACH_PORT_INSERT_RIGHT => {
+                let target = self.target(task, input.name()?)?;
+                let wanted = input.name()?;
+                let (name, how) = (input.name()?, input.word()?);
+                if wanted != 0 {
+                    // A right can be inserted under a name that holds it already.
+                    let own = self
+                        .send_port(task, name)
+                        .or_else(|_| self.receive_port(task, name));
+                    let port = own.map_err(|_| Error::KERN_INVALID_CAPABILITY)?;
+                    if self.task(target)?.space.find(port) != Some(wanted) {
+                        return Err(Error::KERN_INVALID_VALUE);
+                    }
+                }
+                let right = self
+                    .copy_in(task, name, how as u32)
+                    .map_err(|_| Error::KERN_INVALID_CAPABILITY)?;
+                out.put(self.copy_out(target, right)? as u64);
+            }
+            routine::MACH_PORT_EXTRACT_RIGHT => {
+                let target = self.target(task, input.name()?)?;
+                let (name, how) = (input.name()?, input.word()?);
+                let right = self
+                    .copy_in(target, name, how as u32)
+                    .map_err(|_| Error::KERN_INVALID_RIGHT)?;
+                out.put(self.copy_out(task, right)? as u64);
+            }
+            routine::MACH_PORT_GET_RECEIVE_STATUS => {
+                let target = self.target(task, input.name()?)?;
+                let id = self.receive_port(target, input.name()?)?;
+                let Some(port) = self.ports.get(id) else {
+                    return Err(Error::KERN_INVALID_NAME);
+                };
+                for word in [
+                    port.set.unwrap_or(0),
+                    port.seqno,
+                    port.mscount,
+                    port.qlimit,
+                    port.queue.len() as u32,
+                    port.sorights,
+                    port.srights,
+                    port.no_senders_request.is_some() as u32,
+                ] {
+                    out.put(word as u64);
+                }
+            }
+
+            // ---- tasks and threads
+            routine::TASK_CREATE => {
+                let account = match input.name()? {
+                    0 => self.task(task)?.account,
+                    name => match self.object_of(task, name)? {
+                        KernelObject::Account(account) => account,
+                        _ => return Err(Error::KERN_INVALID_ARGUMENT),
+                    },
+                };
+                let child = self.task_create(account)?;
+                let port = self.task(child)?.port;
+                let parent_exception = self.task(task)?.exception;
+                if let Carried::Send(exception) = parent_exception
+                    && let Some(exception) = self.ports.get_mut(exception)
+                {
+                    exception.srights += 1;
+                    self.task_mut(child)?.exception = parent_exception;
+                }
+                let name = match self.put_send(task, port) {
+                    Ok(name) => name,
+                    Err(error) => {
+                        let _ = self.task_terminate(child);
+                        return Err(error);
+                    }
+                };
+                if let Carried::Send(notify) = self.new_task_notify {
+                    let parent = self.task(task)?.port;
+                    for port in [port, parent] {
+                        if let Some(port) = self.ports.get_mut(port) {
+                            port.srights += 1;
+                        }
+                    }
+                    let message = Message {
+                        label: crate::abi::notify::NEW_TASK,
+                        words: Vec::new(),
+                        rights: alloc::vec![Carried::Send(port), Carried::Send(parent)],
+                    };
+                    self.enqueue(notify, message);
+                }
+                out.put(name as u64);
+            }
+            routine::TASK_TERMINATE => {
+                let target = self.target(task, input.name()?)?;
+                self.task_terminate(target)?;
+                self.settle();
+                // The caller may have been in it; an answer to nobody is no harm.
+                return Ok(target != task);
+            }
+            routine::TASK_SUSPEND => {
+                let target = self.target(task, input.name()?)?;
+                self.task_suspend(target)?;
+            }
+            routine::TASK_RESUME => {
+                let target = self.target(task, input.name()?)?;
+                self.task_resume(target)?;
+            }
+            routine::TASK_INFO => {
+                let target = self.target(task, input.name()?)?;
+                let target = self.task(target)?;
+                for word in [
+                    target.threads.len() as u64,
+                    target.suspended as u64,
+                    target.map.mapped.len() as u64 * PAGE,
+                    target.space.len() as u64,
+                    target
+                        .map
+                        .regions
+                        .values()
+                        .filter(|r| r.object.is_some())
+                        .count() as u64,
+                ] {
+                    out.put(word);
+                }
+            }
+            routine::TASK_GET_SPECIAL_PORT => {
+                let target = self.target(task, input.name()?)?;
+                let right = match input.word()? {
+                    1 => Carried::Send(self.task(target)?.port),
+                    EXCEPTION_PORT => self.task(target)?.exception,
+                    BOOTSTRAP_PORT => self.task(target)?.bootstrap,
+                    _ => return Err(Error::KERN_INVALID_ARGUMENT),
+                };
+                let name = match right {
+                    Carried::Send(port) => self.put_send(task, port)?,
+                    _ => 0,
+                };
+                out.put(name as u64);
+            }
+            routine::TASK_SET_SPECIAL_PORT => {
+                let target = self.target(task, input.name()?)?;
+                let (which, name) = (input.word()?, input.name()?);
+                if which != EXCEPTION_PORT && which != BOOTSTRAP_PORT {
+                    return Err(Error::KERN_INVALID_ARGUMENT);
+                }
+                let right = self.copy_in(task, name, crate::abi::disposition::COPY_SEND)?;
+                let holder = self.task_mut(target)?;
+                let place = if which == EXCEPTION_PORT {
+                    &mut holder.exception
+                } else {
+                    &mut holder.bootstrap
+                };
+                let old = core::mem::replace(place, right);
+                self.release(old);
+            }
+            routine::THREAD_CREATE => {
+                let target = self.target(task, input.name()?)?;
+                let page = match input.word()? {
+                    0 => self.map_find(target, PAGE)?,
+                    page => page,
+                };
+                let thread = self.thread_create(target, page)?;
+                let port = self.threads.get(thread).ok_or(Error::KERN_FAILURE)?.port;
+                match self.put_send(task, port) {
+                    Ok(name) => {
+                        out.put(name as u64);
+                        out.put(thread_number(thread) as u64);
+                        out.put(page);
+                    }
+                    Err(error) => {
+                        self.thread_remove(thread);
+                        return Err(error);
+                    }
+                }
+            }
+            routine::THREAD_START => {
+                let thread = self.thread_named(task, input.name()?)?;
+                let (pc, sp, argument) = (input.word()?, input.word()?, input.word()?);
+                self.thread_start(thread, pc, sp, argument)?;
+            }
+            routine::THREAD_TERMINATE => {
+                let name = input.name()?;
+                let thread = if name == 0 {
+                    // The calling thread, by its number.
+                    self.own_thread(task, input.name()?)?
+                } else {
+                    self.thread_named(task, name)?
+                };
+                self.thread_remove(thread);
+                return Ok(name != 0);
+            }
+            routine::THREAD_SUSPEND => {
+                let thread = self.thread_named(task, input.name()?)?;
+                self.thread_suspend(thread)?;
+            }
+            routine::THREAD_RESUME => {
+                let thread = self.thread_named(task, input.name()?)?;
+                self.thread_resume(thread)?;
+            }
+            routine::THREAD_ABORT => {
+                let thread = self.thread_named(task, input.name()?)?;
+                self.thread_abort(thread)?;
+            }
+            routine::THREAD_STATE => {
+                let thread = self.thread_named(task, input.name()?)?;
+                let thread = self.threads.get(thread).ok_or(Error::KERN_FAILURE)?;
+                let kernel = thread.kernel;
+                for word in self.kernel.thread_registers(kernel) {
+                    out.put(word);
+                }
+            }
+
+            // ---- memory
+            routine::VM_ALLOCATE => {
+                let target = self.target(task, input.name()?)?;
+                let (address, size, anywhere) = (input.word()?, input.word()?, input.word()?);
+                let place = if anywhere != 0 {
+                    Place::Anywhere { mask: 0 }
+                } else {
+                    Place::At(address)
+                };
+                out.put(self.vm_allocate(target, place, size)?);
+            }
+            routine::VM_DEALLOCATE => {
+                let target = self.target(task, input.name()?)?;
+                let (address, size) = (input.word()?, input.word()?);
+                self.vm_deallocate(target, address, size)?;
+            }
+            routine::VM_PROTECT => {
+                let target = self.target(task, input.name()?)?;
+                let (address, size, maximum) = (input.word()?, input.word()?, input.word()?);
+                let protection = Protection::from_word(input.word()?)?;
+                self.vm_protect(target, address, size, maximum != 0, protection)?;
+            }
+            routine::VM_READ => {
+                let target = self.target(task, input.name()?)?;
+                let (address, size) = (input.word()?, input.word()?);
+                if size > (MESSAGE_WORDS as u64 - 1) * 8 {
+                    return Err(Error::KERN_INVALID_ARGUMENT);
+                }
+                let mut bytes = alloc::vec![0; size as usize];
+                self.vm_read(target, address, &mut bytes)?;
+                out.put(size);
+                out.put_bytes(&bytes);
+            }
+            routine::VM_WRITE => {
+                let target = self.target(task, input.name()?)?;
+                let (address, length) = (input.word()?, input.word()?);
+                let bytes = bytes_of(input.rest(), length)?;
+                self.vm_write(target, address, &bytes)?;
+            }
+            routine::VM_COPY => {
+                let from = self.target(task, input.name()?)?;
+                let source = input.word()?;
+                let to = self.target(task, input.name()?)?;
+                let (target, size) = (input.word()?, input.word()?);
+                if size > 1 << 20 {
+                    return Err(Error::KERN_INVALID_ARGUMENT);
+                }
+                self.vm_copy(from, source, to, target, size)?;
+            }
+            routine::VM_MAP => self.vm_map(task, input, out)?,
+            routine::VM_REGION => {
+                let target = self.target(task, input.name()?)?;
+                let address = input.word()?;
+                let map = &self.task(target)?.map;
+                let found = map
+                    .region(address)
+                    .or_else(|| map.regions.range(address..).next().map(|(at, r)| (*at, *r)));
+                let (start, region) = found.ok_or(Error::KERN_NO_SPACE)?;
+                let shared = region
+                    .object
+                    .and_then(|object| self.objects.get(object))
+                    .is_some_and(|object| !object.private);
+                for word in [
+                    start,
+                    region.end - start,
+                    region.protection.0 as u64,
+                    region.maximum.0 as u64,
+                    region.inheritance as u64,
+                    shared as u64,
+                    region.offset,
+                ] {
+                    out.put(word);
+                }
+            }
+            routine::VM_STATISTICS => {
+                let account = self.task(task)?.account;
+                let (limit, used) = self
+                    .accounts
+                    .slab
+                    .get(account)
+                    .map(|account| (account.limit, account.used))
+                    .unwrap_or_default();
+                for word in [
+                    self.kernel.memory_total(),
+                    self.kernel.memory_free(),
+                    self.tasks.len() as u64,
+                    self.threads.len() as u64,
+                    self.ports.len() as u64,
+                    self.objects.len() as u64,
+                    limit.memory,
+                    used.memory,
+                    limit.objects,
+                    used.objects,
+                    limit.rights,
+                    used.rights,
+                ] {
+                    out.put(word);
+                }
+            }
+            routine::MEMORY_OBJECT_CREATE => {
+                let size = input.word()?;
+                if size == 0 || size > 1 << 40 {
+                    return Err(Error::KERN_INVALID_ARGUMENT);
+                }
+                let account = self.task(task)?.account;
+                let object = self.object_create(size.next_multiple_of(PAGE), account, false);
+                let port = self.object_port(object)?;
+                match self.put_send(task, port) {
+                    Ok(name) => out.put(name as u64),
+                    Err(error) => {
+                        self.settle();
+                        return Err(error);
+                    }
+                }
+            }
+            routine::VM_ALLOCATE_CONTIGUOUS => {
+                self.check_host(task, input.name()?)?;
+                let target = self.target(task, input.name()?)?;
+                let pages = input.word()?;
+                if pages == 0 || pages > 4096 {
+                    return Err(Error::KERN_INVALID_ARGUMENT);
+                }
+                let account = self.task(target)?.account;
+                self.accounts
+                    .charge(account, Limits::memory(pages * PAGE))?;
+                let frames = match self.kernel.frames_allocate_contiguous(pages as usize) {
+                    Ok(frames) => frames,
+                    Err(error) => {
+                        self.accounts.refund(account, Limits::memory(pages * PAGE));
+                        return Err(error);
+                    }
+                };
+                let physical = frames
+                    .first()
+                    .map_or(0, |frame| self.kernel.frame_physical(*frame));
+                let object = self.object_create(pages * PAGE, account, false);
+                if let Some(object) = self.objects.get_mut(object) {
+                    object.pages = frames
+                        .into_iter()
+                        .enumerate()
+                        .map(|(at, f)| (at as u64, f))
+                        .collect();
+                }
+                let what = Mapping {
+                    object,
+                    offset: 0,
+                    size: pages * PAGE,
+                    protection: Protection::DEFAULT,
+                    maximum: Protection::DEFAULT,
+                    inheritance: 2,
+                };
+                match self.map_enter(target, Place::Anywhere { mask: 0 }, what) {
+                    Ok(address) => {
+                        out.put(address);
+                        out.put(physical);
+                    }
+                    Err(error) => {
+                        self.object_check(object);
+                        return Err(error);
+                    }
+                }
+            }
+
+            // ---- accounts
+            routine::ACCOUNT_CREATE => {
+                let limit = Limits {
+                    memory: input.word()?,
+                    objects: input.word()?,
+                    rights: input.word()?,
+                };
+                let parent = self.task(task)?.account;
+                let account = self.accounts.create(Some(parent), limit);
+                let port = self.port_for(KernelObject::Account(account));
+                let name = self.put_send(task, port)?;
+                out.put(name as u64);
+            }
+            routine::ACCOUNT_INFO => {
+                let id = match input.name()? {
+                    0 => self.task(task)?.account,
+                    name => match self.object_of(task, name)? {
+                        KernelObject::Account(account) => account,
+                        _ => return Err(Error::KERN_INVALID_ARGUMENT),
+                    },
+                };
+                let account = self
+                    .accounts
+                    .slab
+                    .get(id)
+                    .ok_or(Error::KERN_INVALID_ARGUMENT)?;
+                for amount in [account.limit, account.used] {
+                    for word in [amount.memory, amount.objects, amount.rights] {
+                        out.put(word);
+                    }
+                }
+            }
+
+            // ---- the host
+            routine::BOOT_MODULE => {
+                self.check_host(task, input.name()?)?;
+                let index = input.word()?;
+                let module = self
+                    .modules
+                    .get(index as usize)
+                    .ok_or(Error::KERN_INVALID_ARGUMENT)?;
+                let (object, bytes, name) = (module.object, module.bytes, module.name.clone());
+                let port = self.object_port(object)?;
+                let right = self.put_send(task, port)?;
+                out.put(right as u64);
+                out.put(bytes);
+                out.put(name.len() as u64);
+                out.put_bytes(name.as_bytes());
+            }
+            routine::DEVICE_TREE => {
+                self.check_host(task, input.name()?)?;
+                let (object, bytes) = self.device_tree.ok_or(Error::KERN_FAILURE)?;
+                let port = self.object_port(object)?;
+                let right = self.put_send(task, port)?;
+                out.put(right as u64);
+                out.put(bytes);
+            }
+            routine::DEVICE_MEMORY => {
+                self.check_host(task, input.name()?)?;
+                let (physical, bytes) = (input.word()?, input.word()?);
+                if physical % PAGE != 0 || bytes == 0 || bytes > 1 << 30 {
+                    return Err(Error::KERN_INVALID_ARGUMENT);
+                }
+                let mut frames = Vec::new();
+                for page in 0..bytes.div_ceil(PAGE) {
+                    let frame = self
+                        .kernel
+                        .frame_device(physical + page * PAGE)
+                        .ok_or(Error::KERN_INVALID_ADDRESS)?;
+                    frames.push(frame);
+                }
+                let object = self.object_of_frames(frames, Cache::Device);
+                let port = self.object_port(object)?;
+                if let Some(object) = self.objects.get_mut(object) {
+                    object.users = 0;
+                }
+                out.put(self.put_send(task, port)? as u64);
+            }
+            routine::DEVICE_INTERRUPT => {
+                self.check_host(task, input.name()?)?;
+                let port = self.port_for(KernelObject::Interrupt(input.name()?));
+                out.put(self.put_send(task, port)? as u64);
+            }
+            routine::INTERRUPT_ATTACH => {
+                let KernelObject::Interrupt(line) = self.object_of(task, input.name()?)? else {
+                    return Err(Error::KERN_INVALID_ARGUMENT);
+                };
+                // Slots that are no names of rights: dead names that stay with the task.
+                let account = self.task(task)?.account;
+                self.accounts.charge(account, Limits::rights(2))?;
+                let holder = self.task_mut(task)?;
+                let notification = holder.space.insert(Right::Dead { urefs: 1 })?;
+                let handler = holder.space.insert(Right::Dead { urefs: 1 })?;
+                let kernel = holder.kernel;
+                let mask = crate::abi::INDEX_MASK;
+                self.kernel
+                    .interrupt_install(kernel, line, notification & mask, handler & mask)?;
+                out.put((notification & mask) as u64);
+                out.put((handler & mask) as u64);
+            }
+            routine::REGISTER_NEW_TASK_NOTIFICATION => {
+                self.check_host(task, input.name()?)?;
+                let name = input.name()?;
+                if self.new_task_notify != Carried::Null {
+                    return Err(Error::KERN_NO_ACCESS);
+                }
+                self.new_task_notify =
+                    self.copy_in(task, name, crate::abi::disposition::COPY_SEND)?;
+            }
+            routine::HOST_TASKS => {
+                self.check_host(task, input.name()?)?;
+                let from = input.name()?;
+                let found = self
+                    .tasks
+                    .iter()
+                    .find(|(id, _)| id.index >= from)
+                    .map(|(id, task)| (id, task.port))
+                    .ok_or(Error::KERN_INVALID_ARGUMENT)?;
+                let name = self.put_send(task, found.1)?;
+                out.put(found.0.index as u64);
+                out.put(name as u64);
+            }
+            routine::HOST_REBOOT => {
+                self.check_host(task, input.name()?)?;
+                let restart = input.word()? == 0;
+                self.kernel.power(restart);
+            }
+            routine::HOST_GET_UPTIME64 => out.put(self.kernel.now()),
+            routine::RANDOM => out.put(self.kernel.random()),
+            routine::DEBUG_LOG => {
+                let length = input.word()?;
+                let bytes = bytes_of(input.rest(), length)?;
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                self.kernel.log(&text);
+            }
+            _ => return Err(Error::MIG_BAD_ID),
+        }
+        Ok(true)
+    }
+
+    fn inbox_give(&mut self, caller: ThreadId, rights: &[Carried]) -> Result<()> {
+        let thread = self
+            .threads
+            .get(caller)
+            .ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        let (kernel, task) = (thread.kernel, thread.task);
+        let mut names = [0; MESSAGE_WORDS];
+        for (place, right) in names.iter_mut().zip(rights) {
+            *place = self.copy_out_word(task, *right);
+        }
+        self.kernel
+            .inbox_push(kernel, &names[..rights.len().min(MESSAGE_WORDS)])
+    }
+
+    fn message_send(&mut self, task: TaskId, input: &mut Input<'_>) -> Result<bool> {
+        let (name, how, label) = (input.name()?, input.word()? as u32, input.word()? as u32);
+        let time = input.word()?;
+        let (rights, words) = (input.word()?, input.word()?);
+        let to = self
+            .copy_in(task, name, how)
+            .map_err(|_| Error::MACH_SEND_INVALID_DEST)?;
+        let list = match input.rights(rights) {
+            Ok(list) => self.copy_in_all(task, list),
+            Err(error) => Err(error),
+        };
+        let rights = match list {
+            Ok(rights) if words == input.rest().len() as u64 => rights,
+            other => {
+                for right in other.as_ref().ok().into_iter().flatten() {
+                    let _ = self.copy_out(task, *right);
+                }
+                let _ = self.copy_out(task, to);
+                return Err(other.err().unwrap_or(Error::MIG_BAD_ARGUMENTS));
+            }
+        };
+        let message = Message {
+            label,
+            words: input.rest().to_vec(),
+            rights,
+        };
+        let sent = self.send(to, message);
+        let (id, full) = match (sent, to) {
+            (Ok(None), Carried::Send(_)) => {
+                self.release(to);
+                return Ok(true);
+            }
+            (Ok(None), _) => return Ok(true),
+            (Err(error), _) => {
+                self.release(to);
+                return Err(error);
+            }
+            (Ok(Some(message)), Carried::Send(id) | Carried::SendOnce(id)) => (id, message),
+            (Ok(Some(_)), _) => return Err(Error::MACH_SEND_INVALID_DEST),
+        };
+        // The queue is full: the sender waits, unless it said that it would not.
+        self.release(to);
+        if time == u64::MAX {
+            for right in full.rights {
+                let _ = self.copy_out(task, right);
+            }
+            return Err(Error::MACH_SEND_TIMED_OUT);
+        }
+        let reply = self.kernel.reply_save()?;
+        let serial = self.deadline(time, Timed::Send);
+        self.senders.insert(
+            serial.number,
+            Sender {
+                serial,
+                reply,
+                task,
+                port: id,
+                message: full,
+            },
+        );
+        if let Some(port) = self.ports.get_mut(id) {
+            port.blocked.push_back(serial.number);
+        }
+        Ok(false)
+    }
+
+    fn vm_map(&mut self, task: TaskId, input: &mut Input<'_>, out: &mut Output) -> Result<()> {
+        let target = self.target(task, input.name()?)?;
+        let (address, size, mask) = (input.word()?, input.word()?, input.word()?);
+        let anywhere = input.word()? != 0;
+        let (name, offset, copy) = (input.name()?, input.word()?, input.word()? != 0);
+        let protection = Protection::from_word(input.word()?)?;
+        let maximum = Protection::from_word(input.word()?)?;
+        let inheritance = input.word()?;
+        if inheritance > 2 || size == 0 || offset % PAGE != 0 {
+            return Err(Error::KERN_INVALID_ARGUMENT);
+        }
+        let place = if anywhere {
+            Place::Anywhere { mask }
+        } else {
+            Place::At(address)
+        };
+        let account = self.task(target)?.account;
+        let (object, offset) = if name == 0 {
+            (
+                self.object_create(size.next_multiple_of(PAGE), account, true),
+                0,
+            )
+        } else {
+            let object = self.memory_named(task, name)?;
+            let bytes = self.objects.get(object).map_or(0, |object| object.size);
+            if offset
+                .checked_add(size)
+                .is_none_or(|end| end > bytes.next_multiple_of(PAGE))
+            {
+                return Err(Error::KERN_INVALID_ARGUMENT);
+            }
+            if copy {
+                (self.object_copy(object, offset, size, account)?, 0)
+            } else {
+                (object, offset)
+            }
+        };
+        let what = Mapping {
+            object,
+            offset,
+            size,
+            protection,
+            maximum,
+            inheritance: inheritance as u32,
+        };
+        match self.map_enter(target, place, what) {
+            Ok(address) => {
+                out.put(address);
+                Ok(())
+            }
+            Err(error) => {
+                self.object_check(object);
+                Err(error)
+            }
+        }
+    }
+
+    fn name_type(&self, task: TaskId, name: u32) -> Result<u32> {
+        Ok(type_bits(self.task(task)?.space.get(name)?))
+    }
+
+    // ---- starting the system
+
+    /// Tells of a boot module.
+    pub fn boot_module_add(&mut self, name: &str, object: ObjectId, bytes: u64) {
+        self.modules.push(BootModule {
+            name: name.into(),
+            object,
+            bytes,
+        });
+    }
+
+    /// Tells of the device tree.
+    pub fn device_tree_set(&mut self, object: ObjectId, bytes: u64) {
+        self.device_tree = Some((object, bytes));
+    }
+
+    /// Gives a task a right to the privileged host port; answers its name.
+    pub fn host_give(&mut self, task: TaskId) -> Result<u32> {
+        let host = self.host;
+        self.put_send(task, host)
+    }
+
+    /// Maps part of a boot module or device into a task: shared, or as a private copy.
+    #[allow(clippy::too_many_arguments)]
+    pub fn object_map(
+        &mut self,
+        task: TaskId,
+        address: u64,
+        object: ObjectId,
+        offset: u64,
+        size: u64,
+        protection: Protection,
+        copy: bool,
+    ) -> Result<u64> {
+        let account = self.task(task)?.account;
+        let (object, offset) = if copy {
+            (self.object_copy(object, offset, size, account)?, 0)
+        } else {
+            (object, offset)
+        };
+        let what = Mapping {
+            object,
+            offset,
+            size,
+            protection,
+            maximum: Protection::ALL,
+            inheritance: 1,
+        };
+        self.map_enter(task, Place::At(address), what)
+    }
+
+    /// Zeroed memory at an address.
+    pub fn memory_map(&mut self, task: TaskId, address: u64, size: u64) -> Result<u64> {
+        self.vm_allocate(task, Place::At(address), size)
+    }
+
+    /// Writes into a task's memory.
+    pub fn memory_write(&mut self, task: TaskId, address: u64, bytes: &[u8]) -> Result<()> {
+        self.vm_write(task, address, bytes)
+    }
+
+    /// The thread whose faults carry a badge.
+    pub fn thread_of_badge(&self, badge: u32) -> Option<ThreadId> {
+        let id = self.threads.at(badge & 0xf_ffff)?;
+        (crate::task::thread_badge(id) == badge).then_some(id)
+    }
+}
+
+/// The number of a task as `PORT_SERVER` answers it.
+fn thread_free_number(task: TaskId) -> u32 {
+    (task.generation & 0x7ff) << 20 | task.index
+}
+
+fn type_bits(entry: &crate::space::Entry) -> u32 {
+    use crate::abi::right;
+    let bit = |right: u32| 1 << (right + 16);
+    let bits = match entry.right {
+        Right::Send { .. } => bit(right::SEND),
+        Right::Receive { urefs: 0, .. } => bit(right::RECEIVE),
+        Right::Receive { .. } => bit(right::RECEIVE) | bit(right::SEND),
+        Right::SendOnce { .. } => bit(right::SEND_ONCE),
+        Right::Dead { .. } => bit(right::DEAD_NAME),
+        Right::Set => bit(right::PORT_SET),
+        Right::Free { .. } => 0,
+    };
+    if entry.dead_name_request.is_some() {
+        bits | 0x8000_0000
+    } else {
+        bits
+    }
+}

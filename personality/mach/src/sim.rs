@@ -1,0 +1,1 @@
+//! A kernel on the host: the mach server's logic without a machine.

@@ -1,0 +1,677 @@
+//! Tasks, threads, and the mach server's whole state.
+
+use crate::abi::{REPLY_ERROR, notify};
+use crate::account::{AccountId, Accounts, Limits};
+use crate::error::{Error, Result};
+use crate::ipc::{Carried, KernelObject, Message, Port, PortId, Receiver, Sender};
+use crate::kernel::{Kernel, Protection};
+use crate::slab::{Id, Slab};
+use crate::space::{Right, Space};
+use crate::sync::Waits;
+use crate::vm::{Map, Object};
+use crate::window::Windows;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
+
+/// A handle to a task.
+pub type TaskId = Id<TaskTag>;
+/// A handle to a thread.
+pub type ThreadId = Id<ThreadTag>;
+
+/// Marks handles of tasks.
+pub struct TaskTag;
+/// Marks handles of threads.
+pub struct ThreadTag;
+
+/// `TASK_EXCEPTION_PORT`
+pub(crate) const EXCEPTION_PORT: u64 = 3;
+/// `TASK_BOOTSTRAP_PORT`
+pub(crate) const BOOTSTRAP_PORT: u64 = 4;
+
+/// A table whose handles are typed by a tag instead of the entry, so that the
+/// entry may depend on the kernel.
+pub(crate) struct Table<Tag, T> {
+    slab: Slab<T>,
+    tag: core::marker::PhantomData<fn() -> Tag>,
+}
+
+impl<Tag, T> Table<Tag, T> {
+    fn new() -> Self {
+        Table {
+            slab: Slab::default(),
+            tag: core::marker::PhantomData,
+        }
+    }
+    #[inline]
+    pub(crate) fn get(&self, id: Id<Tag>) -> Option<&T> {
+        self.slab.get(Id::new(id.index, id.generation))
+    }
+    #[inline]
+    pub(crate) fn get_mut(&mut self, id: Id<Tag>) -> Option<&mut T> {
+        self.slab.get_mut(Id::new(id.index, id.generation))
+    }
+    pub(crate) fn at(&self, index: u32) -> Option<Id<Tag>> {
+        self.slab
+            .at(index)
+            .map(|id| Id::new(id.index, id.generation))
+    }
+    pub(crate) fn insert_with(&mut self, build: impl FnOnce(Id<Tag>) -> T) -> Id<Tag> {
+        let id = self
+            .slab
+            .insert_with(|id| build(Id::new(id.index, id.generation)));
+        Id::new(id.index, id.generation)
+    }
+    pub(crate) fn remove(&mut self, id: Id<Tag>) -> Option<T> {
+        self.slab.remove(Id::new(id.index, id.generation))
+    }
+    pub(crate) fn len(&self) -> usize {
+        self.slab.len()
+    }
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Id<Tag>, &T)> {
+        self.slab
+            .iter()
+            .map(|(id, value)| (Id::new(id.index, id.generation), value))
+    }
+}
+
+/// A task.
+pub(crate) struct Task<K: Kernel> {
+    pub(crate) kernel: K::Task,
+    pub(crate) account: AccountId,
+    pub(crate) port: PortId,
+    pub(crate) space: Space,
+    pub(crate) map: Map<K>,
+    pub(crate) threads: Vec<ThreadId>,
+    pub(crate) suspended: u32,
+    pub(crate) bootstrap: Carried,
+    pub(crate) exception: Carried,
+    /// Ports of this task with messages, in order of arrival.
+    pub(crate) ready: VecDeque<PortId>,
+    pub(crate) receivers: VecDeque<Receiver<K::Reply>>,
+    /// Windows in which this task is client or server.
+    pub(crate) windows: Vec<u64>,
+    /// Receives `WINDOW_GONE`: a port without a name, made with the first window.
+    pub(crate) notices: Option<PortId>,
+    /// Bytes of page tables charged.
+    pub(crate) table_bytes: u64,
+}
+
+/// A thread.
+pub(crate) struct Thread<K: Kernel> {
+    pub(crate) task: TaskId,
+    pub(crate) kernel: K::Thread,
+    pub(crate) port: PortId,
+    pub(crate) page: K::Frame,
+    pub(crate) page_mapping: K::Mapping,
+    pub(crate) page_address: u64,
+    pub(crate) suspended: u32,
+    pub(crate) started: bool,
+    /// Stopped at an exception that nobody has answered.
+    pub(crate) faulted: bool,
+    /// Rights on their way, and the ticket that redeems them.
+    pub(crate) ticket: Option<Ticket>,
+}
+
+/// Rights that a sender gave for one message.
+pub(crate) struct Ticket {
+    pub(crate) secret: u64,
+    /// The port that the message goes to.
+    pub(crate) port: PortId,
+    pub(crate) rights: Vec<Carried>,
+}
+
+/// The mach server.
+pub struct Mach<K: Kernel> {
+    pub(crate) kernel: K,
+    pub(crate) tasks: Table<TaskTag, Task<K>>,
+    pub(crate) threads: Table<ThreadTag, Thread<K>>,
+    pub(crate) ports: Slab<Port>,
+    pub(crate) objects: Table<crate::vm::ObjectTag, Object<K>>,
+    pub(crate) accounts: Accounts,
+    pub(crate) windows: Windows,
+    pub(crate) waits: Waits<K::Reply>,
+    pub(crate) senders: HashMap<u64, Sender<K::Reply>, FxBuildHasher>,
+    pub(crate) released: Vec<Carried>,
+    pub(crate) serial: u64,
+    pub(crate) host: PortId,
+    pub(crate) root_account: AccountId,
+    /// Receives `mach_notify_new_task`.
+    pub(crate) new_task_notify: Carried,
+    pub(crate) modules: Vec<crate::rpc::BootModule>,
+    pub(crate) device_tree: Option<(crate::vm::ObjectId, u64)>,
+}
+
+/// Badge of a task's own port.
+pub(crate) fn task_badge(id: TaskId) -> u32 {
+    (id.generation & 0x3f) << 20 | (id.index & 0xf_ffff)
+}
+
+/// Badge of a thread's faults.
+pub(crate) fn thread_badge(id: ThreadId) -> u32 {
+    1 << 27 | task_badge(Id::new(id.index, id.generation))
+}
+
+/// The number by which a thread is known to others.
+pub(crate) fn thread_number(id: ThreadId) -> u32 {
+    (id.generation & 0x7ff) << 20 | (id.index & 0xf_ffff)
+}
+
+impl<K: Kernel> Mach<K> {
+    /// A mach server with no task.
+    pub fn new(kernel: K) -> Mach<K> {
+        let mut accounts = Accounts::default();
+        let root_account = accounts.create(None, Limits::UNLIMITED);
+        let mut mach = Mach {
+            kernel,
+            tasks: Table::new(),
+            threads: Table::new(),
+            ports: Slab::default(),
+            objects: Table::new(),
+            accounts,
+            windows: Windows::default(),
+            waits: Waits::default(),
+            senders: HashMap::default(),
+            released: Vec::new(),
+            serial: 0,
+            host: Id::new(0, 0),
+            root_account,
+            new_task_notify: Carried::Null,
+            modules: Vec::new(),
+            device_tree: None,
+        };
+        mach.host = mach.port_for(KernelObject::Host);
+        mach
+    }
+
+    /// The kernel.
+    pub fn kernel(&mut self) -> &mut K {
+        &mut self.kernel
+    }
+
+    /// The account above all others.
+    pub fn root_account(&self) -> AccountId {
+        self.root_account
+    }
+
+    #[inline]
+    pub(crate) fn task(&self, id: TaskId) -> Result<&Task<K>> {
+        self.tasks.get(id).ok_or(Error::KERN_INVALID_TASK)
+    }
+
+    #[inline]
+    pub(crate) fn task_mut(&mut self, id: TaskId) -> Result<&mut Task<K>> {
+        self.tasks.get_mut(id).ok_or(Error::KERN_INVALID_TASK)
+    }
+
+    pub(crate) fn next_serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    /// An empty task charged to `account`.
+    pub fn task_create(&mut self, account: AccountId) -> Result<TaskId> {
+        self.accounts
+            .charge(account, Limits::objects(K::TASK_BYTES))?;
+        let port = self.port_create(crate::ipc::Owner::Transit);
+        // The badge needs the handle, the handle the place in the table.
+        let badge = task_badge(self.tasks.slab_next());
+        let task = match self.kernel.task_create(badge) {
+            Ok(task) => task,
+            Err(error) => {
+                self.accounts
+                    .refund(account, Limits::objects(K::TASK_BYTES));
+                self.ports.remove(port);
+                return Err(error);
+            }
+        };
+        self.accounts.retain(account);
+        let id = self.tasks.insert_with(|_| Task {
+            kernel: task,
+            account,
+            port,
+            space: Space::new(),
+            map: Map::new(),
+            threads: Vec::new(),
+            suspended: 0,
+            bootstrap: Carried::Null,
+            exception: Carried::Null,
+            ready: VecDeque::new(),
+            receivers: VecDeque::new(),
+            windows: Vec::new(),
+            notices: None,
+            table_bytes: 0,
+        });
+        if let Some(port) = self.ports.get_mut(port) {
+            port.owner = crate::ipc::Owner::Kernel(KernelObject::Task(id));
+        }
+        Ok(id)
+    }
+
+    /// Ends a task: everything that it holds is freed, and everybody who waits for it is told.
+    pub fn task_terminate(&mut self, id: TaskId) -> Result<()> {
+        let task = self.task(id)?;
+        let threads = task.threads.clone();
+        for thread in threads {
+            self.thread_remove(thread);
+        }
+        // Nobody waits here any more: saved callers of this task are dead threads.
+        while let Some(receiver) = self
+            .tasks
+            .get_mut(id)
+            .and_then(|task| task.receivers.pop_front())
+        {
+            self.kernel.reply_drop(receiver.reply);
+        }
+        for reply in self.waits.remove_task(id) {
+            self.kernel.reply_drop(reply);
+        }
+        let mine: Vec<u64> = self
+            .senders
+            .iter()
+            .filter(|(_, sender)| sender.task == id)
+            .map(|(serial, _)| *serial)
+            .collect();
+        for serial in mine {
+            if let Some(sender) = self.senders.remove(&serial) {
+                if let Some(port) = self.ports.get_mut(sender.port) {
+                    port.blocked.retain(|other| *other != serial);
+                }
+                self.kernel.reply_drop(sender.reply);
+                for right in sender.message.rights {
+                    self.release(right);
+                }
+            }
+        }
+        self.windows_end(id);
+        // Rights. Ports that it received from die, and calls to it end.
+        let names: Vec<(u32, Right)> = match self.tasks.get(id) {
+            Some(task) => task
+                .space
+                .names(0)
+                .map(|(name, entry)| (name, entry.right))
+                .collect(),
+            None => return Err(Error::KERN_INVALID_TASK),
+        };
+        for (_, right) in &names {
+            if let Right::Receive { port, .. } = right {
+                self.callers_tell(*port);
+            }
+        }
+        for (name, _) in names {
+            let _ = self.name_destroy(id, name);
+        }
+        let (bootstrap, exception, notices) = match self.tasks.get_mut(id) {
+            Some(task) => (
+                core::mem::replace(&mut task.bootstrap, Carried::Null),
+                core::mem::replace(&mut task.exception, Carried::Null),
+                task.notices.take(),
+            ),
+            None => return Err(Error::KERN_INVALID_TASK),
+        };
+        self.release(bootstrap);
+        self.release(exception);
+        if let Some(port) = notices {
+            self.port_destroy(port);
+        }
+        self.map_clear(id);
+        let Some(task) = self.tasks.remove(id) else {
+            return Err(Error::KERN_INVALID_TASK);
+        };
+        self.kernel.task_destroy(task.kernel);
+        self.accounts.refund(
+            task.account,
+            Limits::objects(K::TASK_BYTES + task.table_bytes),
+        );
+        self.accounts.release(task.account);
+        self.port_destroy(task.port);
+        Ok(())
+    }
+
+    /// Threads that wait for an answer of this port's dead receiver get the error.
+    fn callers_tell(&mut self, port: PortId) {
+        let mut next = self.ports.get(port).and_then(|port| port.first);
+        let mut found = Vec::new();
+        while let Some((task_index, index)) = next {
+            let Some(task) = self
+                .tasks
+                .at(task_index)
+                .and_then(|id| self.tasks.get_mut(id))
+            else {
+                break;
+            };
+            let name = task.space.name_of(index);
+            for thread in &task.threads {
+                found.push((*thread, name));
+            }
+            next = task.space.at(index).and_then(|entry| entry.next);
+        }
+        for (thread, name) in found {
+            if let Some(thread) = self.threads.get(thread) {
+                let kernel = thread.kernel;
+                if self.kernel.published_name(kernel) == name {
+                    self.kernel
+                        .call_interrupt(kernel, name, Error::MIG_SERVER_DIED);
+                }
+            }
+        }
+    }
+
+    /// A thread that does not run yet, with its page at an address of its task's choice.
+    pub fn thread_create(&mut self, task: TaskId, page_address: u64) -> Result<ThreadId> {
+        if page_address % 4096 != 0 {
+            return Err(Error::KERN_INVALID_ARGUMENT);
+        }
+        let holder = self.task(task)?;
+        let (account, kernel_task) = (holder.account, holder.kernel);
+        let cost = Limits {
+            memory: 4096,
+            objects: K::THREAD_BYTES,
+            rights: 0,
+        };
+        self.accounts.charge(account, cost)?;
+        let result = self.thread_build(task, kernel_task, page_address);
+        if result.is_err() {
+            self.accounts.refund(account, cost);
+        }
+        result
+    }
+
+    fn thread_build(
+        &mut self,
+        task: TaskId,
+        kernel_task: K::Task,
+        page_address: u64,
+    ) -> Result<ThreadId> {
+        self.map_reserve(task, page_address, 4096)?;
+        let undo = |mach: &mut Self, page: Option<K::Frame>| {
+            if let Some(page) = page {
+                mach.kernel.frame_free(page);
+            }
+            mach.map_unreserve(task, page_address);
+        };
+        let page = match self.kernel.frame_allocate() {
+            Ok(page) => page,
+            Err(error) => {
+                undo(self, None);
+                return Err(error);
+            }
+        };
+        let mapped = self.frame_map_charged(
+            task,
+            page_address,
+            page,
+            Protection::DEFAULT,
+            crate::kernel::Cache::Normal,
+        );
+        let page_mapping = match mapped {
+            Ok(mapping) => mapping,
+            Err(error) => {
+                undo(self, Some(page));
+                return Err(error);
+            }
+        };
+        let place = self.threads.slab_next();
+        let badge = thread_badge(place);
+        let kernel = match self
+            .kernel
+            .thread_create(kernel_task, badge, page, page_address)
+        {
+            Ok(kernel) => kernel,
+            Err(error) => {
+                self.kernel.frame_unmap(page_mapping);
+                undo(self, Some(page));
+                return Err(error);
+            }
+        };
+        let port = self.port_create(crate::ipc::Owner::Transit);
+        let id = self.threads.insert_with(|_| Thread {
+            task,
+            kernel,
+            port,
+            page,
+            page_mapping,
+            page_address,
+            suspended: 0,
+            started: false,
+            faulted: false,
+            ticket: None,
+        });
+        if let Some(port) = self.ports.get_mut(port) {
+            port.owner = crate::ipc::Owner::Kernel(KernelObject::Thread(id));
+        }
+        if let Some(task) = self.tasks.get_mut(task) {
+            task.threads.push(id);
+        }
+        Ok(id)
+    }
+
+    /// Ends a thread and frees its page.
+    pub(crate) fn thread_remove(&mut self, id: ThreadId) {
+        let Some(thread) = self.threads.remove(id) else {
+            return;
+        };
+        self.kernel.thread_destroy(thread.kernel);
+        self.kernel.frame_unmap(thread.page_mapping);
+        self.kernel.frame_free(thread.page);
+        if let Some(ticket) = thread.ticket {
+            for right in ticket.rights {
+                self.release(right);
+            }
+        }
+        self.map_unreserve(thread.task, thread.page_address);
+        if let Some(task) = self.tasks.get_mut(thread.task) {
+            task.threads.retain(|other| *other != id);
+            let account = task.account;
+            self.accounts.refund(
+                account,
+                Limits {
+                    memory: 4096,
+                    objects: K::THREAD_BYTES,
+                    rights: 0,
+                },
+            );
+        }
+        self.port_destroy(thread.port);
+    }
+
+    /// Starts a thread: argument registers get its page, `argument`, its number and its port name.
+    pub fn thread_start(&mut self, id: ThreadId, pc: u64, sp: u64, argument: u64) -> Result<()> {
+        let thread = self
+            .threads
+            .get_mut(id)
+            .ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        if thread.started {
+            return Err(Error::KERN_FAILURE);
+        }
+        thread.started = true;
+        let (kernel, page) = (thread.kernel, thread.page_address);
+        let number = thread_number(id) as u64;
+        self.kernel
+            .thread_start(kernel, pc, sp, [page, argument, number, 0]);
+        let held = thread_is_held(self.threads.get(id), &self.tasks);
+        if held {
+            self.kernel.thread_stop(kernel);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn thread_suspend(&mut self, id: ThreadId) -> Result<()> {
+        let held = thread_is_held(self.threads.get(id), &self.tasks);
+        let thread = self
+            .threads
+            .get_mut(id)
+            .ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        thread.suspended += 1;
+        if !held && thread.started {
+            let kernel = thread.kernel;
+            self.kernel.thread_stop(kernel);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn thread_resume(&mut self, id: ThreadId) -> Result<()> {
+        let thread = self
+            .threads
+            .get_mut(id)
+            .ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        if thread.suspended == 0 {
+            return Err(Error::KERN_FAILURE);
+        }
+        thread.suspended -= 1;
+        let (kernel, started) = (thread.kernel, thread.started);
+        if started && !thread_is_held(self.threads.get(id), &self.tasks) {
+            self.kernel.thread_resume(kernel);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn task_suspend(&mut self, id: TaskId) -> Result<()> {
+        let task = self.task_mut(id)?;
+        task.suspended += 1;
+        if task.suspended > 1 {
+            return Ok(());
+        }
+        for thread in task.threads.clone() {
+            if let Some(thread) = self.threads.get(thread)
+                && thread.started
+                && thread.suspended == 0
+                && !thread.faulted
+            {
+                let kernel = thread.kernel;
+                self.kernel.thread_stop(kernel);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn task_resume(&mut self, id: TaskId) -> Result<()> {
+        let task = self.task_mut(id)?;
+        if task.suspended == 0 {
+            return Err(Error::KERN_FAILURE);
+        }
+        task.suspended -= 1;
+        if task.suspended > 0 {
+            return Ok(());
+        }
+        for thread in task.threads.clone() {
+            if let Some(thread) = self.threads.get(thread)
+                && thread.started
+                && thread.suspended == 0
+                && !thread.faulted
+            {
+                let kernel = thread.kernel;
+                self.kernel.thread_resume(kernel);
+            }
+        }
+        Ok(())
+    }
+
+    /// A thread has done what it may not: tells the exception port, or ends the task.
+    pub(crate) fn exception(&mut self, id: ThreadId, kind: u64, code: u64, subcode: u64) {
+        let Some(thread) = self.threads.get_mut(id) else {
+            return;
+        };
+        thread.faulted = true;
+        let (task_id, thread_port) = (thread.task, thread.port);
+        let Some(task) = self.tasks.get(task_id) else {
+            return;
+        };
+        let task_port = task.port;
+        if let Carried::Send(port) = task.exception
+            && self.ports.get(port).is_some()
+        {
+            for port in [thread_port, task_port] {
+                if let Some(port) = self.ports.get_mut(port) {
+                    port.srights += 1;
+                }
+            }
+            let message = Message {
+                label: notify::EXCEPTION_RAISE,
+                words: alloc::vec![kind, code, subcode],
+                rights: alloc::vec![Carried::Send(thread_port), Carried::Send(task_port)],
+            };
+            self.enqueue(port, message);
+            return;
+        }
+        let mut text = alloc::string::String::new();
+        use core::fmt::Write;
+        let _ = write!(
+            text,
+            "task {} ended by exception {kind} (code {code:#x}, address {subcode:#x})",
+            task_id.index
+        );
+        self.kernel.log(&text);
+        let _ = self.task_terminate(task_id);
+    }
+
+    /// The thread by its number, if it calls a port that `server` receives from.
+    pub(crate) fn caller_of(&mut self, server: TaskId, number: u32) -> Result<ThreadId> {
+        let id = self
+            .threads
+            .at(number & 0xf_ffff)
+            .filter(|id| thread_number(*id) == number)
+            .ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        let thread = self.threads.get(id).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        let (kernel, task) = (thread.kernel, thread.task);
+        let name = self.kernel.published_name(kernel);
+        let port = self
+            .send_port(task, name)
+            .map_err(|_| Error::KERN_NO_ACCESS)?;
+        match self.ports.get(port).map(|port| port.owner) {
+            Some(crate::ipc::Owner::Task(receiver, _)) if receiver == server => Ok(id),
+            _ => Err(Error::KERN_NO_ACCESS),
+        }
+    }
+
+    /// The thread of a task by its number.
+    pub(crate) fn own_thread(&self, task: TaskId, number: u32) -> Result<ThreadId> {
+        self.threads
+            .at(number & 0xf_ffff)
+            .filter(|id| {
+                thread_number(*id) == number
+                    && self
+                        .threads
+                        .get(*id)
+                        .is_some_and(|thread| thread.task == task)
+            })
+            .ok_or(Error::KERN_INVALID_ARGUMENT)
+    }
+
+    /// Ends whatever call or wait a thread is in.
+    pub(crate) fn thread_abort(&mut self, id: ThreadId) -> Result<()> {
+        let thread = self.threads.get(id).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        let kernel = thread.kernel;
+        let name = self.kernel.published_name(kernel);
+        if name != 0 {
+            self.kernel
+                .call_interrupt(kernel, name, Error::MACH_RCV_INTERRUPTED);
+        }
+        Ok(())
+    }
+
+    /// Answers a saved caller with an error.
+    pub(crate) fn reply_error(&mut self, reply: K::Reply, error: Error) {
+        self.kernel
+            .reply_send(reply, REPLY_ERROR, &[error.0 as u64]);
+    }
+}
+
+impl<Tag, T> Table<Tag, T> {
+    /// The handle that the next entry will have.
+    pub(crate) fn slab_next(&self) -> Id<Tag> {
+        let id = self.slab.next();
+        Id::new(id.index, id.generation)
+    }
+}
+
+fn thread_is_held<K: Kernel>(thread: Option<&Thread<K>>, tasks: &Table<TaskTag, Task<K>>) -> bool {
+    thread.is_some_and(|thread| {
+        thread.suspended > 0
+            || thread.faulted
+            || tasks
+                .get(thread.task)
+                .is_some_and(|task| task.suspended > 0)
+    })
+}

@@ -1,0 +1,237 @@
+//! Windows: memory that a client's task and one server's task share for bulk data.
+
+use crate::abi::notify;
+use crate::error::{Error, Result};
+use crate::ipc::{Message, Owner};
+use crate::kernel::{Kernel, Protection};
+use crate::task::{Mach, TaskId};
+use crate::vm::{Mapping, ObjectId, PAGE, Place};
+use alloc::vec::Vec;
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
+
+/// The largest window.
+const WINDOW_MAX: u64 = 16 << 20;
+
+struct Window {
+    /// `None` after the client gave it up.
+    client: Option<(TaskId, u64)>,
+    server: TaskId,
+    /// Where the server maps it, once it has asked.
+    accepted: Option<u64>,
+    object: ObjectId,
+    bytes: u64,
+}
+
+/// All windows, by token.
+#[derive(Default)]
+pub(crate) struct Windows {
+    table: HashMap<u64, Window, FxBuildHasher>,
+}
+
+impl<K: Kernel> Mach<K> {
+    /// The task that receives from a port that `client` can send to.
+    pub(crate) fn receiver_of(&self, client: TaskId, name: u32) -> Result<TaskId> {
+        let port = self.send_port(client, name)?;
+        match self.ports.get(port).map(|port| port.owner) {
+            Some(Owner::Task(server, _)) => Ok(server),
+            _ => Err(Error::MACH_SEND_INVALID_DEST),
+        }
+    }
+
+    /// Answers token, the client's address, and bytes.
+    pub(crate) fn window_create(
+        &mut self,
+        client: TaskId,
+        name: u32,
+        bytes: u64,
+    ) -> Result<(u64, u64, u64)> {
+        let server = self.receiver_of(client, name)?;
+        if bytes == 0 || bytes > WINDOW_MAX {
+            return Err(Error::KERN_INVALID_ARGUMENT);
+        }
+        let bytes = bytes.next_multiple_of(PAGE);
+        let account = self.task(client)?.account;
+        let object = self.object_create(bytes, account, false);
+        let what = Mapping {
+            object,
+            offset: 0,
+            size: bytes,
+            protection: Protection::DEFAULT,
+            maximum: Protection::DEFAULT,
+            inheritance: 2,
+        };
+        let address = match self.map_enter(client, Place::Anywhere { mask: 0 }, what) {
+            Ok(address) => address,
+            Err(error) => {
+                self.object_check(object);
+                return Err(error);
+            }
+        };
+        // Present from the start: a server that touches it never runs out of the client's account.
+        let mut page = 0;
+        while page < bytes {
+            if let Err(error) = self.page_in(client, address + page, Protection::WRITE) {
+                let _ = self.vm_deallocate(client, address, bytes);
+                return Err(error);
+            }
+            page += PAGE;
+        }
+        if let Some(object) = self.objects.get_mut(object) {
+            object.users += 1;
+        }
+        // Bit 63 is the contract's, and 0 stands for no window.
+        let token = loop {
+            let token = self.kernel.random() & (u64::MAX >> 1);
+            if token != 0 && !self.windows.table.contains_key(&token) {
+                break token;
+            }
+        };
+        self.windows.table.insert(
+            token,
+            Window {
+                client: Some((client, address)),
+                server,
+                accepted: None,
+                object,
+                bytes,
+            },
+        );
+        for task in [client, server] {
+            if let Some(task) = self.tasks.get_mut(task) {
+                task.windows.push(token);
+            }
+        }
+        Ok((token, address, bytes))
+    }
+
+    /// Maps a window in its server. Answers address and bytes.
+    pub(crate) fn window_accept(&mut self, server: TaskId, token: u64) -> Result<(u64, u64)> {
+        let window = self
+            .windows
+            .table
+            .get(&token)
+            .ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        if window.server != server || window.client.is_none() {
+            return Err(Error::KERN_INVALID_ARGUMENT);
+        }
+        if let Some(address) = window.accepted {
+            return Ok((address, window.bytes));
+        }
+        let (object, bytes) = (window.object, window.bytes);
+        let what = Mapping {
+            object,
+            offset: 0,
+            size: bytes,
+            protection: Protection::DEFAULT,
+            maximum: Protection::DEFAULT,
+            inheritance: 2,
+        };
+        let address = self.map_enter(server, Place::Anywhere { mask: 0 }, what)?;
+        let mut page = 0;
+        while page < bytes {
+            if let Err(error) = self.page_in(server, address + page, Protection::WRITE) {
+                let _ = self.vm_deallocate(server, address, bytes);
+                return Err(error);
+            }
+            page += PAGE;
+        }
+        if let Some(window) = self.windows.table.get_mut(&token) {
+            window.accepted = Some(address);
+        }
+        Ok((address, bytes))
+    }
+
+    /// The client, or the server after `WINDOW_GONE`, gives a window up.
+    pub(crate) fn window_release(&mut self, task: TaskId, token: u64) -> Result<()> {
+        let window = self
+            .windows
+            .table
+            .get(&token)
+            .ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        match window.client {
+            Some((client, _)) if client == task => self.window_client_end(token),
+            _ if window.server == task => self.window_server_end(token),
+            _ => return Err(Error::KERN_INVALID_ARGUMENT),
+        }
+        Ok(())
+    }
+
+    fn window_client_end(&mut self, token: u64) {
+        let Some(window) = self.windows.table.get_mut(&token) else {
+            return;
+        };
+        let Some((client, address)) = window.client.take() else {
+            return;
+        };
+        let (server, bytes, accepted) = (window.server, window.bytes, window.accepted);
+        let _ = self.vm_deallocate(client, address, bytes);
+        if let Some(task) = self.tasks.get_mut(client) {
+            task.windows.retain(|other| *other != token);
+        }
+        if accepted.is_none() {
+            self.window_server_end(token);
+            return;
+        }
+        // The server's pages stay until it says that it is done with them.
+        let notices = match self.tasks.get(server).and_then(|task| task.notices) {
+            Some(port) => Some(port),
+            None => {
+                let port = self.port_create(Owner::Task(server, 0));
+                match self.tasks.get_mut(server) {
+                    Some(task) => {
+                        task.notices = Some(port);
+                        Some(port)
+                    }
+                    None => {
+                        self.ports.remove(port);
+                        None
+                    }
+                }
+            }
+        };
+        if let Some(port) = notices {
+            let message = Message {
+                label: notify::WINDOW_GONE,
+                words: alloc::vec![token],
+                rights: Vec::new(),
+            };
+            self.enqueue(port, message);
+        }
+    }
+
+    fn window_server_end(&mut self, token: u64) {
+        let Some(window) = self.windows.table.remove(&token) else {
+            return;
+        };
+        if let Some(address) = window.accepted {
+            let _ = self.vm_deallocate(window.server, address, window.bytes);
+        }
+        if let Some(task) = self.tasks.get_mut(window.server) {
+            task.windows.retain(|other| *other != token);
+        }
+        if let Some((client, address)) = window.client {
+            // The memory stays the client's; it notices the dead server by itself.
+            let _ = address;
+            if let Some(task) = self.tasks.get_mut(client) {
+                task.windows.retain(|other| *other != token);
+            }
+        }
+        self.object_release(window.object);
+    }
+
+    /// Ends all windows of a task that ends.
+    pub(crate) fn windows_end(&mut self, task: TaskId) {
+        let tokens = match self.tasks.get_mut(task) {
+            Some(task) => core::mem::take(&mut task.windows),
+            None => return,
+        };
+        for token in tokens {
+            match self.windows.table.get(&token) {
+                Some(window) if window.server == task => self.window_server_end(token),
+                Some(_) => self.window_client_end(token),
+                None => {}
+            }
+        }
+    }
+}
