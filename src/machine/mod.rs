@@ -1,0 +1,6 @@
+//! The emulated machine: its command line, its serial line, and its life.
+
+pub mod bootargs;
+pub mod frame;
+pub mod qemu;
+pub mod session;

@@ -1,0 +1,195 @@
+//! The emulator's command line.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use sel4_kernel::QemuDescription;
+
+use super::bootargs::BootArguments;
+
+/// Names another emulator program, for tests of this tool.
+const EMULATOR_VARIABLE: &str = "HIRD_QEMU";
+/// Slots for virtio devices on the board, all of which may hold disks.
+const VIRTIO_SLOTS: usize = 32;
+/// How a file in QEMU's own format begins.
+const QCOW2_MAGIC: &[u8] = b"QFI\xfb";
+
+/// A machine that can be started.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// The board.
+    pub board: QemuDescription,
+    /// What the firmware starts.
+    pub image: PathBuf,
+    /// Memory in bytes.
+    pub memory: u64,
+    /// Disks in order; the first is the root disk.
+    pub disks: Vec<Disk>,
+    /// Whether one instruction takes one nanosecond of the guest's time.
+    pub icount: bool,
+    pub arguments: BootArguments,
+}
+
+/// A disk image of a machine.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    pub file: PathBuf,
+    /// Whether what the guest writes is dropped.
+    pub snapshot: bool,
+}
+
+/// What the machine's serial line is joined to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Console {
+    /// The person's terminal, with the emulator's keys: Ctrl-a x leaves.
+    Terminal,
+    /// This tool alone.
+    Tool,
+}
+
+impl Machine {
+    /// The command that starts the machine.
+    pub fn command(&self, console: Console) -> Result<Command> {
+        ensure!(
+            self.disks.len() <= VIRTIO_SLOTS,
+            "the board has room for {VIRTIO_SLOTS} disks"
+        );
+        let emulator =
+            env::var_os(EMULATOR_VARIABLE).unwrap_or_else(|| OsString::from(&self.board.binary));
+
+        // The emulator must not outlive the tool, even if that is killed.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "TERM", "--"]).arg(emulator);
+        command.args(["-M", &self.board.machine, "-cpu", &self.board.cpu]);
+        command
+            .arg("-m")
+            .arg(format!("{}k", self.memory.div_ceil(1024)));
+        command.args(["-display", "none", "-no-reboot", "-nic", "none"]);
+        match console {
+            Console::Terminal => command.args(["-serial", "mon:stdio"]),
+            Console::Tool => command.args(["-serial", "stdio", "-monitor", "none"]),
+        };
+        if self.icount {
+            command.args(["-icount", "shift=0"]);
+        }
+        command.args(["-global", "virtio-mmio.force-legacy=false"]);
+        for (index, disk) in self.disks.iter().enumerate() {
+            command.arg("-drive").arg(disk.drive(index)?);
+            let device = format!("virtio-blk-device,drive=vd{index},bus=virtio-mmio-bus.{index}");
+            command.arg("-device").arg(device);
+        }
+        command.arg("-kernel").arg(&self.image);
+        command.arg("-append").arg(self.arguments.line()?);
+        Ok(command)
+    }
+}
+
+impl Disk {
+    fn drive(&self, index: usize) -> Result<OsString> {
+        let format = self.format()?;
+        let snapshot = if self.snapshot { "on" } else { "off" };
+        let Some(file) = self.file.to_str() else {
+            bail!(
+                "{}: the emulator takes no such file name",
+                self.file.display()
+            );
+        };
+        // The emulator reads a doubled comma as a comma.
+        let file = file.replace(',', ",,");
+        Ok(format!("if=none,id=vd{index},format={format},snapshot={snapshot},file={file}").into())
+    }
+
+    /// The image's format, from its first bytes.
+    fn format(&self) -> Result<&'static str> {
+        let shown = self.file.display();
+        let file = if self.snapshot {
+            File::open(&self.file)
+        } else {
+            File::options().read(true).write(true).open(&self.file)
+        };
+        let file = file.with_context(|| format!("cannot open the disk image {shown}"))?;
+        ensure!(
+            !file.metadata()?.is_dir(),
+            "the disk image {shown} is a folder"
+        );
+        let mut magic = Vec::new();
+        file.take(QCOW2_MAGIC.len() as u64)
+            .read_to_end(&mut magic)
+            .with_context(|| format!("cannot read the disk image {shown}"))?;
+        Ok(if magic == QCOW2_MAGIC { "qcow2" } else { "raw" })
+    }
+}
+
+/// An absolute path, since the emulator may run elsewhere.
+pub fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("bad path {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::bootargs::Nonce;
+    use super::*;
+    use crate::step;
+
+    fn machine(disks: Vec<Disk>) -> Machine {
+        Machine {
+            board: QemuDescription {
+                binary: "qemu".into(),
+                machine: "virt".into(),
+                cpu: "cortex-a57".into(),
+                memory: "512M".into(),
+            },
+            image: "/image".into(),
+            memory: 1 << 30,
+            disks,
+            icount: true,
+            arguments: BootArguments {
+                nonce: Nonce(1),
+                exec: None,
+                user: "root".into(),
+                debug: false,
+            },
+        }
+    }
+
+    #[test]
+    fn disks_stand_in_order_on_the_bus() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let disk = |name: &str, bytes: &[u8], snapshot| {
+            let file = folder.path().join(name);
+            std::fs::write(&file, bytes).expect("a file");
+            Disk { file, snapshot }
+        };
+        let disks = vec![disk("a,b", b"", true), disk("c", b"QFI\xfbxxxx", false)];
+        let command = machine(disks).command(Console::Tool).expect("all is there");
+        let line = step::shown(&command);
+        assert!(
+            line.contains("id=vd0,format=raw,snapshot=on,file="),
+            "{line}"
+        );
+        assert!(line.contains("a,,b"), "{line}");
+        assert!(line.contains("id=vd1,format=qcow2,snapshot=off"), "{line}");
+        assert!(line.contains("drive=vd1,bus=virtio-mmio-bus.1"), "{line}");
+        assert!(
+            line.contains("-m 1048576k") && line.contains("-icount shift=0"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn a_missing_disk_is_named() {
+        let disks = vec![Disk {
+            file: "/no/such/disk".into(),
+            snapshot: true,
+        }];
+        let error = machine(disks)
+            .command(Console::Tool)
+            .expect_err("there is no such file");
+        assert!(error.to_string().contains("/no/such/disk"));
+    }
+}

@@ -1,0 +1,202 @@
+//! `hird run`
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::cli::RunArgs;
+use crate::machine::bootargs::{BootArguments, Nonce};
+use crate::machine::frame::Event;
+use crate::machine::qemu::{self, Console, Disk, Machine};
+use crate::machine::session::{Next, Session};
+use crate::step;
+use crate::system::{Options, System};
+use crate::workspace::Workspace;
+
+/// Exit status when the time is up.
+pub const STATUS_TIMEOUT: u8 = 124;
+/// Exit status when the system dies, or could not be started.
+pub const STATUS_DEAD: u8 = 125;
+
+/// Runs the command; the tool's exit status.
+pub fn command(workspace: &Workspace, arguments: &RunArgs) -> Result<u8> {
+    let options = Options {
+        platform: arguments.platform,
+        debug_kernel: arguments.debug_kernel,
+        tests: false,
+    };
+    let system = System::build(workspace, options)?;
+    let (root, _lock) = match &arguments.root {
+        Some(image) => (qemu::absolute(image)?, None),
+        None => {
+            let disk = system.persistent_root(arguments.snapshot)?;
+            (disk.path, Some(disk.lock))
+        }
+    };
+    let mut disks = vec![Disk {
+        file: root,
+        snapshot: arguments.snapshot,
+    }];
+    for image in &arguments.disks {
+        disks.push(Disk {
+            file: qemu::absolute(image)?,
+            snapshot: arguments.snapshot,
+        });
+    }
+    let board = system.kernel.platform.qemu.clone();
+    let machine = Machine {
+        board: board.context("this platform has no emulator")?,
+        image: system.image.clone(),
+        memory: arguments.memory,
+        disks,
+        icount: arguments.icount,
+        arguments: BootArguments {
+            nonce: Nonce::random(),
+            exec: arguments.exec.clone(),
+            user: arguments.user.clone(),
+            debug: step::verbose(),
+        },
+    };
+    let log = Log::open(workspace, arguments)?;
+    match &arguments.exec {
+        Some(_) => execute(&machine, &log, arguments.timeout),
+        None => interact(&machine, &log, arguments.timeout),
+    }
+}
+
+/// The file that keeps what the console prints.
+struct Log {
+    path: PathBuf,
+    file: File,
+}
+
+impl Log {
+    fn open(workspace: &Workspace, arguments: &RunArgs) -> Result<Log> {
+        let path = match &arguments.log {
+            Some(path) => qemu::absolute(path)?,
+            None => workspace.output(arguments.platform)?.join("run.log"),
+        };
+        let file = File::create(&path)
+            .with_context(|| format!("cannot write the log {}", path.display()))?;
+        Ok(Log { path, file })
+    }
+
+    fn start(&self, machine: &Machine, console: Console) -> Result<Session> {
+        let mut command = machine.command(console)?;
+        if console == Console::Tool {
+            command.stdin(Stdio::null());
+        }
+        if step::verbose() {
+            step::say(&step::shown(&command));
+        }
+        Session::start(
+            command,
+            machine.arguments.nonce,
+            Some(self.file.try_clone()?),
+        )
+    }
+
+    /// Tells how the run ended, with the last lines of the log.
+    fn report(&self, what: &str, session: &mut Session) {
+        let shown = Workspace::shown(&self.path);
+        eprintln!("{}", session.last_lines());
+        step::say(&format!("{what}; the whole log is {shown}"));
+    }
+}
+
+fn deadline(timeout: Option<f64>) -> Option<Instant> {
+    timeout.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds))
+}
+
+/// Runs commands: what they print is standard output, their status the tool's.
+fn execute(machine: &Machine, log: &Log, timeout: Option<f64>) -> Result<u8> {
+    let mut session = log.start(machine, Console::Tool)?;
+    let deadline = deadline(timeout);
+    let mut stdout = io::stdout().lock();
+    loop {
+        match session.next(deadline)? {
+            Next::Event(Event::Output(bytes)) => {
+                stdout
+                    .write_all(&bytes)
+                    .and_then(|()| stdout.flush())
+                    .context("cannot write what the commands print")?;
+            }
+            Next::Event(Event::Log(bytes)) => {
+                if step::verbose() {
+                    io::stderr()
+                        .write_all(&bytes)
+                        .context("cannot write the log")?;
+                }
+            }
+            Next::Event(Event::Begin) => {}
+            Next::Event(Event::End(status)) => {
+                session.stop()?;
+                return Ok(status);
+            }
+            // The commands asked for it, so it is no failure.
+            Next::Event(Event::Halt | Event::Reboot) => {
+                session.stop()?;
+                return Ok(0);
+            }
+            Next::Event(Event::Dead) => {
+                // The reason follows on the same line.
+                let soon = Instant::now() + Duration::from_millis(200);
+                while let Next::Event(_) = session.next(Some(soon))? {}
+                log.report("the system died", &mut session);
+                return Ok(STATUS_DEAD);
+            }
+            Next::Closed => {
+                log.report("the machine stopped", &mut session);
+                return Ok(STATUS_DEAD);
+            }
+            Next::Timeout => {
+                log.report("the time is up", &mut session);
+                return Ok(STATUS_TIMEOUT);
+            }
+        }
+    }
+}
+
+/// Joins the console to the terminal.
+fn interact(machine: &Machine, log: &Log, timeout: Option<f64>) -> Result<u8> {
+    step::say("Ctrl-a x leaves");
+    let deadline = deadline(timeout);
+    loop {
+        let mut session = log.start(machine, Console::Terminal)?;
+        loop {
+            match session.next(deadline)? {
+                Next::Event(Event::Output(bytes) | Event::Log(bytes)) => {
+                    let mut stdout = io::stdout().lock();
+                    stdout.write_all(&bytes).and_then(|()| stdout.flush())?;
+                }
+                Next::Event(Event::Halt) => {
+                    session.stop()?;
+                    return Ok(0);
+                }
+                Next::Event(Event::Reboot) => {
+                    session.stop()?;
+                    break;
+                }
+                // A dead system stays on the screen until the person leaves.
+                Next::Event(_) => {}
+                Next::Closed => {
+                    let status = session.stop()?;
+                    if !status.success() {
+                        log.report("the machine stopped", &mut session);
+                        return Ok(STATUS_DEAD);
+                    }
+                    return Ok(0);
+                }
+                Next::Timeout => {
+                    session.stop()?;
+                    log.report("the time is up", &mut session);
+                    return Ok(STATUS_TIMEOUT);
+                }
+            }
+        }
+    }
+}

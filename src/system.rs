@@ -1,0 +1,160 @@
+//! Building the whole system: the kernel, the programs, what the machine boots
+//! from, and the root file system.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use sel4_kernel::BuiltKernel;
+
+use crate::boot;
+use crate::cargo::{self, GUEST_TARGET, GuestBuild, Packages};
+use crate::cli::Platform;
+use crate::kernel;
+use crate::rootfs::image::{self, Contents};
+use crate::rootfs::manifest::{self, Entry, Kind};
+use crate::rootfs::persistent;
+use crate::workspace::Workspace;
+
+/// What to build.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    pub platform: Platform,
+    pub debug_kernel: bool,
+    /// Whether the root file system holds the test programs, too.
+    pub tests: bool,
+}
+
+/// A system that was built.
+pub struct System {
+    pub kernel: BuiltKernel,
+    /// What the machine boots from.
+    pub image: PathBuf,
+    /// The root file system as the build made it. Never written to by a guest.
+    pub root: PathBuf,
+    contents: Contents,
+    prints: BTreeMap<String, String>,
+    output: PathBuf,
+}
+
+impl System {
+    /// Builds all of it that changed.
+    pub fn build(workspace: &Workspace, options: Options) -> Result<System> {
+        let kernel = kernel::build(workspace, options.platform, options.debug_kernel)?;
+        let packages = Packages::read(workspace)?;
+        let output = workspace.output(options.platform)?;
+
+        let mut manifests = vec![workspace.path("images/root.manifest")];
+        if options.tests {
+            manifests.push(workspace.path("images/tests.manifest"));
+        }
+        let entries = manifest::read(&manifests)?;
+        let modules = boot::manifest::read(&workspace.path("images/boot.manifest"))?;
+
+        let mut binaries: BTreeSet<String> = modules.iter().map(|m| m.binary.clone()).collect();
+        binaries.extend(entries.iter().filter_map(|entry| match &entry.kind {
+            Kind::Program(_, binary) => Some(binary.clone()),
+            _ => None,
+        }));
+        let env = [
+            ("SEL4_SOURCE", kernel::source_folder()?),
+            ("HIRD_KERNEL_DIR", kernel.dir.clone()),
+        ];
+        let build = GuestBuild {
+            workspace,
+            packages: &packages,
+            target: GUEST_TARGET,
+            env: &env,
+        };
+        let programs = build.build("building the programs", &binaries)?;
+        let stripped_folder =
+            workspace.folder(&format!("hird/{}/programs", options.platform.name()))?;
+        let cross = kernel.platform.cross();
+        let mut stripped = BTreeMap::new();
+        for (name, program) in &programs {
+            stripped.insert(
+                name.clone(),
+                cargo::strip(&cross, program, &stripped_folder)?,
+            );
+        }
+
+        let image = boot::image::build(&boot::image::Inputs {
+            workspace,
+            packages: &packages,
+            kernel: &kernel,
+            modules: &modules,
+            programs: &stripped,
+            env: &env,
+            output: &output,
+        })?;
+
+        let contents = Contents {
+            sources: sources(workspace, &entries, &stripped),
+            entries,
+        };
+        let root = output.join(if options.tests {
+            "tests-base.img"
+        } else {
+            "root-base.img"
+        });
+        let prints = image::build(&contents, &root)?;
+        Ok(System {
+            kernel,
+            image,
+            root,
+            contents,
+            prints,
+            output,
+        })
+    }
+
+    /// The root disk that lives from run to run, brought up to date. A run
+    /// that drops what it writes can share it with others of its kind.
+    pub fn persistent_root(&self, shared: bool) -> Result<persistent::Disk> {
+        let disk = self.output.join("root.img");
+        persistent::open(&disk, shared, &self.root, &self.contents, &self.prints)
+    }
+
+    /// Paths of the programs in a folder of the root file system.
+    pub fn programs_in(&self, folder: &str) -> Vec<String> {
+        let inside = |entry: &&Entry| {
+            entry
+                .path
+                .strip_prefix(folder)
+                .is_some_and(|rest| rest.starts_with('/'))
+                && matches!(entry.kind, Kind::Program(..))
+        };
+        self.contents
+            .entries
+            .iter()
+            .filter(inside)
+            .map(|entry| entry.path.clone())
+            .collect()
+    }
+
+    /// Size of what the machine boots from, in bytes.
+    pub fn image_bytes(&self) -> Result<u64> {
+        let data = fs::metadata(&self.image);
+        Ok(data
+            .with_context(|| format!("no image {}", self.image.display()))?
+            .len())
+    }
+}
+
+/// The file of the host behind each node that copies one.
+fn sources(
+    workspace: &Workspace,
+    entries: &[Entry],
+    programs: &BTreeMap<String, PathBuf>,
+) -> BTreeMap<String, PathBuf> {
+    let source = |entry: &Entry| match &entry.kind {
+        Kind::Program(_, binary) => programs.get(binary).cloned(),
+        Kind::File(_, source) => Some(workspace.path(source)),
+        _ => None,
+    };
+    entries
+        .iter()
+        .filter_map(|e| Some((e.path.clone(), source(e)?)))
+        .collect()
+}

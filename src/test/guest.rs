@@ -1,0 +1,434 @@
+//! The tests that boot the system.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use super::judge;
+use super::report::{Place, Report};
+use super::transcript::{self, Body, Case, DEFAULT_TIMEOUT, DiskNeed, Marks, Needs};
+use crate::cli::{TestArgs, parse_size};
+use crate::machine::bootargs::{self, BootArguments, Nonce};
+use crate::machine::frame::Event;
+use crate::machine::qemu::{Console, Disk, Machine};
+use crate::machine::session::{Next, Session};
+use crate::rootfs::image::tool;
+use crate::step;
+use crate::system::{Options, System};
+use crate::workspace::Workspace;
+
+/// Where the test programs lie in the root file system.
+const PROGRAMS: &str = "/tests/bin";
+/// How long the system may take to come up, on a busy machine.
+const BOOT_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long the system may take after its last case.
+const END_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest script of one boot, in bytes as they are passed.
+const SCRIPT_MAXIMUM: usize = bootargs::MAXIMUM - (8 << 10);
+
+/// Runs the guest's tests.
+pub fn run(workspace: &Workspace, arguments: &TestArgs, report: &mut Report) -> Result<()> {
+    let options = Options {
+        platform: arguments.platform,
+        debug_kernel: arguments.debug_kernel,
+        tests: true,
+    };
+    let system = System::build(workspace, options)?;
+    let cases = select(workspace, arguments, &system)?;
+    let folder = workspace.output(arguments.platform)?;
+    let runner = Runner {
+        system: &system,
+        folder: &folder,
+    };
+
+    let mut groups: Vec<VecDeque<Case>> = Vec::new();
+    for case in cases {
+        let shared = |group: &&mut VecDeque<Case>| {
+            !case.needs.alone && group.front().is_some_and(|first| first.needs == case.needs)
+        };
+        match groups.iter_mut().find(shared) {
+            Some(group) => group.push_back(case),
+            None => groups.push(VecDeque::from([case])),
+        }
+    }
+    for group in groups {
+        match group.front() {
+            Some(case) if case.needs.alone => runner.alone(case, report)?,
+            _ => runner.together(group, report)?,
+        }
+    }
+    Ok(())
+}
+
+/// The cases and test programs that are wanted.
+fn select(workspace: &Workspace, arguments: &TestArgs, system: &System) -> Result<Vec<Case>> {
+    let mut cases = transcript::read_all(&workspace.path("tests/guest"))?;
+    for path in system.programs_in(PROGRAMS) {
+        let named = |case: &Case| match &case.body {
+            Body::Program(command) => command.split_whitespace().next() == Some(path.as_str()),
+            Body::Transcript(_) => false,
+        };
+        if !cases.iter().any(named) {
+            cases.push(Case {
+                name: path.trim_start_matches("/tests/").to_owned(),
+                needs: Needs::default(),
+                long: false,
+                timeout: DEFAULT_TIMEOUT,
+                body: Body::Program(path),
+            });
+        }
+    }
+    let filter = arguments.filter.as_deref().unwrap_or_default();
+    cases.retain(|case| case.name.contains(filter) && (arguments.long || !case.long));
+    Ok(cases)
+}
+
+struct Runner<'a> {
+    system: &'a System,
+    folder: &'a Path,
+}
+
+/// How a boot ended.
+enum Ending {
+    /// All cases of the boot were done.
+    Complete,
+    /// It ended while the case at the front was running, or before any.
+    Broken { reason: String, started: bool },
+}
+
+/// What a case left behind in one boot.
+struct Trace {
+    output: Vec<u8>,
+    status: u8,
+}
+
+impl Runner<'_> {
+    /// Runs cases of equal needs in as few boots as possible.
+    fn together(&self, mut cases: VecDeque<Case>, report: &mut Report) -> Result<()> {
+        while let Some(first) = cases.front() {
+            let needs = first.needs.clone();
+            let marks = marks();
+            let mut script = String::new();
+            let mut batch: VecDeque<Case> = VecDeque::new();
+            let mut length = 0;
+            while let Some(case) = cases.front() {
+                let part = case.script(batch.len(), 0, &marks);
+                length += bootargs::encode(&part).len();
+                if length > SCRIPT_MAXIMUM && !batch.is_empty() {
+                    break;
+                }
+                script += &part;
+                batch.extend(cases.pop_front());
+            }
+            let root = Disk {
+                file: self.system.root.clone(),
+                snapshot: true,
+            };
+            let machine = self.machine(&needs, vec![root], script)?;
+            let ending = self.boot(&machine, &marks, &mut batch, |case, trace| {
+                judge_case(case, 0, &trace, &marks, report);
+            })?;
+            if let Ending::Broken { reason, started } = ending {
+                if !started {
+                    // No other boot would do better.
+                    for case in batch.drain(..).chain(cases.drain(..)) {
+                        report.fail(Place::Guest, &case.name, &reason);
+                    }
+                } else if let Some(case) = batch.pop_front() {
+                    report.fail(Place::Guest, &case.name, &reason);
+                }
+                for case in batch.into_iter().rev() {
+                    cases.push_front(case);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a case that has the machine for itself, perhaps for many boots.
+    fn alone(&self, case: &Case, report: &mut Report) -> Result<()> {
+        let scratch =
+            tempfile::tempdir_in(self.folder).context("cannot make a folder for disks")?;
+        let mut disks = vec![self.root_disk(case, scratch.path())?];
+        for (index, need) in case.needs.disks.iter().enumerate() {
+            disks.push(make_disk(
+                need,
+                &scratch.path().join(format!("disk{index}")),
+            )?);
+        }
+        let mut verdict = Ok(());
+        for boot in 0..case.boots() {
+            let marks = marks();
+            let script = case.script(0, boot, &marks);
+            let machine = self.machine(&case.needs, disks.clone(), script)?;
+            let mut batch = VecDeque::from([case.clone()]);
+            let mut trace = None;
+            let ending = self.boot(&machine, &marks, &mut batch, |_, t| trace = Some(t))?;
+            if let Ending::Broken { reason, .. } = ending {
+                verdict = Err(reason);
+                break;
+            }
+            let Some(trace) = trace else { continue };
+            match &case.body {
+                Body::Program(_) => {
+                    judge_case(case, boot, &trace, &marks, report);
+                    return Ok(());
+                }
+                Body::Transcript(boots) => {
+                    verdict = judge::transcript(&boots[boot], &trace.output, trace.status, &marks);
+                }
+            }
+            if verdict.is_err() {
+                break;
+            }
+        }
+        tell(&case.name, &verdict, report);
+        Ok(())
+    }
+
+    /// The root disk of a case. What one boot writes, the next one finds.
+    fn root_disk(&self, case: &Case, scratch: &Path) -> Result<Disk> {
+        if case.boots() == 1 {
+            return Ok(Disk {
+                file: self.system.root.clone(),
+                snapshot: true,
+            });
+        }
+        let file = scratch.join("root");
+        let mut copy = Command::new("cp");
+        copy.args(["--sparse=always", "--reflink=auto"])
+            .arg(&self.system.root)
+            .arg(&file);
+        step::run("copying the root disk", &mut copy)?;
+        Ok(Disk {
+            file,
+            snapshot: false,
+        })
+    }
+
+    fn machine(&self, needs: &Needs, disks: Vec<Disk>, script: String) -> Result<Machine> {
+        let board = self.system.kernel.platform.qemu.clone();
+        let board = board.context("this platform has no emulator")?;
+        let usual = parse_size(&board.memory).map_err(anyhow::Error::msg)?;
+        Ok(Machine {
+            board,
+            image: self.system.image.clone(),
+            memory: needs.memory.unwrap_or(usual),
+            disks,
+            icount: false,
+            arguments: BootArguments {
+                nonce: Nonce::random(),
+                exec: Some(script),
+                user: needs.user.clone(),
+                debug: false,
+            },
+        })
+    }
+
+    /// Boots a machine that runs `cases`. Each that is done is taken away from
+    /// the front and given to `done`.
+    fn boot(
+        &self,
+        machine: &Machine,
+        marks: &Marks,
+        cases: &mut VecDeque<Case>,
+        mut done: impl FnMut(&Case, Trace),
+    ) -> Result<Ending> {
+        let mut command = machine.command(Console::Tool)?;
+        command.stdin(Stdio::null());
+        if step::verbose() {
+            step::say(&step::shown(&command));
+        }
+        let log_path: PathBuf = self.folder.join("test.log");
+        let log = File::options().create(true).append(true).open(&log_path)?;
+        let mut session = Session::start(command, machine.arguments.nonce, Some(log))?;
+        let mut watch = Watch::new(marks);
+        let mut limit = Instant::now() + BOOT_TIMEOUT;
+        loop {
+            let next = session.next(Some(limit))?;
+            let reason = match next {
+                Next::Event(Event::Output(bytes)) => {
+                    for seen in watch.feed(&bytes) {
+                        match seen {
+                            Seen::Begin => {
+                                let timeout = cases.front().map_or(0.0, |case| case.timeout);
+                                limit = Instant::now() + Duration::from_secs_f64(timeout);
+                            }
+                            Seen::End(trace) => {
+                                if let Some(case) = cases.pop_front() {
+                                    done(&case, trace);
+                                }
+                                limit = Instant::now() + END_TIMEOUT;
+                            }
+                        }
+                    }
+                    continue;
+                }
+                Next::Event(Event::Log(_) | Event::Begin) => continue,
+                // The status is that of the last case's mark: of no interest.
+                Next::Event(Event::End(_)) if cases.is_empty() => {
+                    session.stop()?;
+                    return Ok(Ending::Complete);
+                }
+                Next::Event(Event::End(status)) => format!("the shell ended with status {status}"),
+                Next::Event(Event::Halt | Event::Reboot) => {
+                    "the system was switched off".to_owned()
+                }
+                Next::Event(Event::Dead) => {
+                    let soon = Instant::now() + Duration::from_millis(200);
+                    while let Next::Event(_) = session.next(Some(soon))? {}
+                    "the system died".to_owned()
+                }
+                Next::Closed => "the machine stopped".to_owned(),
+                Next::Timeout => "the time is up".to_owned(),
+            };
+            session.stop()?;
+            if cases.is_empty() {
+                // The last case is done and judged.
+                return Ok(Ending::Complete);
+            }
+            let when = if watch.started {
+                ""
+            } else {
+                " before the first case"
+            };
+            let reason = format!(
+                "{reason}{when}; the console's last lines:\n{}",
+                session.last_lines()
+            );
+            return Ok(Ending::Broken {
+                reason,
+                started: watch.started,
+            });
+        }
+    }
+}
+
+/// Makes a fresh disk.
+fn make_disk(need: &DiskNeed, file: &Path) -> Result<Disk> {
+    File::create(file)?.set_len(need.bytes)?;
+    if need.ext2 {
+        let mut mke2fs = tool("mke2fs");
+        mke2fs.args(["-q", "-F", "-t", "ext2", "-b", "4096", "-I", "256"]);
+        mke2fs
+            .args(["-O", "none,ext_attr,filetype,sparse_super,large_file"])
+            .arg(file);
+        step::run("making a disk", &mut mke2fs)?;
+    }
+    Ok(Disk {
+        file: file.to_owned(),
+        snapshot: false,
+    })
+}
+
+fn marks() -> Marks {
+    Marks(Nonce::random().to_string())
+}
+
+fn judge_case(case: &Case, boot: usize, trace: &Trace, marks: &Marks, report: &mut Report) {
+    match &case.body {
+        Body::Program(_) => {
+            for (name, verdict) in judge::program(&trace.output, trace.status) {
+                let separator = if name.is_empty() { "" } else { ": " };
+                tell(&format!("{}{separator}{name}", case.name), &verdict, report);
+            }
+        }
+        Body::Transcript(boots) => {
+            let verdict = judge::transcript(&boots[boot], &trace.output, trace.status, marks);
+            tell(&case.name, &verdict, report);
+        }
+    }
+}
+
+fn tell(name: &str, verdict: &Result<(), String>, report: &mut Report) {
+    match verdict {
+        Ok(()) => report.pass(Place::Guest, name),
+        Err(why) => report.fail(Place::Guest, name, why),
+    }
+}
+
+/// Finds the marks of cases in what the shell prints.
+struct Watch<'a> {
+    marks: &'a Marks,
+    buffer: Vec<u8>,
+    index: usize,
+    /// Whether a case is running.
+    inside: bool,
+    /// Whether any case ever started.
+    started: bool,
+}
+
+enum Seen {
+    Begin,
+    End(Trace),
+}
+
+impl<'a> Watch<'a> {
+    fn new(marks: &'a Marks) -> Watch<'a> {
+        Watch {
+            marks,
+            buffer: Vec::new(),
+            index: 0,
+            inside: false,
+            started: false,
+        }
+    }
+
+    fn feed(&mut self, bytes: &[u8]) -> Vec<Seen> {
+        self.buffer.extend_from_slice(bytes);
+        let mut seen = Vec::new();
+        loop {
+            if self.inside {
+                let mark = self.marks.end(self.index, "");
+                let mark = mark.trim_end_matches(">>");
+                let Some(at) = judge::find(&self.buffer, mark.as_bytes()) else {
+                    break;
+                };
+                let Ok((status, length)) = judge::number_mark(&self.buffer[at..], mark) else {
+                    break;
+                };
+                let output = self.buffer[..at].to_vec();
+                self.buffer.drain(..at + length);
+                self.inside = false;
+                self.index += 1;
+                seen.push(Seen::End(Trace { output, status }));
+            } else {
+                let mark = self.marks.begin(self.index) + "\n";
+                let Some(at) = judge::find(&self.buffer, mark.as_bytes()) else {
+                    break;
+                };
+                self.buffer.drain(..at + mark.len());
+                self.inside = true;
+                self.started = true;
+                seen.push(Seen::Begin);
+            }
+        }
+        seen
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cases_are_cut_out_of_a_stream_in_any_pieces() {
+        let marks = Marks("n".into());
+        let text = "x<<case:n:0>>\nout<<done:n:0:12>>\n<<case:n:1>>\n<<done:n:1:0>>\nrest";
+        for size in [1, 2, 7, text.len()] {
+            let mut watch = Watch::new(&marks);
+            let mut traces = Vec::new();
+            for piece in text.as_bytes().chunks(size) {
+                traces.extend(watch.feed(piece).into_iter().filter_map(|seen| match seen {
+                    Seen::End(trace) => Some((trace.output, trace.status)),
+                    Seen::Begin => None,
+                }));
+            }
+            assert_eq!(traces, [(b"out".to_vec(), 12), (Vec::new(), 0)]);
+        }
+    }
+}

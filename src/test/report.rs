@@ -1,0 +1,57 @@
+//! Telling results as they come, and counting them.
+
+/// Where a test runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Host,
+    Guest,
+}
+
+/// The results so far.
+#[derive(Debug, Default)]
+pub struct Report {
+    passed: usize,
+    failed: Vec<String>,
+}
+
+impl Report {
+    /// A test passed.
+    pub fn pass(&mut self, place: Place, name: &str) {
+        self.passed += 1;
+        println!("ok    {} {name}", label(place));
+    }
+
+    /// A test failed. `why` may have many lines.
+    pub fn fail(&mut self, place: Place, name: &str, why: &str) {
+        println!("FAIL  {} {name}", label(place));
+        for line in why.lines() {
+            println!("      {line}");
+        }
+        self.failed.push(format!("{} {name}", label(place)));
+    }
+
+    /// Prints the failures again and, as the last line, the counts. Returns
+    /// whether all is well.
+    pub fn finish(&self) -> bool {
+        if !self.failed.is_empty() {
+            println!("\nfailed:");
+        }
+        for name in &self.failed {
+            println!("      {name}");
+        }
+        println!("{} passed, {} failed", self.passed, self.failed.len());
+        self.failed.is_empty()
+    }
+
+    /// Number of tests that passed and that failed.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.passed, self.failed.len())
+    }
+}
+
+fn label(place: Place) -> &'static str {
+    match place {
+        Place::Host => "host ",
+        Place::Guest => "guest",
+    }
+}
