@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::arch::{COMMON_C_SOURCES, Recipe};
@@ -44,6 +45,37 @@ pub struct BuiltKernel {
     pub platform: Platform,
     /// Whether something was built, or all was there already.
     pub rebuilt: bool,
+}
+
+/// What `kernel.toml` in a build's output folder says.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct KernelInfo {
+    /// Name of the board.
+    pub platform: String,
+    /// Architecture, as in `libsel4/sel4_arch_include/` of the kernel source.
+    pub arch: String,
+    /// Family of architectures, as in `libsel4/arch_include/`.
+    pub family: String,
+    /// Version of the kernel.
+    pub version: String,
+    /// Whether it is a debug kernel.
+    pub debug: bool,
+}
+
+impl KernelInfo {
+    /// Reads what a build into `dir` left there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if there is no build, [`Error::Platform`] if its file is damaged.
+    pub fn load(dir: &Path) -> Result<KernelInfo> {
+        let path = dir.join("kernel.toml");
+        let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
+        toml::from_str(&text).map_err(|cause| Error::Platform {
+            path,
+            message: cause.to_string(),
+        })
+    }
 }
 
 /// A file that the build writes itself.
@@ -165,20 +197,20 @@ impl<'a> Plan<'a> {
     fn write_configuration(&mut self, debug: bool) -> Result<()> {
         let version_file = self.source.join("VERSION");
         let version = fs::read_to_string(&version_file).map_err(Error::io(&version_file))?;
+        let info = KernelInfo {
+            platform: self.platform.name.clone(),
+            arch: self.recipe.sel4_arch.into(),
+            family: self.recipe.family.into(),
+            version: version.trim().into(),
+            debug,
+        };
         self.written.push(Written {
             path: "include/autoconf.h".into(),
             text: self.platform.configuration(debug).header(),
         });
         self.written.push(Written {
             path: "kernel.toml".into(),
-            text: format!(
-                "platform = \"{}\"\narch = \"{}\"\nfamily = \"{}\"\nversion = \"{}\"\n\
-                 debug = {debug}\n",
-                self.platform.name,
-                self.recipe.sel4_arch,
-                self.recipe.family,
-                version.trim(),
-            ),
+            text: toml::to_string(&info).expect("strings and a boolean are valid TOML"),
         });
         Ok(())
     }

@@ -56,6 +56,9 @@ pub enum Error {
     /// The kernel source's folder cannot be found.
     #[error("the kernel source cannot be found: {0}")]
     NoSource(String),
+    /// The loader, the kernel and a root task cannot be made one image.
+    #[error(transparent)]
+    Image(#[from] sel4_loader::image::Error),
 }
 
 impl Error {

@@ -24,12 +24,14 @@ mod arch;
 mod autoconf;
 mod build;
 mod error;
+mod loader;
 mod platform;
 pub mod source;
 mod tool;
 
 pub use arch::Arch;
 pub use autoconf::{Configuration, Value};
-pub use build::{BuiltKernel, KernelBuild};
+pub use build::{BuiltKernel, KernelBuild, KernelInfo};
 pub use error::{Error, Result};
+pub use loader::{LoaderBuild, make_image};
 pub use platform::{LoaderDescription, Platform, QemuDescription};

@@ -1,0 +1,3 @@
+//! The board's addresses, from its `platform.toml` by way of `build.rs`.
+
+include!(concat!(env!("OUT_DIR"), "/board.rs"));

@@ -1,0 +1,70 @@
+//! Messages on the UART, a PL011 that the firmware has set up.
+//!
+//! Source: PrimeCell UART (PL011) Technical Reference Manual, chapter 3.
+
+use core::fmt::{self, Write};
+use core::hint;
+
+use super::board::UART;
+
+const DATA: usize = 0x00;
+const FLAGS: usize = 0x18;
+const TRANSMIT_FULL: u32 = 1 << 5;
+
+struct Console;
+
+impl Console {
+    fn put(&mut self, byte: u8) {
+        let flags = (UART + FLAGS) as *const u32;
+        let data = (UART + DATA) as *mut u32;
+        // SAFETY: these are registers of the board's UART, which nothing else drives now.
+        unsafe {
+            while flags.read_volatile() & TRANSMIT_FULL != 0 {
+                hint::spin_loop();
+            }
+            data.write_volatile(byte.into());
+        }
+    }
+}
+
+impl Write for Console {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            if byte == b'\n' {
+                self.put(b'\r');
+            }
+            self.put(byte);
+        }
+        Ok(())
+    }
+}
+
+/// Prints a line.
+pub fn print_line(text: fmt::Arguments<'_>) {
+    // The console takes everything.
+    let _ = writeln!(Console, "sel4-loader: {text}");
+}
+
+/// Prints a line; takes what `format!` takes.
+macro_rules! println {
+    ($($text:tt)*) => { $crate::aarch64::console::print_line(format_args!($($text)*)) };
+}
+pub(crate) use println;
+
+/// Says why the system cannot be booted, and stops.
+pub fn fail(why: fmt::Arguments<'_>) -> ! {
+    println!("cannot boot: {why}");
+    stop()
+}
+
+/// Stops the processor for good.
+pub fn stop() -> ! {
+    loop {
+        aarch64_cpu::asm::wfe();
+    }
+}
+
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    fail(format_args!("{info}"))
+}
