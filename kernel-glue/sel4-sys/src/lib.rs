@@ -3,8 +3,10 @@
 //! Constants, structures, bit fields, system call numbers and invocations are generated from the
 //! files of the kernel's own `libsel4` and from the configuration of the kernel build:
 //!
-//! - `SEL4_SOURCE`: the kernel's source tree (default: the package that the workspace pins);
-//! - `HIRD_KERNEL_DIR`: the folder with the `autoconf.h` of the kernel build.
+//! - `HIRD_KERNEL_DIR`: the folder of the kernel build, with `include/autoconf.h` and `source`;
+//! - `SEL4_SOURCE`: the kernel's source tree, where it is not the one that `source` names.
+//!
+//! Without them the package that the workspace pins and a usual configuration stand in.
 //!
 //! Names are those of the C library, so that the seL4 manual and its sources can be searched for
 //! them. The `sel4` crate gives them types.
