@@ -4,24 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result};
-use sel4_kernel::BuiltKernel;
+use sel4_kernel::{BuiltKernel, LoaderBuild, make_image};
 
 use super::archive::Archive;
 use super::manifest::{self, Module};
 use crate::cargo::{self, GUEST_TARGET, GuestBuild, Packages};
-use crate::step;
 use crate::workspace::Workspace;
 
 /// The root task's package, whose one program it is.
 const ROOT_TASK: &str = "mach-server";
-/// The loader's package, whose one program it is.
-const LOADER: &str = "sel4-loader";
-/// The loader runs before anything could have switched floating point on.
-const LOADER_TARGET: &str = "aarch64-unknown-none-softfloat";
-
 /// What an image is made from.
 pub struct Inputs<'a> {
     pub workspace: &'a Workspace,
@@ -52,50 +45,28 @@ pub fn build(inputs: &Inputs) -> Result<PathBuf> {
     )?;
     let cross = inputs.kernel.platform.cross();
     let root_task = cargo::strip(&cross, &root_task, inputs.output)?;
-    wrap(
-        inputs.workspace,
-        inputs.packages,
-        inputs.kernel,
-        &root_task,
-        inputs.output,
-    )
+    wrap(inputs.workspace, inputs.kernel, &root_task, inputs.output)
 }
 
 /// Puts a kernel and a root task into the loader. Returns the image's path.
-pub fn wrap(
+fn wrap(
     workspace: &Workspace,
-    packages: &Packages,
     kernel: &BuiltKernel,
     root_task: &Path,
     output: &Path,
 ) -> Result<PathBuf> {
-    let env = [
-        ("HIRD_KERNEL_DIR", kernel.dir.clone()),
-        ("HIRD_PLATFORM_DIR", kernel.platform.dir.clone()),
-        ("HIRD_KERNEL_ELF", kernel.elf.clone()),
-        ("HIRD_ROOT_TASK_ELF", root_task.to_owned()),
-    ];
-    let package = packages
-        .named(LOADER)
-        .context("the workspace has no crate sel4-loader")?;
-    let binary = package
-        .targets("bin")
-        .next()
-        .context("sel4-loader has no program")?;
-    let build = GuestBuild {
-        workspace,
-        packages,
-        target: LOADER_TARGET,
-        env: &env,
+    let loader = LoaderBuild {
+        workspace: workspace.root.clone(),
+        platform_dir: kernel.platform.dir.clone(),
+        out: output.join("loader"),
     };
-    let built = build.build("building the loader", &BTreeSet::from([binary.to_owned()]))?;
+    let loader = loader.build().context("cannot build the loader")?;
+    let read =
+        |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+    let bytes = make_image(&read(&loader)?, &read(&kernel.elf)?, &read(root_task)?)
+        .context("cannot make the boot image")?;
     let image = output.join("hird.img");
-    let mut objcopy = Command::new(format!("{}objcopy", kernel.platform.cross()));
-    objcopy
-        .args(["-O", "binary"])
-        .arg(&built[binary])
-        .arg(&image);
-    step::run("making the boot image", &mut objcopy)?;
+    write_if_changed(&image, &bytes)?;
     Ok(image)
 }
 
