@@ -76,7 +76,7 @@ pub mod notify {
     /// A name became a dead name; word: the name.
     pub const DEAD_NAME: u32 = 72;
     /// A window's client is gone; word: the token (Hird's own).
-    pub const WINDOW_GONE: u32 = 80;
+    pub const WINDOW_GONE: u32 = 21;
     /// An exception of a thread (`exception_raise`).
     pub const EXCEPTION_RAISE: u32 = 2400;
     /// A task was created (`mach_notify_new_task`).
@@ -142,6 +142,10 @@ routines! {
     VM_MAP = 2089;
     /// (options)
     HOST_REBOOT = 2635;
+    /// -> nanoseconds since 1970; 0 while nobody has set it
+    HOST_GET_TIME64 = 2643;
+    /// (host, nanoseconds since 1970)
+    HOST_SET_TIME64 = 2644;
     /// -> nanoseconds since start
     HOST_GET_UPTIME64 = 2647;
     /// -> names and types
@@ -176,7 +180,7 @@ routines! {
     GSYNC_WAIT = 4204;
     /// (address, all)
     GSYNC_WAKE = 4205;
-    /// (host, task, pages) -> address, physical address
+    /// (host or DMA right, task, pages) -> address, physical address
     VM_ALLOCATE_CONTIGUOUS = 4210;
     /// (host, notify name)
     REGISTER_NEW_TASK_NOTIFICATION = 4203;
@@ -224,6 +228,10 @@ routines! {
     PORT_SERVER = 5021;
     /// -> a number that nobody can guess
     RANDOM = 5022;
+    /// (task): ends its threads and empties its map; its names stay
+    TASK_CLEAR = 5023;
+    /// (host) -> right that allows VM_ALLOCATE_CONTIGUOUS and nothing else
+    DMA_PORT = 5024;
     /// (host, index) -> task at that place or later: index, name
     HOST_TASKS = 5020;
 }

@@ -30,6 +30,8 @@ pub enum KernelObject {
     Memory(ObjectId),
     /// The privileged host port.
     Host,
+    /// The right to allocate memory for DMA.
+    Dma,
     /// An interrupt line.
     Interrupt(u32),
     /// An account.
@@ -608,7 +610,7 @@ impl<K: Kernel> Mach<K> {
                 self.ports.remove(id);
                 self.accounts.release(account);
             }
-            Owner::Kernel(KernelObject::Interrupt(_)) => {
+            Owner::Kernel(KernelObject::Interrupt(_) | KernelObject::Dma) => {
                 self.ports.remove(id);
             }
             _ => {

@@ -578,6 +578,14 @@ impl<K: Kernel> Mach<K> {
                 // The caller may have been in it; an answer to nobody is no harm.
                 return Ok(target != task);
             }
+            routine::TASK_CLEAR => {
+                let target = self.target(task, input.name()?)?;
+                for thread in self.task(target)?.threads.clone() {
+                    self.thread_remove(thread);
+                }
+                self.map_clear(target);
+                return Ok(target != task);
+            }
             routine::TASK_SUSPEND => {
                 let target = self.target(task, input.name()?)?;
                 self.task_suspend(target)?;
@@ -668,6 +676,11 @@ impl<K: Kernel> Mach<K> {
                     self.thread_named(task, name)?
                 };
                 self.thread_remove(thread);
+                if name == 0 && input.rest().len() >= 2 {
+                    // Its stack goes with it.
+                    let (address, size) = (input.word()?, input.word()?);
+                    self.vm_deallocate(task, address, size)?;
+                }
                 return Ok(name != 0);
             }
             routine::THREAD_SUSPEND => {
@@ -807,7 +820,10 @@ impl<K: Kernel> Mach<K> {
                 }
             }
             routine::VM_ALLOCATE_CONTIGUOUS => {
-                self.check_host(task, input.name()?)?;
+                match self.object_of(task, input.name()?) {
+                    Ok(KernelObject::Host | KernelObject::Dma) => {}
+                    _ => return Err(Error::KERN_NO_ACCESS),
+                }
                 let target = self.target(task, input.name()?)?;
                 let pages = input.word()?;
                 if pages == 0 || pages > 4096 {
@@ -980,6 +996,18 @@ impl<K: Kernel> Mach<K> {
                 self.check_host(task, input.name()?)?;
                 let restart = input.word()? == 0;
                 self.kernel.power(restart);
+            }
+            routine::DMA_PORT => {
+                self.check_host(task, input.name()?)?;
+                let port = self.port_for(KernelObject::Dma);
+                out.put(self.put_send(task, port)? as u64);
+            }
+            routine::HOST_SET_TIME64 => {
+                self.check_host(task, input.name()?)?;
+                self.epoch = input.word()?.saturating_sub(self.kernel.now());
+            }
+            routine::HOST_GET_TIME64 => {
+                out.put(if self.epoch == 0 { 0 } else { self.epoch + self.kernel.now() });
             }
             routine::HOST_GET_UPTIME64 => out.put(self.kernel.now()),
             routine::RANDOM => out.put(self.kernel.random()),

@@ -140,6 +140,8 @@ pub struct Mach<K: Kernel> {
     /// Receives `mach_notify_new_task`.
     pub(crate) new_task_notify: Carried,
     pub(crate) modules: Vec<crate::rpc::BootModule>,
+    /// Nanoseconds from 1970 to the start of the clock; 0 while unknown.
+    pub(crate) epoch: u64,
     pub(crate) device_tree: Option<(crate::vm::ObjectId, u64)>,
 }
 
@@ -179,6 +181,7 @@ impl<K: Kernel> Mach<K> {
             root_account,
             new_task_notify: Carried::Null,
             modules: Vec::new(),
+            epoch: 0,
             device_tree: None,
         };
         mach.host = mach.port_for(KernelObject::Host);

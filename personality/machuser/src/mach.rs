@@ -1,0 +1,695 @@
+//! The mach server's operations on tasks, threads, memory and the host.
+//!
+//! On the host, where there is no mach server, all but the pure ones answer `MIG_BAD_ID`.
+
+use crate::{AsName, Error, Name, Result, Right, SendRight};
+use ::mach::abi::{right, routine};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+pub use ::mach::Protection;
+
+/// The caller's own task, where a task is asked for.
+pub const SELF: Name = 0;
+
+#[cfg(target_os = "none")]
+fn ask(number: u32, words: &[u64]) -> Result<Vec<u64>> {
+    let (len, mrs) = crate::sys::mach_call_words(number, words)?;
+    Ok(crate::sys::answer_words(len, mrs))
+}
+
+#[cfg(not(target_os = "none"))]
+fn ask(_number: u32, _words: &[u64]) -> Result<Vec<u64>> {
+    Err(Error::MIG_BAD_ID)
+}
+
+fn first(words: Vec<u64>) -> Result<u64> {
+    words.first().copied().ok_or(Error::MIG_BAD_ARGUMENTS)
+}
+
+fn right_of(words: Vec<u64>) -> Result<SendRight> {
+    Ok(SendRight::from_raw(first(words)? as Name))
+}
+
+// ---- memory
+
+/// Where memory goes.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    /// Wherever there is room.
+    Anywhere,
+    /// At this page-aligned address, which must be free.
+    At(u64),
+}
+
+impl Place {
+    fn words(self) -> (u64, u64) {
+        match self {
+            Place::Anywhere => (0, 1),
+            Place::At(address) => (address, 0),
+        }
+    }
+}
+
+/// Zeroed memory, read-write, charged when touched; answers its address.
+pub fn vm_allocate(task: impl AsName, place: Place, bytes: u64) -> Result<u64> {
+    let (address, anywhere) = place.words();
+    first(ask(routine::VM_ALLOCATE, &[task.as_name() as u64, address, bytes, anywhere])?)
+}
+
+/// Frees addresses.
+pub fn vm_deallocate(task: impl AsName, address: u64, bytes: u64) -> Result<()> {
+    ask(routine::VM_DEALLOCATE, &[task.as_name() as u64, address, bytes]).map(drop)
+}
+
+/// Changes the protection of memory.
+pub fn vm_protect(
+    task: impl AsName,
+    address: u64,
+    bytes: u64,
+    set_maximum: bool,
+    protection: Protection,
+) -> Result<()> {
+    let words =
+        [task.as_name() as u64, address, bytes, set_maximum as u64, protection.0 as u64];
+    ask(routine::VM_PROTECT, &words).map(drop)
+}
+
+/// Maps part of a memory object: shared, or (`copy`) as a private copy of what it holds now.
+#[allow(clippy::too_many_arguments)]
+pub fn vm_map(
+    task: impl AsName,
+    place: Place,
+    bytes: u64,
+    object: impl AsName,
+    offset: u64,
+    copy: bool,
+    protection: Protection,
+    maximum: Protection,
+) -> Result<u64> {
+    let (address, anywhere) = place.words();
+    // Shared memory is inherited shared, private memory copied.
+    let inheritance = if copy { 1 } else { 0 };
+    let words = [
+        task.as_name() as u64,
+        address,
+        bytes,
+        0,
+        anywhere,
+        object.as_name() as u64,
+        offset,
+        copy as u64,
+        protection.0 as u64,
+        maximum.0 as u64,
+        inheritance,
+    ];
+    first(ask(routine::VM_MAP, &words)?)
+}
+
+/// Reads a task's memory.
+pub fn vm_read(task: impl AsName, address: u64, bytes: &mut [u8]) -> Result<()> {
+    let mut at = address;
+    for piece in bytes.chunks_mut(896) {
+        let words = ask(routine::VM_READ, &[task.as_name() as u64, at, piece.len() as u64])?;
+        for (chunk, word) in piece.chunks_mut(8).zip(words.iter().skip(1)) {
+            chunk.copy_from_slice(&word.to_le_bytes()[..chunk.len()]);
+        }
+        at += piece.len() as u64;
+    }
+    Ok(())
+}
+
+/// Writes a task's memory.
+pub fn vm_write(task: impl AsName, address: u64, bytes: &[u8]) -> Result<()> {
+    let mut at = address;
+    for piece in bytes.chunks(896) {
+        let mut words = alloc::vec![task.as_name() as u64, at, piece.len() as u64];
+        for chunk in piece.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            words.push(u64::from_le_bytes(word));
+        }
+        ask(routine::VM_WRITE, &words)?;
+        at += piece.len() as u64;
+    }
+    Ok(())
+}
+
+/// Copies memory from one task to another (or within one).
+pub fn vm_copy(
+    from: impl AsName,
+    source: u64,
+    to: impl AsName,
+    target: u64,
+    bytes: u64,
+) -> Result<()> {
+    const STEP: u64 = 256 << 10;
+    let mut done = 0;
+    while done < bytes {
+        let size = STEP.min(bytes - done);
+        let words = [
+            from.as_name() as u64,
+            source + done,
+            to.as_name() as u64,
+            target + done,
+            size,
+        ];
+        ask(routine::VM_COPY, &words)?;
+        done += size;
+    }
+    Ok(())
+}
+
+/// A region of a map.
+#[derive(Clone, Copy, Debug)]
+pub struct Region {
+    /// Its first address.
+    pub address: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// Its protection.
+    pub protection: Protection,
+    /// The protection that it can be given.
+    pub maximum: Protection,
+    /// 0 shared, 1 copied, 2 none.
+    pub inheritance: u32,
+    /// Whether others may map the same memory.
+    pub shared: bool,
+}
+
+/// The region at an address, or the next one; `KERN_NO_SPACE` behind the last.
+pub fn vm_region(task: impl AsName, address: u64) -> Result<Region> {
+    let words = ask(routine::VM_REGION, &[task.as_name() as u64, address])?;
+    let [address, bytes, protection, maximum, inheritance, shared, ..] = words[..] else {
+        return Err(Error::MIG_BAD_ARGUMENTS);
+    };
+    Ok(Region {
+        address,
+        bytes,
+        protection: Protection(protection as u32),
+        maximum: Protection(maximum as u32),
+        inheritance: inheritance as u32,
+        shared: shared != 0,
+    })
+}
+
+/// Counts of the whole system, and of the caller's account.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Statistics {
+    /// Bytes of memory in all.
+    pub memory: u64,
+    /// Bytes that nothing uses.
+    pub free: u64,
+    /// Tasks.
+    pub tasks: u64,
+    /// Threads.
+    pub threads: u64,
+    /// Ports.
+    pub ports: u64,
+    /// Memory objects.
+    pub objects: u64,
+    /// The account's limit and use of memory, kernel objects and rights.
+    pub account: [u64; 6],
+}
+
+/// Counts of the system.
+pub fn vm_statistics() -> Result<Statistics> {
+    let words = ask(routine::VM_STATISTICS, &[])?;
+    let [memory, free, tasks, threads, ports, objects, ref account @ ..] = words[..] else {
+        return Err(Error::MIG_BAD_ARGUMENTS);
+    };
+    let account = account.try_into().map_err(|_| Error::MIG_BAD_ARGUMENTS)?;
+    Ok(Statistics { memory, free, tasks, threads, ports, objects, account })
+}
+
+/// Memory of zeroes that can be mapped by whoever holds the right.
+pub fn memory_object_create(bytes: u64) -> Result<SendRight> {
+    right_of(ask(routine::MEMORY_OBJECT_CREATE, &[bytes])?)
+}
+
+// ---- tasks and threads
+
+/// A new task without memory or threads, charged to `account` (0: the caller's).
+pub fn task_create(account: impl AsName) -> Result<SendRight> {
+    right_of(ask(routine::TASK_CREATE, &[account.as_name() as u64])?)
+}
+
+/// Ends a task.
+pub fn task_terminate(task: impl AsName) -> Result<()> {
+    ask(routine::TASK_TERMINATE, &[task.as_name() as u64]).map(drop)
+}
+
+/// Stops a task's threads; counts.
+pub fn task_suspend(task: impl AsName) -> Result<()> {
+    ask(routine::TASK_SUSPEND, &[task.as_name() as u64]).map(drop)
+}
+
+/// Undoes one [`task_suspend`].
+pub fn task_resume(task: impl AsName) -> Result<()> {
+    ask(routine::TASK_RESUME, &[task.as_name() as u64]).map(drop)
+}
+
+/// What there is to know of a task.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TaskInfo {
+    /// Threads.
+    pub threads: u64,
+    /// How often it is suspended.
+    pub suspended: u64,
+    /// Bytes of memory that it has mapped.
+    pub resident: u64,
+    /// Names in its port space.
+    pub names: u64,
+}
+
+/// What there is to know of a task.
+pub fn task_info(task: impl AsName) -> Result<TaskInfo> {
+    let words = ask(routine::TASK_INFO, &[task.as_name() as u64])?;
+    let [threads, suspended, resident, names, ..] = words[..] else {
+        return Err(Error::MIG_BAD_ARGUMENTS);
+    };
+    Ok(TaskInfo { threads, suspended, resident, names })
+}
+
+/// Ports that a task keeps with the mach server.
+#[derive(Clone, Copy, Debug)]
+#[repr(u32)]
+pub enum SpecialPort {
+    /// The task's own.
+    Kernel = 1,
+    /// Where its exceptions go.
+    Exception = 3,
+    /// Its bootstrap port.
+    Bootstrap = 4,
+}
+
+/// A special port of a task; `None` if it is not set.
+pub fn task_get_special_port(task: impl AsName, which: SpecialPort) -> Result<Option<SendRight>> {
+    let words = ask(routine::TASK_GET_SPECIAL_PORT, &[task.as_name() as u64, which as u64])?;
+    let name = first(words)? as Name;
+    Ok((name != 0).then(|| SendRight::from_raw(name)))
+}
+
+/// Sets a special port of a task to a copy of `port` (0: none).
+pub fn task_set_special_port(
+    task: impl AsName,
+    which: SpecialPort,
+    port: impl AsName,
+) -> Result<()> {
+    let words = [task.as_name() as u64, which as u64, port.as_name() as u64];
+    ask(routine::TASK_SET_SPECIAL_PORT, &words).map(drop)
+}
+
+/// A thread that does not run yet.
+#[derive(Debug)]
+pub struct Thread {
+    /// Its port.
+    pub port: SendRight,
+    /// Its number.
+    pub number: u32,
+    /// Where its page is in the task.
+    pub page: u64,
+}
+
+/// A thread in a task, with its page at a free address or wherever there is room.
+pub fn thread_create(task: impl AsName, page: Place) -> Result<Thread> {
+    let words = ask(routine::THREAD_CREATE, &[task.as_name() as u64, page.words().0])?;
+    let [port, number, page, ..] = words[..] else { return Err(Error::MIG_BAD_ARGUMENTS) };
+    Ok(Thread { port: SendRight::from_raw(port as Name), number: number as u32, page })
+}
+
+/// Starts a thread. Its argument registers hold its page's address, `argument`, and its number.
+pub fn thread_start(thread: impl AsName, pc: u64, sp: u64, argument: u64) -> Result<()> {
+    ask(routine::THREAD_START, &[thread.as_name() as u64, pc, sp, argument]).map(drop)
+}
+
+/// Ends a thread.
+pub fn thread_terminate(thread: impl AsName) -> Result<()> {
+    ask(routine::THREAD_TERMINATE, &[thread.as_name() as u64]).map(drop)
+}
+
+/// Stops a thread; counts.
+pub fn thread_suspend(thread: impl AsName) -> Result<()> {
+    ask(routine::THREAD_SUSPEND, &[thread.as_name() as u64]).map(drop)
+}
+
+/// Undoes one [`thread_suspend`].
+pub fn thread_resume(thread: impl AsName) -> Result<()> {
+    ask(routine::THREAD_RESUME, &[thread.as_name() as u64]).map(drop)
+}
+
+/// Ends the call that a thread waits in, with `MACH_RCV_INTERRUPTED`.
+pub fn thread_abort(thread: impl AsName) -> Result<()> {
+    ask(routine::THREAD_ABORT, &[thread.as_name() as u64]).map(drop)
+}
+
+/// The threads of a task are ended one and all, its memory unmapped and the names in `keep` alone
+/// stay: what an exec in place begins with.
+pub fn task_clear(task: impl AsName) -> Result<()> {
+    ask(routine::TASK_CLEAR, &[task.as_name() as u64]).map(drop)
+}
+
+// ---- rights of other tasks
+
+/// Puts a right into a task's space; answers its name there.
+pub fn port_insert_right(task: impl AsName, right: Right<'_>) -> Result<Name> {
+    let name = crate::sys::port_insert_right(task.as_name(), 0, right.argument())?;
+    right.sent();
+    Ok(name)
+}
+
+/// A copy of a send right of a task.
+pub fn port_extract_send(task: impl AsName, name: Name) -> Result<SendRight> {
+    let how = ::mach::abi::disposition::COPY_SEND as u64;
+    right_of(ask(routine::MACH_PORT_EXTRACT_RIGHT, &[task.as_name() as u64, name as u64, how])?)
+}
+
+/// A name in a task's space with its type bits (`1 << (right + 16)`).
+#[derive(Clone, Copy, Debug)]
+pub struct NameType {
+    /// The name.
+    pub name: Name,
+    /// The type bits.
+    pub bits: u32,
+}
+
+impl NameType {
+    /// Whether the name is a right of this kind (`machuser::PortRight as u32`).
+    pub fn is(self, kind: u32) -> bool {
+        kind <= right::DEAD_NAME && self.bits & 1 << (kind + 16) != 0
+    }
+}
+
+/// All names of a task's space.
+pub fn port_names(task: impl AsName) -> Result<Vec<NameType>> {
+    let mut all = Vec::new();
+    let mut from = 0u64;
+    loop {
+        let words = ask(routine::MACH_PORT_NAMES, &[task.as_name() as u64, from])?;
+        if words.len() < 2 {
+            return Ok(all);
+        }
+        for word in &words[1..] {
+            all.push(NameType { name: *word as Name, bits: (*word >> 32) as u32 });
+            from = (*word & ::mach::abi::INDEX_MASK as u64) + 1;
+        }
+    }
+}
+
+/// User references of a name of a task.
+pub fn port_get_refs(task: impl AsName, name: Name, kind: u32) -> Result<u32> {
+    let words = [task.as_name() as u64, name as u64, kind as u64];
+    Ok(first(ask(routine::MACH_PORT_GET_REFS, &words)?)? as u32)
+}
+
+/// Gives back a user reference of a name of a task.
+pub fn port_deallocate_in(task: impl AsName, name: Name) -> Result<()> {
+    ask(routine::MACH_PORT_DEALLOCATE, &[task.as_name() as u64, name as u64]).map(drop)
+}
+
+/// Destroys a name of a task.
+pub fn port_destroy_in(task: impl AsName, name: Name) -> Result<()> {
+    ask(routine::MACH_PORT_DESTROY, &[task.as_name() as u64, name as u64]).map(drop)
+}
+
+// ---- accounts
+
+/// An account below the caller's, with limits on memory and kernel objects in bytes, and rights.
+pub fn account_create(memory: u64, objects: u64, rights: u64) -> Result<SendRight> {
+    right_of(ask(routine::ACCOUNT_CREATE, &[memory, objects, rights])?)
+}
+
+/// Limits and uses of an account (0: the caller's): memory, objects, rights each.
+pub fn account_info(account: impl AsName) -> Result<([u64; 3], [u64; 3])> {
+    let words = ask(routine::ACCOUNT_INFO, &[account.as_name() as u64])?;
+    let [a, b, c, d, e, f, ..] = words[..] else { return Err(Error::MIG_BAD_ARGUMENTS) };
+    Ok(([a, b, c], [d, e, f]))
+}
+
+// ---- the host; all of it needs the privileged host port
+
+/// A file of the boot image.
+#[derive(Debug)]
+pub struct BootModule {
+    /// Its name.
+    pub name: String,
+    /// Its bytes, as a memory object.
+    pub object: SendRight,
+    /// How many.
+    pub bytes: u64,
+}
+
+/// A boot module by its number; `KERN_INVALID_ARGUMENT` behind the last.
+pub fn boot_module(host: impl AsName, index: u64) -> Result<BootModule> {
+    let words = ask(routine::BOOT_MODULE, &[host.as_name() as u64, index])?;
+    let [object, bytes, length, ref name @ ..] = words[..] else {
+        return Err(Error::MIG_BAD_ARGUMENTS);
+    };
+    let name: Vec<u8> =
+        name.iter().flat_map(|word| word.to_le_bytes()).take(length as usize).collect();
+    let name = String::from_utf8_lossy(&name).into_owned();
+    Ok(BootModule { name, object: SendRight::from_raw(object as Name), bytes })
+}
+
+/// The device tree, as a memory object, and its bytes.
+pub fn device_tree(host: impl AsName) -> Result<(SendRight, u64)> {
+    let words = ask(routine::DEVICE_TREE, &[host.as_name() as u64])?;
+    let [object, bytes, ..] = words[..] else { return Err(Error::MIG_BAD_ARGUMENTS) };
+    Ok((SendRight::from_raw(object as Name), bytes))
+}
+
+/// Device registers as a memory object.
+pub fn device_memory(host: impl AsName, physical: u64, bytes: u64) -> Result<SendRight> {
+    right_of(ask(routine::DEVICE_MEMORY, &[host.as_name() as u64, physical, bytes])?)
+}
+
+/// A right that stands for an interrupt line.
+pub fn device_interrupt(host: impl AsName, line: u32) -> Result<SendRight> {
+    right_of(ask(routine::DEVICE_INTERRUPT, &[host.as_name() as u64, line as u64])?)
+}
+
+/// Memory that is contiguous physically, for DMA: its address in the task, and its physical one.
+pub fn vm_allocate_contiguous(
+    host: impl AsName,
+    task: impl AsName,
+    pages: u64,
+) -> Result<(u64, u64)> {
+    let words = [host.as_name() as u64, task.as_name() as u64, pages];
+    let words = ask(routine::VM_ALLOCATE_CONTIGUOUS, &words)?;
+    let [address, physical, ..] = words[..] else { return Err(Error::MIG_BAD_ARGUMENTS) };
+    Ok((address, physical))
+}
+
+/// A right with which its holder, and nobody else, can allocate memory for DMA.
+pub fn dma_port(host: impl AsName) -> Result<SendRight> {
+    right_of(ask(routine::DMA_PORT, &[host.as_name() as u64])?)
+}
+
+/// Every new task is told to this port (`mach_notify_new_task`, 4400: task, parent).
+pub fn register_new_task_notification(host: impl AsName, notify: impl AsName) -> Result<()> {
+    let words = [host.as_name() as u64, notify.as_name() as u64];
+    ask(routine::REGISTER_NEW_TASK_NOTIFICATION, &words).map(drop)
+}
+
+/// All tasks of the system.
+pub fn host_tasks(host: impl AsName) -> Result<Vec<SendRight>> {
+    let mut all = Vec::new();
+    let mut from = 0;
+    loop {
+        match ask(routine::HOST_TASKS, &[host.as_name() as u64, from]) {
+            Ok(words) if words.len() >= 2 => {
+                from = words[0] + 1;
+                all.push(SendRight::from_raw(words[1] as Name));
+            }
+            Ok(_) | Err(Error::KERN_INVALID_ARGUMENT) => return Ok(all),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Sets the time of day, in nanoseconds since 1970.
+pub fn host_set_time(host: impl AsName, nanoseconds: u64) -> Result<()> {
+    ask(routine::HOST_SET_TIME64, &[host.as_name() as u64, nanoseconds]).map(drop)
+}
+
+/// Stops (`restart` false) or restarts the machine.
+pub fn host_reboot(host: impl AsName, restart: bool) -> Result<()> {
+    ask(routine::HOST_REBOOT, &[host.as_name() as u64, !restart as u64]).map(drop)
+}
+
+/// Writes a line to the system's log.
+pub fn log(text: &str) {
+    #[cfg(target_os = "none")]
+    crate::sys::log(text);
+    #[cfg(not(target_os = "none"))]
+    std::eprintln!("{text}");
+}
+
+/// Ends this program.
+pub fn exit() -> ! {
+    #[cfg(target_os = "none")]
+    crate::sys::exit();
+    #[cfg(not(target_os = "none"))]
+    std::process::exit(0)
+}
+
+// ---- one's own mappings, safely
+
+/// A memory object mapped in this task; unmapped when dropped. Others may have it mapped, too:
+/// the view is for memory that nobody else writes meanwhile.
+#[derive(Debug)]
+pub struct Mapping {
+    address: u64,
+    bytes: usize,
+    writable: bool,
+}
+
+impl Mapping {
+    /// Maps `bytes` of an object from `offset` on, shared.
+    pub fn new(object: impl AsName, offset: u64, bytes: u64, writable: bool) -> Result<Mapping> {
+        let protection = if writable { Protection::DEFAULT } else { Protection::READ };
+        let address =
+            vm_map(SELF, Place::Anywhere, bytes, object, offset, false, protection, protection)?;
+        Ok(Mapping { address, bytes: bytes as usize, writable })
+    }
+
+    /// Copies out from `offset` on; answers how many bytes there were.
+    pub fn read(&self, offset: usize, to: &mut [u8]) -> usize {
+        let count = to.len().min(self.bytes.saturating_sub(offset));
+        // SAFETY: within the mapping, which exists as long as this value; `to`
+        // is private memory and does not overlap it.
+        unsafe {
+            core::ptr::copy_nonoverlapping(
+                (self.address as usize + offset) as *const u8,
+                to.as_mut_ptr(),
+                count,
+            );
+        }
+        count
+    }
+
+    /// Copies in at `offset`; answers how many bytes there was room for, 0 if it is read-only.
+    pub fn write(&mut self, offset: usize, from: &[u8]) -> usize {
+        if !self.writable {
+            return 0;
+        }
+        let count = from.len().min(self.bytes.saturating_sub(offset));
+        // SAFETY: as in `read`, the other way round.
+        unsafe {
+            core::ptr::copy_nonoverlapping(
+                from.as_ptr(),
+                (self.address as usize + offset) as *mut u8,
+                count,
+            );
+        }
+        count
+    }
+
+    /// The bytes, for a read-only object that nobody writes to, such as a boot module.
+    pub fn as_slice(&self) -> &[u8] {
+        // SAFETY: mapped for as long as this value; see the type's contract.
+        unsafe { core::slice::from_raw_parts(self.address as *const u8, self.bytes) }
+    }
+
+    /// The bytes of a writable mapping, which nobody else maps writable meanwhile.
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        let bytes = if self.writable { self.bytes } else { 0 };
+        // SAFETY: as above, and the mapping is writable.
+        unsafe { core::slice::from_raw_parts_mut(self.address as *mut u8, bytes) }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        let _ = vm_deallocate(SELF, self.address, self.bytes as u64);
+    }
+}
+
+/// Device registers mapped in this task.
+#[derive(Debug)]
+pub struct Registers {
+    address: usize,
+    bytes: usize,
+}
+
+impl Registers {
+    /// Maps a device's memory object (page aligned), of which only `offset..offset + bytes` are used.
+    pub fn new(device: impl AsName, offset: usize, bytes: usize) -> Result<Registers> {
+        let size = ((offset + bytes) as u64).next_multiple_of(4096);
+        let rw = Protection::DEFAULT;
+        let address = vm_map(SELF, Place::Anywhere, size, device, 0, false, rw, rw)?;
+        Ok(Registers { address: address as usize + offset, bytes })
+    }
+
+    /// Address of the first register in this task.
+    pub fn address(&self) -> usize {
+        self.address
+    }
+
+    fn check(&self, offset: usize, size: usize) -> usize {
+        assert!(
+            offset % size == 0 && offset + size <= self.bytes,
+            "register {offset:#x} is outside of the device"
+        );
+        self.address + offset
+    }
+
+    /// Reads a register of 32 bits.
+    pub fn read32(&self, offset: usize) -> u32 {
+        let at = self.check(offset, 4);
+        // SAFETY: within the device's mapping, which is never unmapped; aligned.
+        unsafe { (at as *const u32).read_volatile() }
+    }
+
+    /// Writes a register of 32 bits.
+    pub fn write32(&self, offset: usize, value: u32) {
+        let at = self.check(offset, 4);
+        // SAFETY: as in `read32`.
+        unsafe { (at as *mut u32).write_volatile(value) };
+    }
+
+    /// Reads a register of 8 bits.
+    pub fn read8(&self, offset: usize) -> u8 {
+        let at = self.check(offset, 1);
+        // SAFETY: as in `read32`.
+        unsafe { (at as *const u8).read_volatile() }
+    }
+
+    /// Writes a register of 8 bits.
+    pub fn write8(&self, offset: usize, value: u8) {
+        let at = self.check(offset, 1);
+        // SAFETY: as in `read32`.
+        unsafe { (at as *mut u8).write_volatile(value) };
+    }
+}
+
+/// An interrupt line that this program handles.
+#[derive(Debug)]
+pub struct Interrupt {
+    #[cfg_attr(not(target_os = "none"), expect(dead_code))]
+    notification: u64,
+    #[cfg_attr(not(target_os = "none"), expect(dead_code))]
+    handler: u64,
+}
+
+impl Interrupt {
+    /// Attaches to the line that a right from [`device_interrupt`] stands for.
+    pub fn attach(line: impl AsName) -> Result<Interrupt> {
+        let words = ask(routine::INTERRUPT_ATTACH, &[line.as_name() as u64])?;
+        let [notification, handler, ..] = words[..] else { return Err(Error::MIG_BAD_ARGUMENTS) };
+        Ok(Interrupt { notification, handler })
+    }
+
+    /// Waits for the line's next interrupt.
+    pub fn wait(&self) {
+        #[cfg(target_os = "none")]
+        sel4::cap::Notification::from_bits(self.notification).wait();
+    }
+
+    /// The device has been served: the line may interrupt again.
+    pub fn acknowledge(&self) {
+        #[cfg(target_os = "none")]
+        // Fails only if the handler is gone, with the mach server.
+        let _ = sel4::cap::IrqHandler::from_bits(self.handler).ack();
+    }
+}

@@ -1,0 +1,43 @@
+//! What a start of a thread, and the time, are on x86_64.
+
+use core::arch::{asm, global_asm};
+
+// The mach server starts threads with page, argument and number in rdi, rsi and rdx.
+global_asm!(
+    ".section .text._start, \"ax\"",
+    ".global _start",
+    "_start:",
+    "xor ebp, ebp",
+    "call {program}",
+    ".global __hird_thread_start",
+    "__hird_thread_start:",
+    "xor ebp, ebp",
+    "call {thread}",
+    program = sym super::program_start,
+    thread = sym super::thread_main,
+);
+
+unsafe extern "C" {
+    fn __hird_thread_start();
+}
+
+/// Where threads start.
+#[allow(non_snake_case)]
+pub(super) fn THREAD_ENTRY() -> u64 {
+    __hird_thread_start as *const () as u64
+}
+
+/// Address of this thread's page, which begins with the IPC buffer.
+#[inline(always)]
+pub fn thread_page() -> usize {
+    let page;
+    // SAFETY: the kernel keeps the gs base at the IPC buffer, whose word 121 holds its own address.
+    unsafe { asm!("mov {}, gs:[968]", out(reg) page, options(nostack, preserves_flags, readonly)) };
+    page
+}
+
+/// Nanoseconds since the counter started, at the frequency that the mach server tells.
+pub fn nanoseconds() -> u64 {
+    crate::sys::mach_call(mach::abi::routine::HOST_GET_UPTIME64, 0, [0; 4])
+        .map_or(0, |(_, mrs)| mrs[0])
+}
