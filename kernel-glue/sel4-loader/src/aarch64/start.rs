@@ -48,6 +48,8 @@ global_asm!(
     "    ldr x22, =__loader_end",
     "    sub x22, x22, x21",
     "    ldr x23, __file_size",
+    "    cmp x23, #0",
+    "    csel x23, x22, x23, eq", // a loader without payload
     "    mov x24, #0", // how much of the image has been moved
     "    cmp x20, x21",
     "    b.eq 3f",
