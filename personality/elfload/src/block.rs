@@ -46,8 +46,6 @@ pub mod port {
     pub const BOOTSTRAP: usize = 5;
     /// How many of them every program has.
     pub const COUNT: usize = 6;
-    /// From here on, rights that only this program gets, such as a driver's devices.
-    pub const GRANTED: usize = 6;
 }
 
 /// Indices into a program's init ints (`INIT_*`).
