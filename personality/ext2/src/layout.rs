@@ -212,7 +212,7 @@ impl Layout {
             // Whole blocks without holes: no more of them than the file system has.
             FileKind::Directory => {
                 inode.size > 0
-                    && inode.size % block_size == 0
+                    && inode.size.is_multiple_of(block_size)
                     && inode.size >> self.block_shift < u64::from(self.blocks)
             }
             FileKind::Regular => inode.size <= self.mappable_blocks() << self.block_shift,

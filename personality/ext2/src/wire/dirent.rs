@@ -55,7 +55,8 @@ impl<'a> Entries<'a> {
             true => (usize::from(entry[6]), entry[7]),
             false => (usize::from(le16(entry, 6)), 0),
         };
-        let fits = length % 4 == 0 && length >= HEADER + name_length && length <= entry.len();
+        let fits =
+            length.is_multiple_of(4) && length >= HEADER + name_length && length <= entry.len();
         // Twelve bytes hold the shortest name; less would be no entry, and zero would not advance.
         if !fits || length < 12 || name_length > crate::NAME_MAX {
             return Err(Problem::Length);
