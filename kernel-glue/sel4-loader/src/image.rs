@@ -228,3 +228,178 @@ fn symbol(file: &'static str, flat: &Flat, symbol: &'static str) -> Result<u64, 
         .map(|(_, address)| *address)
         .ok_or(Error::NoSymbol { file, symbol })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A segment of a program: file contents, size in memory, virtual and physical address.
+    type Segment<'a> = (&'a [u8], u64, u64, u64);
+
+    /// An ELF program with these segments and symbols.
+    fn elf(machine: u16, entry: u64, segments: &[Segment], symbols: &[(&str, u64)]) -> Vec<u8> {
+        let half = |value: u16| value.to_le_bytes().to_vec();
+        let word = |value: u32| value.to_le_bytes().to_vec();
+        let long = |value: u64| value.to_le_bytes().to_vec();
+        let program_headers = 64;
+        let mut place = program_headers + 56 * segments.len();
+        let (mut headers, mut contents) = (Vec::new(), Vec::new());
+        for (data, size, virtual_address, physical_address) in segments {
+            let length = data.len() as u64;
+            headers.extend([word(1), word(7), long(place as u64)].concat());
+            headers.extend([long(*virtual_address), long(*physical_address)].concat());
+            headers.extend([long(length), long(*size), long(1)].concat());
+            contents.extend(*data);
+            place += data.len();
+        }
+        let (mut names, mut table) = (vec![0], vec![0; 24]);
+        for (name, value) in symbols {
+            // A global object, at an absolute address.
+            let name_offset = names.len() as u32;
+            table.extend([word(name_offset), vec![0x11, 0], half(0xfff1)].concat());
+            table.extend([long(*value), long(0)].concat());
+            names.extend(name.as_bytes());
+            names.push(0);
+        }
+        let (table_place, names_place) = (place, place + table.len());
+        let section_headers = names_place + names.len();
+        let section = |kind: u32, place: usize, size: usize, link: u32, entry: u64| {
+            let start = [word(0), word(kind), long(0), long(0), long(place as u64)].concat();
+            let end = [long(size as u64), word(link), word(1), long(1), long(entry)].concat();
+            [start, end].concat()
+        };
+        [
+            b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec(),
+            [half(2), half(machine), word(1), long(entry)].concat(),
+            [
+                long(program_headers as u64),
+                long(section_headers as u64),
+                word(0),
+            ]
+            .concat(),
+            [half(64), half(56), half(segments.len() as u16)].concat(),
+            [half(64), half(3), half(2)].concat(),
+            headers,
+            contents,
+            table.clone(),
+            names.clone(),
+            vec![0; 64],
+            section(2, table_place, table.len(), 2, 24),
+            section(3, names_place, names.len(), 0, 0),
+        ]
+        .concat()
+    }
+
+    const LOADER: u64 = 0x4040_0000;
+    const KERNEL: u64 = 0xffff_ff80_0000_0000;
+
+    fn loader() -> Vec<u8> {
+        let code = [0x55; 100];
+        elf(
+            EM_AARCH64,
+            LOADER,
+            &[(&code, 100, LOADER, LOADER)],
+            &[("__loader_end", LOADER + 4096)],
+        )
+    }
+
+    fn kernel() -> Vec<u8> {
+        let code = [0x66; 50];
+        let symbols = [("avail_p_regs", KERNEL + 16)];
+        elf(
+            EM_AARCH64,
+            KERNEL + 4,
+            &[(&code, 5000, KERNEL, 0x4000_0000)],
+            &symbols,
+        )
+    }
+
+    fn root(size: u64) -> Vec<u8> {
+        let segments: [Segment; 2] = [
+            (&[1, 2, 3], 3, 0x40_0100, 0x40_0100),
+            (&[4, 5], size, 0x40_2000, 0x40_2000),
+        ];
+        elf(EM_AARCH64, 0x40_0100, &segments, &[])
+    }
+
+    #[test]
+    fn the_loader_accepts_the_image_and_finds_everything_in_it() {
+        let image = make_image(&loader(), &kernel(), &root(0x1001)).unwrap();
+        let payload = &image[4096..image.len() - 8];
+        let header = Header::read(payload, LOADER + 4096, LOADER).unwrap();
+        assert_eq!(image[72..100], [0x55; 28]);
+        let kernel = header.kernel_offset as usize;
+        assert_eq!(payload[kernel..kernel + 50], [0x66; 50]);
+        assert_eq!(header.kernel_memory_size, 5000);
+        assert_eq!(
+            (header.kernel_physical, header.kernel_entry),
+            (0x4000_0000, KERNEL + 4)
+        );
+        assert_eq!(header.kernel_memory_end, 0x4000_0000 + 16 + 8);
+        let root = header.root_offset as usize;
+        assert_eq!(payload[root + 0x100..root + 0x103], [1, 2, 3]);
+        assert_eq!(payload[root + 0x2000..], [4, 5]);
+        assert_eq!(
+            (header.root_virtual, header.root_entry),
+            (0x40_0000, 0x40_0100)
+        );
+        assert_eq!(header.root_memory_size, 0x4000);
+        let sum = payload::checksum(payload);
+        assert_eq!(image[image.len() - 8..], sum.to_le_bytes());
+    }
+
+    #[test]
+    fn the_image_header_tells_file_and_memory_size() {
+        let image = make_image(&loader(), &kernel(), &root(0x10_0000)).unwrap();
+        let word =
+            |offset: usize| u64::from_le_bytes(image[offset..offset + 8].try_into().unwrap());
+        assert_eq!(word(FILE_SIZE_OFFSET), image.len() as u64);
+        let root_offset = Header::read(&image[4096..], LOADER + 4096, LOADER)
+            .unwrap()
+            .root_offset;
+        assert_eq!(word(IMAGE_SIZE_OFFSET), 4096 + root_offset + 0x10_2000);
+    }
+
+    #[test]
+    fn what_cannot_be_booted_is_refused() {
+        let refused = |loader: &[u8], kernel: &[u8], root: &[u8]| {
+            make_image(loader, kernel, root).unwrap_err()
+        };
+        assert!(matches!(
+            refused(&loader(), &kernel(), b"#!/bin/sh"),
+            Error::NotAProgram {
+                file: "root task",
+                ..
+            }
+        ));
+        let foreign = elf(62, 0x40_0000, &[(&[0], 1, 0x40_0000, 0x40_0000)], &[]);
+        assert!(matches!(
+            refused(&loader(), &kernel(), &foreign),
+            Error::NotAProgram { .. }
+        ));
+        assert_eq!(
+            refused(&loader(), &root(2), &root(2)),
+            Error::NoSymbol {
+                file: "kernel",
+                symbol: "avail_p_regs"
+            }
+        );
+        assert_eq!(
+            refused(&loader(), &kernel(), &root(ROOT_LIMIT)),
+            Error::RootTooLarge(ROOT_LIMIT + 0x2000)
+        );
+        let overlapping: [Segment; 2] = [(&[1, 2, 3], 3, 0x40_0000, 0), (&[4, 5], 2, 0x40_0002, 2)];
+        let overlapping = elf(EM_AARCH64, 0x40_0000, &overlapping, &[]);
+        assert!(matches!(
+            refused(&loader(), &kernel(), &overlapping),
+            Error::NotAProgram { .. }
+        ));
+        let symbols = [("avail_p_regs", KERNEL + 16)];
+        let high = [(&[0][..], 1, KERNEL, LOADER)];
+        let high = elf(EM_AARCH64, KERNEL, &high, &symbols);
+        assert_eq!(
+            refused(&loader(), &high, &root(2)),
+            Error::Layout(payload::Error::BadAddress)
+        );
+    }
+}
