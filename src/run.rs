@@ -63,7 +63,7 @@ pub fn command(workspace: &Workspace, arguments: &RunArgs) -> Result<u8> {
     };
     let log = Log::open(workspace, arguments)?;
     match &arguments.exec {
-        Some(_) => execute(&machine, &log, arguments.timeout),
+        Some(_) => execute(&machine, &log, arguments.timeout, &mut io::stdout().lock()),
         None => interact(&machine, &log, arguments.timeout),
     }
 }
@@ -113,10 +113,14 @@ fn deadline(timeout: Option<f64>) -> Option<Instant> {
 }
 
 /// Runs commands: what they print is standard output, their status the tool's.
-fn execute(machine: &Machine, log: &Log, timeout: Option<f64>) -> Result<u8> {
+fn execute(
+    machine: &Machine,
+    log: &Log,
+    timeout: Option<f64>,
+    stdout: &mut impl Write,
+) -> Result<u8> {
     let mut session = log.start(machine, Console::Tool)?;
     let deadline = deadline(timeout);
-    let mut stdout = io::stdout().lock();
     loop {
         match session.next(deadline)? {
             Next::Event(Event::Output(bytes)) => {
@@ -198,5 +202,90 @@ fn interact(machine: &Machine, log: &Log, timeout: Option<f64>) -> Result<u8> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    use sel4_kernel::QemuDescription;
+
+    /// Runs commands on an emulator that is a shell script. In it, NONCE is the
+    /// run's number. Returns the tool's status and standard output.
+    fn run(script: &str, timeout: Option<f64>) -> (u8, Vec<u8>) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let nonce = Nonce::random();
+        let emulator = folder.path().join("emulator");
+        let script = script.replace("NONCE", &nonce.to_string());
+        // A program must not be open for writing when it starts, which other
+        // tests' children could otherwise cause.
+        let unfinished = folder.path().join("unfinished");
+        std::fs::write(&unfinished, format!("#!/bin/sh\n{script}\n")).expect("a file");
+        std::fs::set_permissions(&unfinished, PermissionsExt::from_mode(0o755))
+            .expect("it is ours");
+        let copied = std::process::Command::new("cp")
+            .arg(&unfinished)
+            .arg(&emulator)
+            .status();
+        assert!(copied.expect("cp starts").success());
+
+        let machine = Machine {
+            board: QemuDescription {
+                binary: emulator.to_str().expect("it is ASCII").to_owned(),
+                machine: "virt".into(),
+                cpu: "cortex-a57".into(),
+                memory: "512M".into(),
+            },
+            image: "/image".into(),
+            memory: 1 << 29,
+            disks: Vec::new(),
+            icount: false,
+            arguments: BootArguments {
+                nonce,
+                exec: Some("true".into()),
+                user: "root".into(),
+                debug: false,
+            },
+        };
+        let path = folder.path().join("log");
+        let log = Log {
+            file: File::create(&path).expect("a file"),
+            path,
+        };
+        let mut output = Vec::new();
+        let status = execute(&machine, &log, timeout, &mut output).expect("nothing fails");
+        (status, output)
+    }
+
+    #[test]
+    fn what_the_commands_print_and_nothing_else_is_the_output() {
+        let script = "echo boot; echo '<<hird:NONCE:begin>>'; printf 'a\\nb'; \
+                      echo '<<hird:NONCE:end:3>>'; exec sleep 60";
+        assert_eq!(run(script, None), (3, b"a\nb".to_vec()));
+    }
+
+    #[test]
+    fn a_system_that_dies_gives_its_own_status() {
+        let script =
+            "echo '<<hird:NONCE:begin>>'; echo '<<hird:NONCE:dead>> no memory'; exec sleep 60";
+        assert_eq!(run(script, None), (STATUS_DEAD, Vec::new()));
+        assert_eq!(run("exit 1", None), (STATUS_DEAD, Vec::new()));
+    }
+
+    #[test]
+    fn a_run_ends_when_its_time_is_up() {
+        let script = "echo '<<hird:NONCE:begin>>'; echo first; exec sleep 60";
+        assert_eq!(
+            run(script, Some(0.5)),
+            (STATUS_TIMEOUT, b"first\n".to_vec())
+        );
+    }
+
+    #[test]
+    fn commands_may_switch_the_system_off() {
+        let script = "echo '<<hird:NONCE:begin>>'; echo '<<hird:NONCE:halt>>'; exec sleep 60";
+        assert_eq!(run(script, None).0, 0);
     }
 }

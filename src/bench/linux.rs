@@ -202,21 +202,3 @@ fn initrd(workspace: &Workspace, folder: &Path, board: &Board) -> Result<PathBuf
     fs::write(&file, archive.finish())?;
     Ok(file)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    #[ignore = "downloads a kernel, and takes minutes"]
-    fn linux_tells_its_figures() {
-        let workspace = Workspace::locate().expect("the checkout is there");
-        let figures = measure(&workspace, Platform::QemuVirt).expect("Linux boots");
-        println!("{figures:?}");
-        assert!(
-            figures
-                .get("rpc.null", "instructions")
-                .is_some_and(|value| value > 100.0)
-        );
-    }
-}
