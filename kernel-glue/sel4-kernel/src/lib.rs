@@ -19,6 +19,8 @@
 //!
 //! The same inputs give the same `kernel.elf`, byte for byte, wherever the folders lie.
 
+#![forbid(unsafe_code)]
+
 mod aarch64;
 mod arch;
 mod autoconf;
