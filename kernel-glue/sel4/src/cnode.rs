@@ -130,7 +130,7 @@ impl AbsoluteCPtr {
     ///
     /// # Errors
     /// As [`Self::copy`]; [`Error::IllegalOperation`] where the capability at `src` has a badge
-    /// already or can have none.
+    /// already or can have none. A guard that does not fit is one too.
     #[inline]
     pub fn mint(&self, src: &Self, rights: CapRights, data: CapData) -> Result<()> {
         answer(sys::seL4_CNode_Mint(
@@ -171,10 +171,11 @@ impl AbsoluteCPtr {
         ))
     }
 
-    /// Like [`Self::move_`], with a badge or a guard.
+    /// Like [`Self::move_`], with a new guard.
     ///
     /// # Errors
-    /// As [`Self::move_`]; [`Error::IllegalOperation`] where it can have none.
+    /// As [`Self::move_`]; [`Error::IllegalOperation`] for capabilities of endpoints and
+    /// notifications, whose badges do not change.
     #[inline]
     pub fn mutate(&self, src: &Self, data: CapData) -> Result<()> {
         answer(sys::seL4_CNode_Mutate(
@@ -194,7 +195,7 @@ impl AbsoluteCPtr {
     /// # Errors
     /// [`Error::DeleteFirst`] where this slot is occupied and not `src`, [`Error::FailedLookup`]
     /// where a path leads nowhere or a source is empty, [`Error::IllegalOperation`] where `pivot`
-    /// is one of the others.
+    /// is one of the others, or for capabilities of endpoints and notifications.
     #[inline]
     pub fn rotate(
         &self,

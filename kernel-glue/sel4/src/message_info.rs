@@ -11,6 +11,8 @@ pub struct MessageInfo(sys::seL4_MessageInfo);
 impl MessageInfo {
     /// Bits of a label.
     pub const LABEL_BITS: u32 = sys::seL4_MessageInfo::LABEL_BITS;
+    /// Where the bits begin that are not the kernel's.
+    const USER_SHIFT: u32 = 32;
     /// The greatest label.
     pub const MAX_LABEL: Word = (1 << Self::LABEL_BITS) - 1;
 
@@ -56,6 +58,23 @@ impl MessageInfo {
         self.0.caps_unwrapped()
     }
 
+    /// The 32 bits above the fields, which the kernel hands through from sender to receiver as
+    /// they are, in calls, sends and replies. Messages of the kernel's own have 0 there. (The
+    /// kernels of today have made them a part of the label.)
+    #[inline(always)]
+    #[must_use]
+    pub const fn user_bits(self) -> u32 {
+        (self.into_word() >> Self::USER_SHIFT) as u32
+    }
+
+    /// The same with other [`Self::user_bits`].
+    #[inline(always)]
+    #[must_use]
+    pub const fn with_user_bits(self, bits: u32) -> Self {
+        let fields = self.into_word() & ((1 << Self::USER_SHIFT) - 1);
+        Self::from_word(fields | (bits as Word) << Self::USER_SHIFT)
+    }
+
     /// Number of capabilities in the message.
     #[inline(always)]
     #[must_use]
@@ -88,6 +107,7 @@ impl fmt::Debug for MessageInfo {
             .field("caps_unwrapped", &self.caps_unwrapped())
             .field("extra_caps", &self.extra_caps())
             .field("length", &self.length())
+            .field("user_bits", &self.user_bits())
             .finish()
     }
 }
@@ -104,6 +124,16 @@ mod tests {
         assert_eq!(info.extra_caps(), 3);
         assert_eq!(info.length(), 120);
         assert_eq!(MessageInfo::from_word(info.into_word()), info);
+    }
+
+    #[test]
+    fn user_bits_leave_the_fields_alone() {
+        let info = MessageInfo::new(MessageInfo::MAX_LABEL, 7, 3, 127).with_user_bits(0x8000_0001);
+        assert_eq!(info.user_bits(), 0x8000_0001);
+        assert_eq!(
+            info.with_user_bits(0),
+            MessageInfo::new(MessageInfo::MAX_LABEL, 7, 3, 127)
+        );
     }
 
     #[test]
