@@ -23,14 +23,15 @@ pub mod thread;
 pub mod window;
 pub mod wire;
 
+pub use alloc::vec::Vec;
 pub use client::MAX_BULK;
 pub use error::{Error, Result};
 pub use right::{
-    AnyRight, AsName, Carried, CarriedList, DEAD, FromCarried, NULL, Name, PortRight,
-    ReceiveRight, Right, SendOnce, SendRight,
+    AnyRight, AsName, Carried, CarriedList, DEAD, FromCarried, NULL, Name, PortRight, ReceiveRight,
+    Right, SendOnce, SendRight,
 };
 pub use server::{Call, Data, DataOut, Outcome, Request};
-pub use wire::{Disposition, RightArg, Sink, Source, Wire};
+pub use wire::{Disposition, RightArg, Sink, Source, Wire, Writer};
 
 /// Defines a program's entry: `machuser::program!(main);` with `fn main()`.
 #[macro_export]

@@ -54,12 +54,19 @@ impl Place {
 /// Zeroed memory, read-write, charged when touched; answers its address.
 pub fn vm_allocate(task: impl AsName, place: Place, bytes: u64) -> Result<u64> {
     let (address, anywhere) = place.words();
-    first(ask(routine::VM_ALLOCATE, &[task.as_name() as u64, address, bytes, anywhere])?)
+    first(ask(
+        routine::VM_ALLOCATE,
+        &[task.as_name() as u64, address, bytes, anywhere],
+    )?)
 }
 
 /// Frees addresses.
 pub fn vm_deallocate(task: impl AsName, address: u64, bytes: u64) -> Result<()> {
-    ask(routine::VM_DEALLOCATE, &[task.as_name() as u64, address, bytes]).map(drop)
+    ask(
+        routine::VM_DEALLOCATE,
+        &[task.as_name() as u64, address, bytes],
+    )
+    .map(drop)
 }
 
 /// Changes the protection of memory.
@@ -70,8 +77,13 @@ pub fn vm_protect(
     set_maximum: bool,
     protection: Protection,
 ) -> Result<()> {
-    let words =
-        [task.as_name() as u64, address, bytes, set_maximum as u64, protection.0 as u64];
+    let words = [
+        task.as_name() as u64,
+        address,
+        bytes,
+        set_maximum as u64,
+        protection.0 as u64,
+    ];
     ask(routine::VM_PROTECT, &words).map(drop)
 }
 
@@ -110,7 +122,10 @@ pub fn vm_map(
 pub fn vm_read(task: impl AsName, address: u64, bytes: &mut [u8]) -> Result<()> {
     let mut at = address;
     for piece in bytes.chunks_mut(896) {
-        let words = ask(routine::VM_READ, &[task.as_name() as u64, at, piece.len() as u64])?;
+        let words = ask(
+            routine::VM_READ,
+            &[task.as_name() as u64, at, piece.len() as u64],
+        )?;
         for (chunk, word) in piece.chunks_mut(8).zip(words.iter().skip(1)) {
             chunk.copy_from_slice(&word.to_le_bytes()[..chunk.len()]);
         }
@@ -215,11 +230,28 @@ pub struct Statistics {
 /// Counts of the system.
 pub fn vm_statistics() -> Result<Statistics> {
     let words = ask(routine::VM_STATISTICS, &[])?;
-    let [memory, free, tasks, threads, ports, objects, ref account @ ..] = words[..] else {
+    let [
+        memory,
+        free,
+        tasks,
+        threads,
+        ports,
+        objects,
+        ref account @ ..,
+    ] = words[..]
+    else {
         return Err(Error::MIG_BAD_ARGUMENTS);
     };
     let account = account.try_into().map_err(|_| Error::MIG_BAD_ARGUMENTS)?;
-    Ok(Statistics { memory, free, tasks, threads, ports, objects, account })
+    Ok(Statistics {
+        memory,
+        free,
+        tasks,
+        threads,
+        ports,
+        objects,
+        account,
+    })
 }
 
 /// Memory of zeroes that can be mapped by whoever holds the right.
@@ -268,7 +300,12 @@ pub fn task_info(task: impl AsName) -> Result<TaskInfo> {
     let [threads, suspended, resident, names, ..] = words[..] else {
         return Err(Error::MIG_BAD_ARGUMENTS);
     };
-    Ok(TaskInfo { threads, suspended, resident, names })
+    Ok(TaskInfo {
+        threads,
+        suspended,
+        resident,
+        names,
+    })
 }
 
 /// Ports that a task keeps with the mach server.
@@ -285,7 +322,10 @@ pub enum SpecialPort {
 
 /// A special port of a task; `None` if it is not set.
 pub fn task_get_special_port(task: impl AsName, which: SpecialPort) -> Result<Option<SendRight>> {
-    let words = ask(routine::TASK_GET_SPECIAL_PORT, &[task.as_name() as u64, which as u64])?;
+    let words = ask(
+        routine::TASK_GET_SPECIAL_PORT,
+        &[task.as_name() as u64, which as u64],
+    )?;
     let name = first(words)? as Name;
     Ok((name != 0).then(|| SendRight::from_raw(name)))
 }
@@ -313,14 +353,27 @@ pub struct Thread {
 
 /// A thread in a task, with its page at a free address or wherever there is room.
 pub fn thread_create(task: impl AsName, page: Place) -> Result<Thread> {
-    let words = ask(routine::THREAD_CREATE, &[task.as_name() as u64, page.words().0])?;
-    let [port, number, page, ..] = words[..] else { return Err(Error::MIG_BAD_ARGUMENTS) };
-    Ok(Thread { port: SendRight::from_raw(port as Name), number: number as u32, page })
+    let words = ask(
+        routine::THREAD_CREATE,
+        &[task.as_name() as u64, page.words().0],
+    )?;
+    let [port, number, page, ..] = words[..] else {
+        return Err(Error::MIG_BAD_ARGUMENTS);
+    };
+    Ok(Thread {
+        port: SendRight::from_raw(port as Name),
+        number: number as u32,
+        page,
+    })
 }
 
 /// Starts a thread. Its argument registers hold its page's address, `argument`, and its number.
 pub fn thread_start(thread: impl AsName, pc: u64, sp: u64, argument: u64) -> Result<()> {
-    ask(routine::THREAD_START, &[thread.as_name() as u64, pc, sp, argument]).map(drop)
+    ask(
+        routine::THREAD_START,
+        &[thread.as_name() as u64, pc, sp, argument],
+    )
+    .map(drop)
 }
 
 /// Ends a thread.
@@ -361,7 +414,10 @@ pub fn port_insert_right(task: impl AsName, right: Right<'_>) -> Result<Name> {
 /// A copy of a send right of a task.
 pub fn port_extract_send(task: impl AsName, name: Name) -> Result<SendRight> {
     let how = ::mach::abi::disposition::COPY_SEND as u64;
-    right_of(ask(routine::MACH_PORT_EXTRACT_RIGHT, &[task.as_name() as u64, name as u64, how])?)
+    right_of(ask(
+        routine::MACH_PORT_EXTRACT_RIGHT,
+        &[task.as_name() as u64, name as u64, how],
+    )?)
 }
 
 /// A name in a task's space with its type bits (`1 << (right + 16)`).
@@ -390,7 +446,10 @@ pub fn port_names(task: impl AsName) -> Result<Vec<NameType>> {
             return Ok(all);
         }
         for word in &words[1..] {
-            all.push(NameType { name: *word as Name, bits: (*word >> 32) as u32 });
+            all.push(NameType {
+                name: *word as Name,
+                bits: (*word >> 32) as u32,
+            });
             from = (*word & ::mach::abi::INDEX_MASK as u64) + 1;
         }
     }
@@ -404,12 +463,20 @@ pub fn port_get_refs(task: impl AsName, name: Name, kind: u32) -> Result<u32> {
 
 /// Gives back a user reference of a name of a task.
 pub fn port_deallocate_in(task: impl AsName, name: Name) -> Result<()> {
-    ask(routine::MACH_PORT_DEALLOCATE, &[task.as_name() as u64, name as u64]).map(drop)
+    ask(
+        routine::MACH_PORT_DEALLOCATE,
+        &[task.as_name() as u64, name as u64],
+    )
+    .map(drop)
 }
 
 /// Destroys a name of a task.
 pub fn port_destroy_in(task: impl AsName, name: Name) -> Result<()> {
-    ask(routine::MACH_PORT_DESTROY, &[task.as_name() as u64, name as u64]).map(drop)
+    ask(
+        routine::MACH_PORT_DESTROY,
+        &[task.as_name() as u64, name as u64],
+    )
+    .map(drop)
 }
 
 // ---- accounts
@@ -422,7 +489,9 @@ pub fn account_create(memory: u64, objects: u64, rights: u64) -> Result<SendRigh
 /// Limits and uses of an account (0: the caller's): memory, objects, rights each.
 pub fn account_info(account: impl AsName) -> Result<([u64; 3], [u64; 3])> {
     let words = ask(routine::ACCOUNT_INFO, &[account.as_name() as u64])?;
-    let [a, b, c, d, e, f, ..] = words[..] else { return Err(Error::MIG_BAD_ARGUMENTS) };
+    let [a, b, c, d, e, f, ..] = words[..] else {
+        return Err(Error::MIG_BAD_ARGUMENTS);
+    };
     Ok(([a, b, c], [d, e, f]))
 }
 
@@ -445,27 +514,42 @@ pub fn boot_module(host: impl AsName, index: u64) -> Result<BootModule> {
     let [object, bytes, length, ref name @ ..] = words[..] else {
         return Err(Error::MIG_BAD_ARGUMENTS);
     };
-    let name: Vec<u8> =
-        name.iter().flat_map(|word| word.to_le_bytes()).take(length as usize).collect();
+    let name: Vec<u8> = name
+        .iter()
+        .flat_map(|word| word.to_le_bytes())
+        .take(length as usize)
+        .collect();
     let name = String::from_utf8_lossy(&name).into_owned();
-    Ok(BootModule { name, object: SendRight::from_raw(object as Name), bytes })
+    Ok(BootModule {
+        name,
+        object: SendRight::from_raw(object as Name),
+        bytes,
+    })
 }
 
 /// The device tree, as a memory object, and its bytes.
 pub fn device_tree(host: impl AsName) -> Result<(SendRight, u64)> {
     let words = ask(routine::DEVICE_TREE, &[host.as_name() as u64])?;
-    let [object, bytes, ..] = words[..] else { return Err(Error::MIG_BAD_ARGUMENTS) };
+    let [object, bytes, ..] = words[..] else {
+        return Err(Error::MIG_BAD_ARGUMENTS);
+    };
     Ok((SendRight::from_raw(object as Name), bytes))
 }
 
 /// Device registers as a memory object.
 pub fn device_memory(host: impl AsName, physical: u64, bytes: u64) -> Result<SendRight> {
-    right_of(ask(routine::DEVICE_MEMORY, &[host.as_name() as u64, physical, bytes])?)
+    right_of(ask(
+        routine::DEVICE_MEMORY,
+        &[host.as_name() as u64, physical, bytes],
+    )?)
 }
 
 /// A right that stands for an interrupt line.
 pub fn device_interrupt(host: impl AsName, line: u32) -> Result<SendRight> {
-    right_of(ask(routine::DEVICE_INTERRUPT, &[host.as_name() as u64, line as u64])?)
+    right_of(ask(
+        routine::DEVICE_INTERRUPT,
+        &[host.as_name() as u64, line as u64],
+    )?)
 }
 
 /// Memory that is contiguous physically, for DMA: its address in the task, and its physical one.
@@ -476,7 +560,9 @@ pub fn vm_allocate_contiguous(
 ) -> Result<(u64, u64)> {
     let words = [host.as_name() as u64, task.as_name() as u64, pages];
     let words = ask(routine::VM_ALLOCATE_CONTIGUOUS, &words)?;
-    let [address, physical, ..] = words[..] else { return Err(Error::MIG_BAD_ARGUMENTS) };
+    let [address, physical, ..] = words[..] else {
+        return Err(Error::MIG_BAD_ARGUMENTS);
+    };
     Ok((address, physical))
 }
 
@@ -509,12 +595,20 @@ pub fn host_tasks(host: impl AsName) -> Result<Vec<SendRight>> {
 
 /// Sets the time of day, in nanoseconds since 1970.
 pub fn host_set_time(host: impl AsName, nanoseconds: u64) -> Result<()> {
-    ask(routine::HOST_SET_TIME64, &[host.as_name() as u64, nanoseconds]).map(drop)
+    ask(
+        routine::HOST_SET_TIME64,
+        &[host.as_name() as u64, nanoseconds],
+    )
+    .map(drop)
 }
 
 /// Stops (`restart` false) or restarts the machine.
 pub fn host_reboot(host: impl AsName, restart: bool) -> Result<()> {
-    ask(routine::HOST_REBOOT, &[host.as_name() as u64, !restart as u64]).map(drop)
+    ask(
+        routine::HOST_REBOOT,
+        &[host.as_name() as u64, !restart as u64],
+    )
+    .map(drop)
 }
 
 /// Writes a line to the system's log.
@@ -547,10 +641,26 @@ pub struct Mapping {
 impl Mapping {
     /// Maps `bytes` of an object from `offset` on, shared.
     pub fn new(object: impl AsName, offset: u64, bytes: u64, writable: bool) -> Result<Mapping> {
-        let protection = if writable { Protection::DEFAULT } else { Protection::READ };
-        let address =
-            vm_map(SELF, Place::Anywhere, bytes, object, offset, false, protection, protection)?;
-        Ok(Mapping { address, bytes: bytes as usize, writable })
+        let protection = if writable {
+            Protection::DEFAULT
+        } else {
+            Protection::READ
+        };
+        let address = vm_map(
+            SELF,
+            Place::Anywhere,
+            bytes,
+            object,
+            offset,
+            false,
+            protection,
+            protection,
+        )?;
+        Ok(Mapping {
+            address,
+            bytes: bytes as usize,
+            writable,
+        })
     }
 
     /// Copies out from `offset` on; answers how many bytes there were.
@@ -618,7 +728,10 @@ impl Registers {
         let size = ((offset + bytes) as u64).next_multiple_of(4096);
         let rw = Protection::DEFAULT;
         let address = vm_map(SELF, Place::Anywhere, size, device, 0, false, rw, rw)?;
-        Ok(Registers { address: address as usize + offset, bytes })
+        Ok(Registers {
+            address: address as usize + offset,
+            bytes,
+        })
     }
 
     /// Address of the first register in this task.
@@ -676,8 +789,13 @@ impl Interrupt {
     /// Attaches to the line that a right from [`device_interrupt`] stands for.
     pub fn attach(line: impl AsName) -> Result<Interrupt> {
         let words = ask(routine::INTERRUPT_ATTACH, &[line.as_name() as u64])?;
-        let [notification, handler, ..] = words[..] else { return Err(Error::MIG_BAD_ARGUMENTS) };
-        Ok(Interrupt { notification, handler })
+        let [notification, handler, ..] = words[..] else {
+            return Err(Error::MIG_BAD_ARGUMENTS);
+        };
+        Ok(Interrupt {
+            notification,
+            handler,
+        })
     }
 
     /// Waits for the line's next interrupt.

@@ -36,7 +36,9 @@ pub(super) fn THREAD_ENTRY() -> u64 {
 pub fn thread_page() -> usize {
     let page;
     // SAFETY: reads a register that the thread's start has set.
-    unsafe { asm!("mrs {}, tpidr_el0", out(reg) page, options(nomem, nostack, preserves_flags, pure)) };
+    unsafe {
+        asm!("mrs {}, tpidr_el0", out(reg) page, options(nomem, nostack, preserves_flags, pure))
+    };
     page
 }
 

@@ -65,13 +65,16 @@ pub fn granted(index: usize) -> Option<SendRight> {
 fn read_block(address: u64) {
     // SAFETY: the loader has mapped the block, at least a header long, and
     // nobody else writes to it.
-    let header = unsafe {
-        core::slice::from_raw_parts(address as *const u8, elfload::block::HEADER)
+    let header =
+        unsafe { core::slice::from_raw_parts(address as *const u8, elfload::block::HEADER) };
+    let Some(size) = Block::size_of(header) else {
+        return;
     };
-    let Some(size) = Block::size_of(header) else { return };
     // SAFETY: as above, for the size that the header gives.
     let bytes = unsafe { core::slice::from_raw_parts(address as *const u8, size) };
-    let Some(block) = Block::parse(bytes) else { return };
+    let Some(block) = Block::parse(bytes) else {
+        return;
+    };
     let strings = |area: &[u8]| -> Vec<Vec<u8>> {
         let mut list: Vec<Vec<u8>> = area.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect();
         list.pop();
@@ -107,7 +110,12 @@ pub fn thread_spawn(f: Box<dyn FnOnce() + Send>) -> Result<()> {
         sys::mach_call_words(routine::VM_PROTECT, &[0, stack, GUARD, 0, 0])?;
         let (_, thread) = sys::mach_call(routine::THREAD_CREATE, 2, [0, 0, 0, 0])?;
         let argument = Box::into_raw(Box::new(Beginning { f, stack }));
-        let words = [thread[0], arch::THREAD_ENTRY(), stack + STACK + GUARD, argument as u64];
+        let words = [
+            thread[0],
+            arch::THREAD_ENTRY(),
+            stack + STACK + GUARD,
+            argument as u64,
+        ];
         let started = sys::mach_call(routine::THREAD_START, 4, words);
         if started.is_err() {
             // SAFETY: the thread did not start, so the box is still this thread's.
@@ -146,7 +154,11 @@ extern "C" fn thread_main(thread_page: usize, argument: *mut Beginning, number: 
 /// Zeroed memory of this task.
 fn vm_allocate(bytes: u64) -> Result<u64> {
     let (_, mrs) = sys::mach_call(routine::VM_ALLOCATE, 4, [0, 0, bytes, 1])?;
-    if mrs[0] == 0 { Err(Error::KERN_NO_SPACE) } else { Ok(mrs[0]) }
+    if mrs[0] == 0 {
+        Err(Error::KERN_NO_SPACE)
+    } else {
+        Ok(mrs[0])
+    }
 }
 
 #[panic_handler]

@@ -85,7 +85,11 @@ pub fn task_self() -> Name {
 #[inline]
 pub fn mach_call(number: u32, len: usize, words: [u64; 4]) -> Result<(usize, [u64; 4])> {
     let (label, len, mrs) = call(abi::TASK_SELF, number, len, words);
-    if label == REPLY_OK { Ok((len, mrs)) } else { Err(failure(label, mrs[0])) }
+    if label == REPLY_OK {
+        Ok((len, mrs))
+    } else {
+        Err(failure(label, mrs[0]))
+    }
 }
 
 #[cold]
@@ -155,7 +159,11 @@ fn with_rights(head: &[u64], rights: &[RightArg]) -> smallvec::SmallVec<[u64; 24
 
 /// Gives rights to the mach server for the receiver of `destination`; answers the ticket.
 pub fn rights_send(destination: Name, rights: &[RightArg]) -> Result<u64> {
-    let head = [thread_number() as u64, destination as u64, rights.len() as u64];
+    let head = [
+        thread_number() as u64,
+        destination as u64,
+        rights.len() as u64,
+    ];
     let (_, mrs) = mach_call_words(routine::RIGHTS_SEND, &with_rights(&head, rights))?;
     Ok(mrs[0])
 }
@@ -163,7 +171,9 @@ pub fn rights_send(destination: Name, rights: &[RightArg]) -> Result<u64> {
 /// Redeems a ticket that came with a message to `port`.
 pub fn rights_receive(ticket: u64, port: Name) -> Result<CarriedList> {
     let (len, mrs) = mach_call(routine::RIGHTS_RECEIVE, 2, [ticket, port as u64, 0, 0])?;
-    Ok((0..len).map(|i| Carried::from_raw(answer(&mrs, i) as u32)).collect())
+    Ok((0..len)
+        .map(|i| Carried::from_raw(answer(&mrs, i) as u32))
+        .collect())
 }
 
 /// Puts rights into the inbox of the thread that this server is answering.
@@ -231,7 +241,12 @@ pub fn window_destroy(token: u64) -> Result<()> {
 /// Maps a window that a client offers.
 pub fn window_accept(token: u64) -> Result<RawWindow> {
     let (_, mrs) = mach_call(routine::WINDOW_ACCEPT, 1, [token, 0, 0, 0])?;
-    Ok(RawWindow { token, address: mrs[0] as usize, bytes: mrs[1] as usize, server: 0 })
+    Ok(RawWindow {
+        token,
+        address: mrs[0] as usize,
+        bytes: mrs[1] as usize,
+        server: 0,
+    })
 }
 
 /// The server gives a window back after it was told that it is gone.
@@ -250,7 +265,10 @@ fn milliseconds(timeout: Option<Duration>) -> u64 {
     match timeout {
         None => 0,
         Some(Duration::ZERO) => u64::MAX,
-        Some(time) => time.as_nanos().div_ceil(1_000_000).min(u64::MAX as u128 / 2) as u64,
+        Some(time) => time
+            .as_nanos()
+            .div_ceil(1_000_000)
+            .min(u64::MAX as u128 / 2) as u64,
     }
 }
 
@@ -292,15 +310,20 @@ pub fn msg_receive_from(name: Name, timeout: Option<Duration>) -> Result<Message
         port: mrs[0] as Name,
         label: mrs[1] as u32,
         seqno: mrs[2] as u32,
-        rights: (5..5 + rights).map(|i| Carried::from_raw(buffer_get(i) as u32)).collect(),
+        rights: (5..5 + rights)
+            .map(|i| Carried::from_raw(buffer_get(i) as u32))
+            .collect(),
         words: (5 + rights..5 + rights + body).map(buffer_get).collect(),
     })
 }
 
 /// A new port; its receive right's name.
 pub fn port_allocate() -> Result<Name> {
-    let (_, mrs) =
-        mach_call(routine::MACH_PORT_ALLOCATE, 2, [0, abi::right::RECEIVE as u64, 0, 0])?;
+    let (_, mrs) = mach_call(
+        routine::MACH_PORT_ALLOCATE,
+        2,
+        [0, abi::right::RECEIVE as u64, 0, 0],
+    )?;
     Ok(mrs[0] as Name)
 }
 
@@ -322,14 +345,23 @@ pub fn port_mod_refs(name: Name, right: PortRight, delta: i32) -> Result<()> {
 
 /// Puts a right of the caller into a task's space; answers its name there.
 pub fn port_insert_right(task: Name, name: Name, right: RightArg) -> Result<Name> {
-    let words = [task as u64, name as u64, right.name as u64, right.disposition as u64];
+    let words = [
+        task as u64,
+        name as u64,
+        right.name as u64,
+        right.disposition as u64,
+    ];
     let (_, mrs) = mach_call(routine::MACH_PORT_INSERT_RIGHT, 4, words)?;
     Ok(mrs[0] as Name)
 }
 
 /// What there is to know about a receive right.
 pub fn port_receive_status(name: Name) -> Result<ReceiveStatus> {
-    let (_, mrs) = mach_call(routine::MACH_PORT_GET_RECEIVE_STATUS, 2, [0, name as u64, 0, 0])?;
+    let (_, mrs) = mach_call(
+        routine::MACH_PORT_GET_RECEIVE_STATUS,
+        2,
+        [0, name as u64, 0, 0],
+    )?;
     Ok(ReceiveStatus {
         seqno: mrs[1] as u32,
         mscount: mrs[2] as u32,
@@ -348,15 +380,20 @@ pub fn port_get_refs(name: Name, right: PortRight) -> Result<u32> {
 }
 
 /// Asks for a notification, to be sent to a send-once right made from the receive right `notify`.
-pub fn request_notification(
-    name: Name,
-    kind: Notification,
-    sync: u32,
-    notify: Name,
-) -> Result<()> {
-    let how = if notify == 0 { 0 } else { abi::disposition::MAKE_SEND_ONCE };
-    let words =
-        [0, name as u64, kind as u64, sync as u64, notify as u64, how as u64];
+pub fn request_notification(name: Name, kind: Notification, sync: u32, notify: Name) -> Result<()> {
+    let how = if notify == 0 {
+        0
+    } else {
+        abi::disposition::MAKE_SEND_ONCE
+    };
+    let words = [
+        0,
+        name as u64,
+        kind as u64,
+        sync as u64,
+        notify as u64,
+        how as u64,
+    ];
     let (_, mrs) = mach_call_words(routine::MACH_PORT_REQUEST_NOTIFICATION, &words)?;
     let old = mrs[0] as Name;
     if old != 0 && old != crate::DEAD {
@@ -371,7 +408,12 @@ pub fn gsync_wait(address: &AtomicU32, value: u32, timeout: Option<Duration>) ->
     if timeout == Some(Duration::ZERO) {
         return Wait::TimedOut;
     }
-    let words = [address.as_ptr() as u64, value as u64, milliseconds(timeout), 0];
+    let words = [
+        address.as_ptr() as u64,
+        value as u64,
+        milliseconds(timeout),
+        0,
+    ];
     match mach_call(routine::GSYNC_WAIT, 3, words) {
         Err(Error::KERN_TIMEDOUT) => Wait::TimedOut,
         _ => Wait::Woken,

@@ -1,0 +1,353 @@
+//! What the generated client stubs are made of.
+
+use crate::right::arguments;
+use crate::window::{self, Borrowed, WINDOW_MAX};
+use crate::wire::*;
+use crate::{CarriedList, Error, FromCarried, Name, Result, Right, sys};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+/// Most bytes of bulk data that one call can carry in one direction.
+pub const MAX_BULK: usize = WINDOW_MAX - 4096;
+
+/// The error of a reply that is not plain success.
+#[cold]
+pub fn failure(label: u32, first: u64) -> Error {
+    match label {
+        1..=10 => Error::MACH_SEND_INVALID_DEST,
+        REPLY_ERROR => match first as u32 {
+            0 => Error::MIG_REMOTE_ERROR,
+            error => Error(error),
+        },
+        _ => Error::MIG_REPLY_MISMATCH,
+    }
+}
+
+/// A call of which everything fits four words: straight to the server.
+#[inline(always)]
+pub fn call_registers(
+    port: Name,
+    number: u32,
+    words: usize,
+    registers: Registers,
+    reply_words: usize,
+) -> Result<Registers> {
+    let (label, len, mrs) = sys::call(port, number, words, registers.words);
+    if label == REPLY_OK && len == reply_words {
+        Ok(Registers::new(mrs))
+    } else if label == REPLY_OK {
+        Err(Error::MIG_TYPE_ERROR)
+    } else {
+        Err(failure(label, mrs[0]))
+    }
+}
+
+/// What a stub knows of a call before it makes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// The routine's number.
+    pub number: u32,
+    /// Words of the request's body.
+    pub body_words: usize,
+    /// Words that the reply may have as far as the client's buffers decide it.
+    pub reply_words: usize,
+    /// Whether the reply carries rights.
+    pub wants_rights: bool,
+    /// Whether the request can carry rights.
+    pub has_rights: bool,
+}
+
+/// Makes a call with rights, bulk data or more than four words. `encode` writes the body, and may
+/// be called again; it must make no other call.
+pub fn invoke(
+    port: Name,
+    shape: Shape,
+    rights: Vec<Right<'_>>,
+    encode: &dyn Fn(&mut Writer<'_>),
+) -> Result<Reply> {
+    let rights_words = shape.has_rights as usize + shape.wants_rights as usize;
+    let body_in_window = shape.body_words + rights_words + 1 > REGISTER_WORDS;
+    let needed = if body_in_window { shape.body_words } else { 0 }.max(
+        if shape.reply_words > REGISTER_WORDS {
+            shape.reply_words
+        } else {
+            0
+        },
+    );
+    let bytes = needed.checked_mul(8).ok_or(Error::MACH_SEND_TOO_LARGE)?;
+
+    let mut ticket = None;
+    let mut rights = Some(rights);
+    // A window that the server does not know is replaced once.
+    for last in [false, true] {
+        let window = if bytes > 0 {
+            Some(window::borrow(port, bytes)?)
+        } else {
+            None
+        };
+        if let Some(rights) = rights.take().filter(|_| shape.has_rights) {
+            ticket = Some(sys::rights_send(port, &arguments(&rights))?);
+            rights.into_iter().for_each(Right::sent);
+        }
+        if shape.wants_rights {
+            drop(sys::inbox_take());
+        }
+
+        let mut label = shape.number;
+        let mut message = Writer::registers();
+        if let Some(window) = &window {
+            label |= LABEL_WINDOW;
+            if body_in_window {
+                message.put(window.token() | TOKEN_BODY);
+                message.put(shape.body_words as u64);
+            } else {
+                message.put(window.token());
+            }
+        }
+        if shape.wants_rights {
+            message.put(sys::thread_number().into());
+        }
+        if let Some(ticket) = ticket {
+            message.put(ticket);
+        }
+        match &window {
+            Some(window) if body_in_window => encode(&mut Writer::window(window.memory())),
+            _ => encode(&mut message),
+        }
+        let (label, len, mrs) = sys::call(port, label, message.len(), message.first());
+        match (label, window) {
+            (REPLY_WINDOW_UNKNOWN, Some(window)) if !last => window.forget(port),
+            (label, window) => {
+                return Reply::new(port, label, len, mrs, window, shape.wants_rights);
+            }
+        }
+    }
+    Err(Error::MIG_REPLY_MISMATCH)
+}
+
+/// A reply being read.
+#[derive(Debug)]
+pub struct Reply {
+    window: Option<Borrowed>,
+    /// Words 0..4, when the body is in registers.
+    mrs: [u64; 4],
+    at: usize,
+    end: usize,
+    rights: smallvec::IntoIter<[crate::Carried; 4]>,
+}
+
+impl Reply {
+    fn new(
+        port: Name,
+        label: u32,
+        len: usize,
+        mrs: [u64; 4],
+        window: Option<Borrowed>,
+        wants_rights: bool,
+    ) -> Result<Reply> {
+        let rights = if wants_rights {
+            sys::inbox_take()
+        } else {
+            CarriedList::new()
+        }
+        .into_iter();
+        match label {
+            REPLY_OK if len <= REGISTER_WORDS => Ok(Reply {
+                window: None,
+                mrs,
+                at: 0,
+                end: len,
+                rights,
+            }),
+            REPLY_WINDOW => {
+                let window = window.ok_or(Error::MIG_REPLY_MISMATCH)?;
+                let end = usize::try_from(mrs[0]).map_err(|_| Error::MIG_REPLY_MISMATCH)?;
+                if end > window.memory().len() / 8 {
+                    return Err(Error::MIG_REPLY_MISMATCH);
+                }
+                Ok(Reply {
+                    window: Some(window),
+                    mrs: [0; 4],
+                    at: 0,
+                    end,
+                    rights,
+                })
+            }
+            REPLY_TOO_LARGE => {
+                drop(window);
+                let (window, end) = fetch(port, mrs[0], mrs[1])?;
+                Ok(Reply {
+                    window: Some(window),
+                    mrs: [0; 4],
+                    at: 0,
+                    end,
+                    rights,
+                })
+            }
+            _ => {
+                let error = failure(label, mrs[0]);
+                if error.is_server_died() {
+                    drop(window);
+                    window::server_died(port);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The next bytes, at most `to.len()`.
+    pub fn data(&mut self, to: &mut [u8]) -> Result<usize> {
+        let length = self.length()?;
+        let to = to.get_mut(..length).ok_or(Error::MIG_ARRAY_TOO_LARGE)?;
+        self.copy_bytes(to);
+        Ok(length)
+    }
+
+    /// The next bytes, however many.
+    pub fn bytes(&mut self) -> Result<Vec<u8>> {
+        let length = self.length()?;
+        let mut bytes = alloc::vec![0; length];
+        self.copy_bytes(&mut bytes);
+        Ok(bytes)
+    }
+
+    fn length(&mut self) -> Result<usize> {
+        let length = usize::try_from(self.word()?).map_err(|_| Error::MIG_TYPE_ERROR)?;
+        if words_of(length) > self.end - self.at {
+            return Err(Error::MIG_TYPE_ERROR);
+        }
+        Ok(length)
+    }
+
+    fn copy_bytes(&mut self, to: &mut [u8]) {
+        match &self.window {
+            Some(window) => {
+                window.memory().read(self.at * 8, to);
+            }
+            None => {
+                for (i, chunk) in to.chunks_mut(8).enumerate() {
+                    let word = self.register(self.at + i).to_le_bytes();
+                    chunk.copy_from_slice(&word[..chunk.len()]);
+                }
+            }
+        }
+        self.at += words_of(to.len());
+    }
+
+    fn register(&self, at: usize) -> u64 {
+        self.mrs
+            .get(at)
+            .copied()
+            .unwrap_or_else(|| sys::buffer_get(at))
+    }
+
+    /// The next array.
+    pub fn array<T: Wire>(&mut self) -> Result<Vec<T>> {
+        let count = self.count(T::WORDS.max(1))?;
+        let mut items = Vec::with_capacity(count);
+        for _ in 0..count {
+            items.push(T::decode(self)?);
+        }
+        Ok(items)
+    }
+
+    fn count(&mut self, words: usize) -> Result<usize> {
+        let count = usize::try_from(self.word()?).map_err(|_| Error::MIG_TYPE_ERROR)?;
+        match count.checked_mul(words) {
+            Some(needed) if needed <= self.end - self.at => Ok(count),
+            _ => Err(Error::MIG_TYPE_ERROR),
+        }
+    }
+
+    /// The next right.
+    pub fn right<R: FromCarried>(&mut self) -> Result<Option<R>> {
+        R::from_carried(self.rights.next().ok_or(Error::MIG_TYPE_ERROR)?)
+    }
+
+    /// The next array of rights.
+    pub fn rights<R: FromCarried>(&mut self) -> Result<Vec<Option<R>>> {
+        let count = usize::try_from(self.word()?).map_err(|_| Error::MIG_TYPE_ERROR)?;
+        if count > self.rights.len() {
+            return Err(Error::MIG_TYPE_ERROR);
+        }
+        (0..count).map(|_| self.right()).collect()
+    }
+
+    /// `MIG_TYPE_ERROR` unless everything has been read.
+    pub fn finish(mut self) -> Result<()> {
+        if self.at == self.end && self.rights.next().is_none() {
+            Ok(())
+        } else {
+            Err(Error::MIG_TYPE_ERROR)
+        }
+    }
+}
+
+impl Source for Reply {
+    fn word(&mut self) -> Result<u64> {
+        if self.at >= self.end {
+            return Err(Error::MIG_TYPE_ERROR);
+        }
+        let word = match &self.window {
+            Some(window) => window.memory().word(self.at).ok_or(Error::MIG_TYPE_ERROR)?,
+            None => self.register(self.at),
+        };
+        self.at += 1;
+        Ok(word)
+    }
+}
+
+/// Fetches a reply body that the server keeps because it did not fit.
+fn fetch(port: Name, words: u64, cookie: u64) -> Result<(Borrowed, usize)> {
+    let bytes = usize::try_from(words)
+        .ok()
+        .and_then(|words| words.checked_mul(8))
+        .ok_or(Error::MIG_ARRAY_TOO_LARGE)?;
+    for _ in 0..2 {
+        let window = window::borrow(port, bytes)?;
+        let (label, _, mrs) = sys::call(
+            port,
+            FETCH | LABEL_WINDOW,
+            2,
+            [window.token(), cookie, 0, 0],
+        );
+        match label {
+            REPLY_WINDOW if mrs[0] <= words && mrs[0] as usize <= window.memory().len() / 8 => {
+                return Ok((window, mrs[0] as usize));
+            }
+            REPLY_WINDOW_UNKNOWN => window.forget(port),
+            _ => return Err(failure(label, mrs[0])),
+        }
+    }
+    Err(Error::MIG_REPLY_MISMATCH)
+}
+
+/// Sends a one-way message, with a reply right in front if there is one.
+pub fn send<'a>(
+    destination: Right<'_>,
+    number: u32,
+    words: usize,
+    mut rights: Vec<Right<'a>>,
+    reply: Option<Right<'a>>,
+    timeout: Option<Duration>,
+    encode: &dyn Fn(&mut Writer<'_>),
+) -> Result<()> {
+    let mut label = number;
+    if let Some(reply) = reply {
+        label |= LABEL_WINDOW;
+        rights.insert(0, reply);
+    }
+    let mut writer = Writer::memory(words);
+    encode(&mut writer);
+    let words = writer.into_memory();
+    sys::msg_send(
+        destination.argument(),
+        label,
+        &words,
+        &arguments(&rights),
+        timeout,
+    )?;
+    destination.sent();
+    rights.into_iter().for_each(Right::sent);
+    Ok(())
+}

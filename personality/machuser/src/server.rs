@@ -1,0 +1,915 @@
+//! What the generated dispatchers are made of, and what a server sees of a request.
+
+use crate::right::arguments;
+use crate::sync::{Cancel, Cancellable, Mutex};
+use crate::sys::{self, Incoming, Message};
+use crate::window::{self, ServerWindow, SharedMemory, WINDOW_MAX};
+use crate::wire::*;
+use crate::{AnyRight, CarriedList, Error, FromCarried, Name, Result, Right};
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::cell::Cell;
+use core::mem::MaybeUninit;
+use core::time::Duration;
+
+/// What a dispatcher did with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Outcome {
+    /// It was one of its routines; the answer is in the request.
+    Done,
+    /// It has no such routine.
+    Unknown,
+}
+
+impl Outcome {
+    /// Tries another interface if this one has no such routine.
+    #[inline(always)]
+    pub fn or_else(self, other: impl FnOnce() -> Outcome) -> Outcome {
+        match self {
+            Outcome::Done => Outcome::Done,
+            Outcome::Unknown => other(),
+        }
+    }
+}
+
+/// The answer to a call, as it goes into the registers.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer {
+    /// The label, see [`crate::wire`].
+    pub label: u32,
+    /// Number of words.
+    pub len: usize,
+    /// The first four words; the others are in the buffer.
+    pub mrs: [u64; 4],
+}
+
+impl Answer {
+    /// An error.
+    #[inline]
+    pub fn error(error: Error) -> Answer {
+        Answer {
+            label: REPLY_ERROR,
+            len: 1,
+            mrs: [error.0.into(), 0, 0, 0],
+        }
+    }
+}
+
+struct MessageBody {
+    words: Vec<u64>,
+    rights: CarriedList,
+}
+
+/// A request on its way through the dispatchers.
+pub struct Request<'c> {
+    port: Name,
+    label: u32,
+    len: usize,
+    mrs: [u64; 4],
+    message: Option<Box<MessageBody>>,
+    cancel: Option<&'c Cancel>,
+    answer: Answer,
+}
+
+impl<'c> Request<'c> {
+    /// Of a call that arrived at the endpoint. Nothing else may be called before it is dispatched:
+    /// its words may still lie in the thread's buffer.
+    #[inline]
+    pub fn from_call(incoming: &Incoming, cancel: Option<&'c Cancel>) -> Request<'c> {
+        Request {
+            port: incoming.badge,
+            label: incoming.label,
+            len: incoming.len,
+            mrs: incoming.mrs,
+            message: None,
+            cancel,
+            answer: Answer::error(Error::MIG_BAD_ID),
+        }
+    }
+
+    /// Of a one-way message. If it carries a reply right, the answer is sent there.
+    pub fn from_message(message: Message, cancel: Option<&'c Cancel>) -> Request<'c> {
+        Request {
+            port: message.port,
+            label: message.label,
+            len: message.words.len(),
+            mrs: [0; 4],
+            message: Some(Box::new(MessageBody {
+                words: message.words,
+                rights: message.rights,
+            })),
+            cancel,
+            answer: Answer::error(Error::MIG_BAD_ID),
+        }
+    }
+
+    /// Name of the receive right that it came to.
+    #[inline]
+    pub fn port(&self) -> Name {
+        self.port
+    }
+
+    /// The routine's number.
+    #[inline]
+    pub fn number(&self) -> u32 {
+        self.label & (LABEL_NUMBER | LABEL_REPLY)
+    }
+
+    /// Whether nobody waits in a call for the answer.
+    pub fn is_message(&self) -> bool {
+        self.message.is_some()
+    }
+
+    /// The words of a call without rights or window and with exactly `words` words, at most four.
+    #[inline(always)]
+    pub fn plain(&self, words: usize) -> Option<Registers> {
+        let fits = self.label & LABEL_WINDOW == 0 && self.len == words && self.message.is_none();
+        fits.then_some(Registers::new(self.mrs))
+    }
+
+    /// The context of a call without rights.
+    #[inline(always)]
+    pub fn plain_call(&self) -> Call<'c> {
+        Call {
+            port: self.port,
+            number: self.number(),
+            caller: 0,
+            cancel: self.cancel,
+            reply: None,
+        }
+    }
+
+    /// Answers with up to four words.
+    #[inline(always)]
+    pub fn answer_plain(&mut self, words: usize, registers: Registers) {
+        self.answer = Answer {
+            label: REPLY_OK,
+            len: words,
+            mrs: registers.words,
+        };
+    }
+
+    /// Answers with an error.
+    #[inline]
+    pub fn answer_error(&mut self, error: Error) {
+        self.answer = Answer::error(error);
+    }
+
+    /// The answer, for the reply.
+    #[inline(always)]
+    pub fn answer(&self) -> Answer {
+        self.answer
+    }
+
+    /// Reads the header and takes the rights; then [`Snapshot::input`] has the arguments. On
+    /// failure the answer is set already.
+    pub fn open(
+        &mut self,
+        snapshot: &mut Snapshot,
+        caller: bool,
+        ticket: bool,
+    ) -> core::result::Result<Opened, Answered> {
+        snapshot.number = self.number();
+        self.open_inner(snapshot, caller, ticket).map_err(|answer| {
+            self.answer = answer;
+            Answered
+        })
+    }
+
+    fn open_inner(
+        &mut self,
+        snapshot: &mut Snapshot,
+        caller: bool,
+        ticket: bool,
+    ) -> core::result::Result<Opened, Answer> {
+        let malformed = Answer::error(Error::MIG_BAD_ARGUMENTS);
+        if let Some(message) = self.message.take() {
+            let MessageBody { words, mut rights } = *message;
+            snapshot.message = Some(words);
+            if self.label & LABEL_WINDOW != 0 {
+                if rights.is_empty() {
+                    return Err(malformed);
+                }
+                snapshot.reply.set(rights.remove(0).take());
+            }
+            snapshot.is_message = true;
+            return Ok(Opened { caller: 0, rights });
+        }
+
+        let len = self.len.min(REGISTER_WORDS);
+        snapshot.len = len;
+        let first = len.min(4);
+        for (slot, word) in snapshot.words.iter_mut().zip(&self.mrs[..first]) {
+            slot.write(*word);
+        }
+        for (i, slot) in snapshot.words[..len].iter_mut().enumerate().skip(4) {
+            slot.write(sys::buffer_get(i));
+        }
+        let word = |at: usize| {
+            // SAFETY: the first `len` words were written just now.
+            (at < len)
+                .then(|| unsafe { snapshot.words[at].assume_init() })
+                .ok_or(malformed)
+        };
+
+        let mut at = 0;
+        let mut token = None;
+        if self.label & LABEL_WINDOW != 0 {
+            let first = word(at)?;
+            at += 1;
+            token = Some(first & !TOKEN_BODY);
+            if first & TOKEN_BODY != 0 {
+                let words = usize::try_from(word(at)?).map_err(|_| malformed)?;
+                at += 1;
+                snapshot.body_words = Some(words);
+            }
+        }
+        let mut thread = 0;
+        if caller {
+            thread = u32::try_from(word(at)?).map_err(|_| malformed)?;
+            at += 1;
+        }
+        let mut rights_ticket = None;
+        if ticket {
+            rights_ticket = Some(word(at)?);
+            at += 1;
+        }
+        if snapshot.body_words.is_some() && at != len {
+            return Err(malformed);
+        }
+        if let Some(token) = token {
+            let unknown = Answer {
+                label: REPLY_WINDOW_UNKNOWN,
+                len: 0,
+                mrs: [0; 4],
+            };
+            let window = window::accept(token).map_err(|_| unknown)?;
+            if snapshot
+                .body_words
+                .is_some_and(|words| words > window.memory().len() / 8)
+            {
+                return Err(malformed);
+            }
+            snapshot.window = Some(window);
+        }
+        let rights = match rights_ticket {
+            Some(ticket) => sys::rights_receive(ticket, self.port).map_err(|_| malformed)?,
+            None => CarriedList::new(),
+        };
+        snapshot.start = at;
+        Ok(Opened {
+            caller: thread,
+            rights,
+        })
+    }
+
+    /// The context of an opened request.
+    pub fn call<'s>(&self, snapshot: &'s Snapshot, caller: u32) -> Call<'s>
+    where
+        'c: 's,
+    {
+        Call {
+            port: self.port,
+            number: self.number(),
+            caller,
+            cancel: self.cancel,
+            reply: snapshot.is_message.then_some(&snapshot.reply),
+        }
+    }
+
+    /// Answers an opened request with an error.
+    pub fn fail(&mut self, snapshot: &Snapshot, error: Error) {
+        self.answer_error(error);
+        if snapshot.is_message && error != Error::MIG_NO_REPLY {
+            send_reply(snapshot.reply.take(), snapshot.number, Err(error));
+        }
+    }
+
+    /// Answers an opened request: `words` words that `encode` writes, and `rights`.
+    pub fn reply(
+        &mut self,
+        snapshot: &Snapshot,
+        caller: u32,
+        words: usize,
+        data: Option<&DataOut<'_>>,
+        rights: Vec<Right<'_>>,
+        encode: &dyn Fn(&mut Writer<'_>),
+    ) {
+        if snapshot.is_message {
+            let reply = snapshot.reply.take();
+            send_reply(reply, snapshot.number, Ok((words, rights, encode)));
+            self.answer = Answer {
+                label: REPLY_OK,
+                len: 0,
+                mrs: [0; 4],
+            };
+            return;
+        }
+        if words > WINDOW_MAX / 8 {
+            self.answer_error(Error::MIG_ARRAY_TOO_LARGE);
+            return;
+        }
+        if let Err(error) = give_rights(caller, rights) {
+            self.answer_error(error);
+            return;
+        }
+        let window = snapshot.window.as_deref().map(ServerWindow::memory);
+        let room = window.map_or(0, |memory| memory.len() / 8);
+        let data_in_window = data.is_some_and(|data| data.staged().is_none());
+        self.answer = if words <= REGISTER_WORDS && !data_in_window {
+            let mut writer = Writer::registers();
+            encode(&mut writer);
+            Answer {
+                label: REPLY_OK,
+                len: writer.len(),
+                mrs: writer.first(),
+            }
+        } else if let Some(memory) = window.filter(|_| words <= room) {
+            let mut writer = Writer::window(memory);
+            encode(&mut writer);
+            Answer {
+                label: REPLY_WINDOW,
+                len: 1,
+                mrs: [writer.len() as u64, 0, 0, 0],
+            }
+        } else {
+            let mut writer = Writer::memory(words);
+            encode(&mut writer);
+            let body = writer.into_memory();
+            let words = body.len() as u64;
+            let cookie = KEPT.lock().keep(self.port, body);
+            Answer {
+                label: REPLY_TOO_LARGE,
+                len: 2,
+                mrs: [words, cookie, 0, 0],
+            }
+        };
+    }
+
+    /// Serves the requests that every port has: fetching a kept body.
+    pub fn dispatch_common(&mut self) -> Outcome {
+        if self.number() != FETCH {
+            return Outcome::Unknown;
+        }
+        let mut snapshot = Snapshot::new();
+        let Ok(opened) = self.open(&mut snapshot, false, false) else {
+            return Outcome::Done;
+        };
+        let mut input = snapshot.input(opened);
+        let answer = input.reader.word().and_then(|cookie| {
+            input.finish()?;
+            let memory = snapshot
+                .window
+                .as_deref()
+                .ok_or(Error::MIG_BAD_ARGUMENTS)?
+                .memory();
+            let body = KEPT
+                .lock()
+                .take(self.port, cookie)
+                .ok_or(Error::KERN_INVALID_ARGUMENT)?;
+            if body.len() > memory.len() / 8 {
+                return Err(Error::MIG_ARRAY_TOO_LARGE);
+            }
+            for (i, word) in body.iter().enumerate() {
+                memory.set_word(i, *word);
+            }
+            Ok(Answer {
+                label: REPLY_WINDOW,
+                len: 1,
+                mrs: [body.len() as u64, 0, 0, 0],
+            })
+        });
+        self.answer = answer.unwrap_or_else(Answer::error);
+        Outcome::Done
+    }
+}
+
+fn give_rights(caller: u32, rights: Vec<Right<'_>>) -> Result<()> {
+    // A new port's right is in the inbox already; it can only have been the first.
+    let skip = rights.first().is_some_and(Right::is_already_sent) as usize;
+    let to_send = &rights[skip..];
+    if to_send.iter().any(Right::is_already_sent) {
+        return Err(Error::KERN_INVALID_ARGUMENT);
+    }
+    if !to_send.is_empty() {
+        sys::reply_rights(caller, &arguments(to_send))?;
+    }
+    rights.into_iter().for_each(Right::sent);
+    Ok(())
+}
+
+/// Words, rights and the encoder of a reply's body.
+type Body<'a, 'r> = (usize, Vec<Right<'r>>, &'a dyn Fn(&mut Writer<'_>));
+
+/// How long a reply may wait for room in its port's queue. A client that does not take its replies
+/// loses them.
+const REPLY_TIMEOUT: Duration = Duration::ZERO;
+
+fn send_reply(reply: Option<AnyRight>, number: u32, result: Result<Body<'_, '_>>) {
+    let Some(reply) = reply else { return };
+    // Nobody is left to be told of a failure.
+    let _ = send_answer(Right::from(reply), number, result);
+}
+
+/// Sends the answer of a routine as a one-way message: the error or 0, then the body.
+pub fn send_answer(to: Right<'_>, number: u32, result: Result<Body<'_, '_>>) -> Result<()> {
+    let (error, words, rights, encode) = match result {
+        Ok((words, rights, encode)) => (0, words, rights, Some(encode)),
+        Err(error) => (error.0, 0, Vec::new(), None),
+    };
+    crate::client::send(
+        to,
+        number + 100,
+        words + 1,
+        rights,
+        None,
+        Some(REPLY_TIMEOUT),
+        &|w| {
+            error.encode(w);
+            if let Some(encode) = encode {
+                encode(w);
+            }
+        },
+    )
+}
+
+/// Reply bodies that did not fit, until they are fetched.
+struct Kept {
+    bodies: VecDeque<(Name, u64, Vec<u64>)>,
+    words: usize,
+}
+
+/// Bodies kept at a time; the oldest goes first.
+const KEPT_BODIES: usize = 64;
+/// Words kept at a time, in all bodies.
+const KEPT_WORDS: usize = (4 << 20) / 8;
+
+static KEPT: Mutex<Kept> = Mutex::new(Kept {
+    bodies: VecDeque::new(),
+    words: 0,
+});
+
+impl Kept {
+    fn keep(&mut self, port: Name, body: Vec<u64>) -> u64 {
+        let cookie = sys::random();
+        self.words += body.len();
+        self.bodies.push_back((port, cookie, body));
+        while self.bodies.len() > KEPT_BODIES || self.words > KEPT_WORDS {
+            let Some((_, _, old)) = self.bodies.pop_front() else {
+                break;
+            };
+            self.words -= old.len();
+        }
+        cookie
+    }
+
+    fn take(&mut self, port: Name, cookie: u64) -> Option<Vec<u64>> {
+        let at = self
+            .bodies
+            .iter()
+            .position(|(p, c, _)| *p == port && *c == cookie)?;
+        let (_, _, body) = self.bodies.remove(at)?;
+        self.words -= body.len();
+        Some(body)
+    }
+}
+
+/// What a request's header said.
+pub struct Opened {
+    /// The caller's thread, if the reply carries rights.
+    pub caller: u32,
+    rights: CarriedList,
+}
+
+/// The request was malformed and has its answer.
+#[derive(Debug)]
+pub struct Answered;
+
+/// Place for a request's words, taken out of the thread's buffer before anything else is called.
+pub struct Snapshot {
+    words: [MaybeUninit<u64>; REGISTER_WORDS],
+    len: usize,
+    /// Where the body starts.
+    start: usize,
+    window: Option<Arc<ServerWindow>>,
+    body_words: Option<usize>,
+    message: Option<Vec<u64>>,
+    is_message: bool,
+    reply: Cell<Option<AnyRight>>,
+    number: u32,
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Snapshot {
+    /// Empty.
+    #[inline]
+    pub fn new() -> Snapshot {
+        Snapshot {
+            words: [const { MaybeUninit::uninit() }; REGISTER_WORDS],
+            len: 0,
+            start: 0,
+            window: None,
+            body_words: None,
+            message: None,
+            is_message: false,
+            reply: Cell::new(None),
+            number: 0,
+        }
+    }
+
+    /// The arguments of the request that was opened into this snapshot.
+    pub fn input(&self, opened: Opened) -> Input<'_> {
+        let in_window = self.window.as_deref().zip(self.body_words);
+        let reader = match (&self.message, in_window) {
+            (Some(words), _) => Reader::words(words),
+            // The size was checked when the request was opened.
+            (None, Some((window, words))) => {
+                Reader::window(window.memory(), words).unwrap_or(Reader::words(&[]))
+            }
+            (None, None) => {
+                let words = &self.words[self.start..self.len];
+                // SAFETY: `open` has written the words up to `len`.
+                Reader::words(unsafe {
+                    core::slice::from_raw_parts(words.as_ptr().cast::<u64>(), words.len())
+                })
+            }
+        };
+        Input {
+            reader,
+            rights: opened.rights.into_iter(),
+        }
+    }
+
+    /// The place for a reply's data: behind `before` words, with `after` words behind it.
+    pub fn data_out<'s>(
+        &'s self,
+        staging: &'s mut Staging,
+        before: usize,
+        after: usize,
+    ) -> DataOut<'s> {
+        let words = before + after + 1;
+        match &self.window {
+            Some(window) => {
+                let memory = window.memory();
+                let capacity = memory.len().saturating_sub(words * 8);
+                DataOut {
+                    place: Out::Window(memory, (before + 1) * 8),
+                    capacity,
+                    len: 0,
+                }
+            }
+            None => {
+                let capacity = (REGISTER_WORDS.saturating_sub(words)) * 8;
+                DataOut {
+                    place: Out::Staging(&mut staging.0),
+                    capacity,
+                    len: 0,
+                }
+            }
+        }
+    }
+}
+
+/// Place for a reply's data that travels in registers.
+pub struct Staging([u8; REGISTER_WORDS * 8]);
+
+impl Default for Staging {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Staging {
+    /// Empty.
+    pub fn new() -> Staging {
+        Staging([0; REGISTER_WORDS * 8])
+    }
+}
+
+/// A request's arguments, being read.
+pub struct Input<'s> {
+    /// The words.
+    pub reader: Reader<'s>,
+    rights: smallvec::IntoIter<[crate::Carried; 4]>,
+}
+
+impl<'s> Input<'s> {
+    /// The next right.
+    pub fn right<R: FromCarried>(&mut self) -> Result<Option<R>> {
+        R::from_carried(self.rights.next().ok_or(Error::MIG_BAD_ARGUMENTS)?)
+    }
+
+    /// The next array of rights.
+    pub fn rights<R: FromCarried>(&mut self) -> Result<Vec<Option<R>>> {
+        let count = usize::try_from(self.reader.word()?).map_err(|_| Error::MIG_BAD_ARGUMENTS)?;
+        if count > self.rights.len() {
+            return Err(Error::MIG_BAD_ARGUMENTS);
+        }
+        (0..count).map(|_| self.right()).collect()
+    }
+
+    /// `MIG_BAD_ARGUMENTS` unless everything has been read.
+    pub fn finish(&mut self) -> Result<()> {
+        self.reader.finish()?;
+        if self.rights.next().is_some() {
+            Err(Error::MIG_BAD_ARGUMENTS)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// An answer that came as a one-way message.
+pub fn read_answer(message: Message, number: u32) -> Result<(Vec<u64>, CarriedList)> {
+    if message.label != number + 100 {
+        return Err(Error::MIG_REPLY_MISMATCH);
+    }
+    let (error, body) = message.words.split_first().ok_or(Error::MIG_TYPE_ERROR)?;
+    match u32::try_from(*error) {
+        Ok(0) => Ok((body.to_vec(), message.rights)),
+        Ok(error) => Err(Error(error)),
+        Err(_) => Err(Error::MIG_TYPE_ERROR),
+    }
+}
+
+/// An input of words and rights that came apart from a request.
+pub fn input_of(words: &[u64], rights: CarriedList) -> Input<'_> {
+    Input {
+        reader: Reader::words(words),
+        rights: rights.into_iter(),
+    }
+}
+
+/// The context of a request.
+#[derive(Clone, Copy)]
+pub struct Call<'s> {
+    port: Name,
+    number: u32,
+    caller: u32,
+    cancel: Option<&'s Cancel>,
+    reply: Option<&'s Cell<Option<AnyRight>>>,
+}
+
+impl<'s> Call<'s> {
+    /// A context for calling a server's methods directly, in tests.
+    pub fn direct(port: Name) -> Call<'static> {
+        Call {
+            port,
+            number: 0,
+            caller: 0,
+            cancel: None,
+            reply: None,
+        }
+    }
+
+    /// Name of the receive right that the request came to.
+    pub fn port(&self) -> Name {
+        self.port
+    }
+
+    /// The routine's number.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// The calling thread, 0 if the reply carries no rights.
+    pub fn caller(&self) -> u32 {
+        self.caller
+    }
+
+    /// Whether it came as a message whose sender does not wait in a call.
+    pub fn is_message(&self) -> bool {
+        self.reply.is_some()
+    }
+
+    /// Takes the reply right, to answer later with the routine's `reply_` function; the method then
+    /// answers `MIG_NO_REPLY`. Calls have none, their threads wait for the method.
+    pub fn take_reply(&self) -> Option<AnyRight> {
+        self.reply?.take()
+    }
+
+    /// Name of the reply right, to ask for a dead-name notification; 0 if there is none.
+    pub fn reply_name(&self) -> Name {
+        let Some(cell) = self.reply else { return 0 };
+        let right = cell.take();
+        let name = right.as_ref().map_or(0, AnyRight::as_raw);
+        cell.set(right);
+        name
+    }
+
+    /// Whether the request has been cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancel.is_some_and(Cancel::is_cancelled)
+    }
+
+    /// `EINTR` if the request has been cancelled.
+    pub fn check_cancelled(&self) -> Result<()> {
+        if self.is_cancelled() {
+            Err(Error::EINTR)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl core::fmt::Debug for Call<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Call({} on {:#x})", self.number, self.port)
+    }
+}
+
+impl Cancellable for Call<'_> {
+    fn cancel(&self) -> Option<&Cancel> {
+        self.cancel
+    }
+}
+
+enum In<'a> {
+    Slice(&'a [u8]),
+    Window(&'a SharedMemory, usize),
+}
+
+/// Bulk data of a request, copied out of the window or the message when asked for. What lies in a
+/// window may change from one copy to the next.
+pub struct Data<'a> {
+    place: In<'a>,
+    len: usize,
+}
+
+impl<'a> Data<'a> {
+    /// Data in memory.
+    pub fn from_slice(bytes: &'a [u8]) -> Data<'a> {
+        Data {
+            place: In::Slice(bytes),
+            len: bytes.len(),
+        }
+    }
+
+    pub(crate) fn from_words(words: &'a [u64], len: usize) -> Data<'a> {
+        let len = len.min(words.len() * 8);
+        // SAFETY: every byte of the words is initialised, any byte is a u8, and len is within.
+        Data::from_slice(unsafe { core::slice::from_raw_parts(words.as_ptr().cast(), len) })
+    }
+
+    pub(crate) fn from_window(memory: &'a SharedMemory, offset: usize, len: usize) -> Data<'a> {
+        Data {
+            place: In::Window(memory, offset),
+            len,
+        }
+    }
+
+    /// Its length in bytes.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Copies from `offset` on; answers how many bytes there were.
+    pub fn copy_to(&self, offset: usize, to: &mut [u8]) -> usize {
+        let count = to.len().min(self.len.saturating_sub(offset));
+        match self.place {
+            In::Slice(bytes) => {
+                to[..count].copy_from_slice(&bytes[offset.min(self.len)..][..count])
+            }
+            In::Window(memory, base) => {
+                memory.read(base + offset, &mut to[..count]);
+            }
+        }
+        count
+    }
+
+    /// All of it.
+    pub fn to_vec(&self) -> Vec<u8> {
+        match self.place {
+            In::Slice(bytes) => bytes.to_vec(),
+            In::Window(..) => {
+                let mut bytes = alloc::vec![0; self.len];
+                self.copy_to(0, &mut bytes);
+                bytes
+            }
+        }
+    }
+}
+
+impl core::fmt::Debug for Data<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Data({} bytes)", self.len)
+    }
+}
+
+enum Out<'a> {
+    Staging(&'a mut [u8; REGISTER_WORDS * 8]),
+    Window(&'a SharedMemory, usize),
+    Memory(Vec<u8>),
+}
+
+/// Place for the bulk data of a reply: the caller's window or the message.
+pub struct DataOut<'a> {
+    place: Out<'a>,
+    capacity: usize,
+    len: usize,
+}
+
+impl DataOut<'_> {
+    /// A place in memory, for calling a server's methods directly.
+    pub fn in_memory(capacity: usize) -> DataOut<'static> {
+        DataOut {
+            place: Out::Memory(Vec::new()),
+            capacity,
+            len: 0,
+        }
+    }
+
+    /// How many bytes there is room for.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// How many bytes have been written.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing has been written.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How many bytes more there is room for.
+    pub fn remaining(&self) -> usize {
+        self.capacity - self.len
+    }
+
+    /// Appends bytes; answers how many there was room for.
+    pub fn write(&mut self, bytes: &[u8]) -> usize {
+        let count = bytes.len().min(self.remaining());
+        let bytes = &bytes[..count];
+        match &mut self.place {
+            Out::Staging(staging) => staging[self.len..][..count].copy_from_slice(bytes),
+            Out::Window(memory, base) => {
+                memory.write(*base + self.len, bytes);
+            }
+            Out::Memory(memory) => memory.extend_from_slice(bytes),
+        }
+        self.len += count;
+        count
+    }
+
+    /// Appends zeroes; answers how many there was room for.
+    pub fn write_zeroes(&mut self, mut count: usize) -> usize {
+        const ZEROES: [u8; 512] = [0; 512];
+        count = count.min(self.remaining());
+        let mut left = count;
+        while left > 0 {
+            left -= self.write(&ZEROES[..left.min(ZEROES.len())]);
+        }
+        count
+    }
+
+    /// Takes back what has been written behind the first `len` bytes.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+        if let Out::Memory(memory) = &mut self.place {
+            memory.truncate(len);
+        }
+    }
+
+    /// What has been written, unless it lies in a window.
+    pub(crate) fn staged(&self) -> Option<&[u8]> {
+        match &self.place {
+            Out::Staging(staging) => Some(&staging[..self.len]),
+            Out::Memory(memory) => Some(memory),
+            Out::Window(..) => None,
+        }
+    }
+
+    /// What has been written. The client may have changed it in a window.
+    pub fn copy(&self) -> Vec<u8> {
+        match &self.place {
+            Out::Window(memory, base) => {
+                let mut bytes = alloc::vec![0; self.len];
+                memory.read(*base, &mut bytes);
+                bytes
+            }
+            _ => self.staged().unwrap_or_default().to_vec(),
+        }
+    }
+}
+
+impl core::fmt::Debug for DataOut<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "DataOut({} of {} bytes)", self.len, self.capacity)
+    }
+}

@@ -1,0 +1,339 @@
+//! Windows: memory shared by a client's task and a server's task.
+//!
+//! The other side may write at any time, so the accessors copy, and what has been copied is
+//! checked afterwards. A client keeps a pool of windows for each server, because a window serves
+//! one call at a time; a server keeps a table of those that it has been offered.
+
+use crate::sync::Mutex;
+use crate::sys::{self, RawWindow};
+use crate::{Error, Name, Result};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
+use hashbrown::HashMap;
+
+/// Size of the largest window, in bytes.
+pub const WINDOW_MAX: usize = 1 << 20;
+/// Sizes that windows come in.
+const SIZES: [usize; 4] = [16 << 10, 64 << 10, 256 << 10, WINDOW_MAX];
+/// Unused windows that are kept for a server; further ones are given up.
+const KEPT: usize = 8;
+
+/// Shared memory, by copies only. Offsets are in bytes; an access beyond the end is cut short.
+#[derive(Debug)]
+pub struct SharedMemory {
+    address: usize,
+    bytes: usize,
+}
+
+impl SharedMemory {
+    /// Its size in bytes.
+    pub fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether it has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    /// Copies out from `offset` on; answers how many bytes there were.
+    pub fn read(&self, offset: usize, to: &mut [u8]) -> usize {
+        let count = to.len().min(self.bytes.saturating_sub(offset));
+        if count != 0 {
+            let from = (self.address + offset) as *const u8;
+            // SAFETY: offset + count lies within the window, which stays mapped while this value
+            // exists; `to` is writable for count bytes and, being private, does not overlap it.
+            unsafe { copy_shared(to.as_mut_ptr(), from, count) };
+        }
+        count
+    }
+
+    /// Copies in at `offset`; answers how many bytes there was room for.
+    pub fn write(&self, offset: usize, from: &[u8]) -> usize {
+        let count = from.len().min(self.bytes.saturating_sub(offset));
+        if count != 0 {
+            let to = (self.address + offset) as *mut u8;
+            // SAFETY: as in `read`, with the roles exchanged.
+            unsafe { copy_shared(to, from.as_ptr(), count) };
+        }
+        count
+    }
+
+    /// The word at word index `index`, if it lies inside.
+    #[inline]
+    pub fn word(&self, index: usize) -> Option<u64> {
+        if index < self.bytes / 8 {
+            // SAFETY: the index lies within the window, which is page-aligned and mapped while
+            // this value exists; volatile, since the other side may write.
+            Some(unsafe { (self.address as *const u64).add(index).read_volatile() })
+        } else {
+            None
+        }
+    }
+
+    /// Writes the word at word index `index`; without effect outside.
+    #[inline]
+    pub fn set_word(&self, index: usize, word: u64) {
+        if index < self.bytes / 8 {
+            // SAFETY: as in `word`.
+            unsafe { (self.address as *mut u64).add(index).write_volatile(word) };
+        }
+    }
+}
+
+/// Copies bytes of which one side may change meanwhile.
+///
+/// # Safety
+/// Both ranges are valid for `count` bytes and do not overlap.
+unsafe fn copy_shared(to: *mut u8, from: *const u8, count: usize) {
+    #[cfg(all(target_arch = "aarch64", not(miri)))]
+    // SAFETY: the caller's promise; the assembler copies exactly `count` bytes.
+    unsafe {
+        core::arch::asm!(
+            "2:",
+            "cmp {n}, #32",
+            "b.lo 3f",
+            "ldp {a}, {b}, [{from}], #16",
+            "ldp {c}, {d}, [{from}], #16",
+            "sub {n}, {n}, #32",
+            "stp {a}, {b}, [{to}], #16",
+            "stp {c}, {d}, [{to}], #16",
+            "b 2b",
+            "3:",
+            "cmp {n}, #8",
+            "b.lo 4f",
+            "ldr {a}, [{from}], #8",
+            "sub {n}, {n}, #8",
+            "str {a}, [{to}], #8",
+            "b 3b",
+            "4:",
+            "cbz {n}, 5f",
+            "ldrb {a:w}, [{from}], #1",
+            "sub {n}, {n}, #1",
+            "strb {a:w}, [{to}], #1",
+            "b 4b",
+            "5:",
+            a = out(reg) _, b = out(reg) _, c = out(reg) _, d = out(reg) _,
+            n = inout(reg) count => _, from = inout(reg) from => _, to = inout(reg) to => _,
+            options(nostack),
+        );
+    }
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: the caller's promise; the assembler copies exactly `count` bytes upwards.
+    unsafe {
+        core::arch::asm!(
+            "rep movsb",
+            inout("rcx") count => _, inout("rdi") to => _, inout("rsi") from => _,
+            options(nostack, preserves_flags),
+        );
+    }
+    #[cfg(any(miri, not(any(target_arch = "aarch64", target_arch = "x86_64"))))]
+    for i in 0..count {
+        // SAFETY: the caller's promise; i < count.
+        unsafe { to.add(i).write_volatile(from.add(i).read_volatile()) };
+    }
+}
+
+// ---- client
+
+/// A window that this program made.
+#[derive(Debug)]
+struct ClientWindow {
+    token: u64,
+    server: u32,
+    memory: SharedMemory,
+}
+
+impl ClientWindow {
+    fn new(raw: RawWindow) -> ClientWindow {
+        let memory = SharedMemory {
+            address: raw.address,
+            bytes: raw.bytes,
+        };
+        ClientWindow {
+            token: raw.token,
+            server: raw.server,
+            memory,
+        }
+    }
+}
+
+impl Drop for ClientWindow {
+    fn drop(&mut self) {
+        // Fails only when the window is gone already.
+        let _ = sys::window_destroy(self.token);
+    }
+}
+
+/// A window taken from the pool; goes back there when dropped.
+#[derive(Debug)]
+pub struct Borrowed(Option<ClientWindow>);
+
+impl Borrowed {
+    /// Its memory.
+    pub fn memory(&self) -> &SharedMemory {
+        &self.0.as_ref().expect("filled until dropped").memory
+    }
+
+    /// Its token.
+    pub fn token(&self) -> u64 {
+        self.0.as_ref().expect("filled until dropped").token
+    }
+
+    /// The server does not know it: it is not to be used again, nor what is remembered of the
+    /// port's server.
+    pub fn forget(mut self, port: Name) {
+        let window = self.0.take().expect("filled until dropped");
+        // Whatever else is pooled for that task number may be as stale.
+        let stale = POOL.lock().free.remove(&window.server);
+        forget_server(port);
+        drop(stale);
+    }
+}
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        let Some(window) = self.0.take() else { return };
+        let mut pool = POOL.lock();
+        let free = pool.free.entry(window.server).or_default();
+        if free.len() < KEPT {
+            free.push(window);
+        } else {
+            drop(pool);
+        }
+    }
+}
+
+struct Pool {
+    free: HashMap<u32, Vec<ClientWindow>, core::hash::BuildHasherDefault<NumberHasher>>,
+}
+
+static POOL: Mutex<Pool> = Mutex::new(Pool {
+    free: HashMap::with_hasher(core::hash::BuildHasherDefault::new()),
+});
+
+/// Hashes numbers that the system made up, so that nobody can aim for collisions.
+#[derive(Default)]
+struct NumberHasher(u64);
+
+impl core::hash::Hasher for NumberHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(number.into());
+    }
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+const REMEMBERED: usize = 256;
+/// Which task receives from a port: name in the upper half, task number in the lower.
+static SERVERS: [AtomicU64; REMEMBERED] = [const { AtomicU64::new(0) }; REMEMBERED];
+
+fn server_of(port: Name) -> Result<u32> {
+    let slot = &SERVERS[port as usize % REMEMBERED];
+    let known = slot.load(Ordering::Relaxed);
+    if (known >> 32) as u32 == port {
+        return Ok(known as u32);
+    }
+    let server = sys::port_server(port)?;
+    slot.store(u64::from(port) << 32 | u64::from(server), Ordering::Relaxed);
+    Ok(server)
+}
+
+fn forget_server(port: Name) {
+    SERVERS[port as usize % REMEMBERED].store(0, Ordering::Relaxed);
+}
+
+/// A window towards the receiver of `port` with room for `bytes`.
+///
+/// Fails with `MACH_SEND_TOO_LARGE` above [`WINDOW_MAX`], and as the mach server refuses.
+pub fn borrow(port: Name, bytes: usize) -> Result<Borrowed> {
+    let size = SIZES
+        .iter()
+        .copied()
+        .find(|size| *size >= bytes)
+        .ok_or(Error::MACH_SEND_TOO_LARGE)?;
+    let server = server_of(port)?;
+    {
+        let mut pool = POOL.lock();
+        if let Some(free) = pool.free.get_mut(&server)
+            && let Some(at) = free.iter().rposition(|window| window.memory.bytes >= bytes)
+        {
+            return Ok(Borrowed(Some(free.swap_remove(at))));
+        }
+    }
+    let raw = sys::window_create(port, size)?;
+    Ok(Borrowed(Some(ClientWindow::new(raw))))
+}
+
+/// The server behind `port` is gone: its windows are given up.
+pub fn server_died(port: Name) {
+    let slot = &SERVERS[port as usize % REMEMBERED];
+    let known = slot.load(Ordering::Relaxed);
+    if (known >> 32) as u32 == port {
+        slot.store(0, Ordering::Relaxed);
+        let stale = POOL.lock().free.remove(&(known as u32));
+        drop(stale);
+    }
+}
+
+// ---- server
+
+/// A window that a client offers.
+#[derive(Debug)]
+pub struct ServerWindow {
+    token: u64,
+    memory: SharedMemory,
+}
+
+impl ServerWindow {
+    /// Its memory.
+    pub fn memory(&self) -> &SharedMemory {
+        &self.memory
+    }
+}
+
+impl Drop for ServerWindow {
+    fn drop(&mut self) {
+        // Fails only when the mach server has taken the window back.
+        let _ = sys::window_release(self.token);
+    }
+}
+
+type Offered = HashMap<u64, Arc<ServerWindow>, core::hash::BuildHasherDefault<NumberHasher>>;
+
+static OFFERED: Mutex<Offered> =
+    Mutex::new(HashMap::with_hasher(core::hash::BuildHasherDefault::new()));
+
+/// The window of a token that came with a request. Fails when there is none for this task.
+pub fn accept(token: u64) -> Result<Arc<ServerWindow>> {
+    // The lock is held over the question to the mach server, so that `gone`, which may come right
+    // after the answer, finds the entry.
+    let mut offered = OFFERED.lock();
+    if let Some(window) = offered.get(&token) {
+        return Ok(window.clone());
+    }
+    let raw = sys::window_accept(token)?;
+    let memory = SharedMemory {
+        address: raw.address,
+        bytes: raw.bytes,
+    };
+    let window = Arc::new(ServerWindow { token, memory });
+    offered.insert(token, window.clone());
+    Ok(window)
+}
+
+/// The client gave the window up. It is released when the last request that uses it ends.
+pub fn gone(token: u64) {
+    let window = OFFERED.lock().remove(&token);
+    drop(window);
+}
