@@ -195,14 +195,11 @@ impl Script {
         };
         let path = &entry.path;
         self.add(&format!(
-            "sif \"{path}\" mode {:#o}",
+            "sif \"{path}\" mode 0{:o}",
             kind | attributes.mode
         ));
         for (field, id) in [("uid", attributes.uid), ("gid", attributes.gid)] {
-            self.add(&format!("sif \"{path}\" {field} {}", id & 0xffff));
-            if id > 0xffff {
-                self.add(&format!("sif \"{path}\" {field}_high {}", id >> 16));
-            }
+            self.add(&format!("sif \"{path}\" {field} {id}"));
         }
     }
 

@@ -183,3 +183,130 @@ fn check(disk: &Path, option: &str) -> Result<()> {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rootfs::manifest;
+
+    /// A checkout of its own, with a manifest and the files that it names.
+    struct Checkout(tempfile::TempDir);
+
+    impl Checkout {
+        fn new() -> Checkout {
+            Checkout(tempfile::tempdir().expect("a folder"))
+        }
+
+        fn write(&self, name: &str, text: &str) {
+            fs::write(self.0.path().join(name), text).expect("a file");
+        }
+
+        fn contents(&self, text: &str) -> Contents {
+            self.write("manifest", text);
+            let entries = manifest::read(&[self.0.path().join("manifest")]).expect("good lines");
+            let source = |entry: &Entry| match &entry.kind {
+                Kind::File(_, source) => Some((entry.path.clone(), self.0.path().join(source))),
+                _ => None,
+            };
+            Contents {
+                sources: entries.iter().filter_map(source).collect(),
+                entries,
+            }
+        }
+
+        /// Builds the image and brings the kept disk up to date.
+        fn update(&self, text: &str) -> PathBuf {
+            let contents = self.contents(text);
+            let base = self.0.path().join("base");
+            let prints = image::build(&contents, &base).expect("an image");
+            let disk = self.0.path().join("disk");
+            drop(open(&disk, false, &base, &contents, &prints).expect("a disk"));
+            disk
+        }
+    }
+
+    fn debugfs(disk: &Path, command: &str) -> String {
+        let output = image::tool("debugfs")
+            .arg("-w")
+            .arg("-R")
+            .arg(command)
+            .arg(disk)
+            .output();
+        String::from_utf8_lossy(&output.expect("debugfs starts").stdout).into_owned()
+    }
+
+    const FIRST: &str = "dir / 0755 0:0\ndir /bin 0755 0:0\nfile /bin/a 4755 5:70000 a\n\
+                         hardlink /bin/b /bin/a\nsymlink /s bin/a\nfile /etc 0644 0:0 etc\n\
+                         translator /null 0666 1:2 /hurd/null -x\nfile /gone 0644 0:0 etc\n";
+
+    #[test]
+    fn an_image_holds_what_its_manifest_says() {
+        let checkout = Checkout::new();
+        checkout.write("a", "program");
+        checkout.write("etc", "settings");
+        let disk = checkout.update(FIRST);
+
+        assert_eq!(debugfs(&disk, "cat /bin/b"), "program");
+        let status = debugfs(&disk, "stat /bin/a");
+        assert!(status.contains("Mode:  04755"), "{status}");
+        assert!(status.contains("User:     5   Group: 70000"), "{status}");
+        assert!(status.contains("Links: 2"), "{status}");
+        assert!(debugfs(&disk, "stat /s").contains("Fast link dest: \"bin/a\""));
+        let record = debugfs(&disk, "ea_list /null");
+        let bytes = "2f 68 75 72 64 2f 6e 75 6c 6c 00 2d 78 00";
+        assert!(
+            record.contains(&format!("gnu.translator (14) = {bytes}")),
+            "{record}"
+        );
+        check(&disk, "-fn").expect("the file system is sound");
+    }
+
+    #[test]
+    fn a_kept_disk_takes_what_changed_and_keeps_the_rest() {
+        let checkout = Checkout::new();
+        checkout.write("a", "program");
+        checkout.write("etc", "settings");
+        let disk = checkout.update(FIRST);
+        debugfs(&disk, "mkdir /home");
+        debugfs(&disk, "rm /etc");
+        checkout.write("mine", "my settings");
+        debugfs(
+            &disk,
+            &format!("write {} etc", checkout.0.path().join("mine").display()),
+        );
+
+        checkout.write("a", "a newer program");
+        let second = FIRST.replace("file /gone 0644 0:0 etc\n", "dir /new 0700 9:9\n")
+            + "translator /new/zero 0666 0:0 /hurd/zero\nsettrans /bin /hurd/firm link\n";
+        checkout.update(&second);
+
+        assert_eq!(debugfs(&disk, "cat /bin/a"), "a newer program");
+        assert_eq!(debugfs(&disk, "cat /bin/b"), "a newer program");
+        assert!(debugfs(&disk, "stat /bin/a").contains("Links: 2"));
+        assert_eq!(debugfs(&disk, "cat /etc"), "my settings");
+        assert!(debugfs(&disk, "stat /home").contains("Type: directory"));
+        assert!(debugfs(&disk, "stat /new").contains("User:     9"));
+        assert_eq!(debugfs(&disk, "stat /gone"), "");
+        assert!(debugfs(&disk, "ea_list /new/zero").contains("gnu.translator (11)"));
+        assert!(debugfs(&disk, "ea_list /bin").contains("gnu.translator (16)"));
+        check(&disk, "-fn").expect("the file system is sound");
+    }
+
+    #[test]
+    fn a_disk_is_held_by_one_run_or_shared_by_some_that_change_nothing() {
+        let checkout = Checkout::new();
+        let contents = checkout.contents("dir / 0755 0:0\n");
+        let base = checkout.0.path().join("base");
+        let prints = image::build(&contents, &base).expect("an image");
+        let disk = checkout.0.path().join("disk");
+        let take = |shared| open(&disk, shared, &base, &contents, &prints);
+
+        let alone = take(false).expect("nobody holds it");
+        assert!(take(false).is_err() && take(true).is_err());
+        drop(alone);
+        let one = take(true).expect("nobody holds it");
+        let _other = take(true).expect("it is shared");
+        assert!(take(false).is_err());
+        drop(one);
+    }
+}
