@@ -158,6 +158,22 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
+    /// A slot for a capability that is no right.
+    pub(crate) fn slot_reserve(&mut self, task: TaskId) -> Result<u32> {
+        let account = self.task(task)?.account;
+        self.accounts.charge(account, Limits::rights(1))?;
+        let holder = self.tasks.get_mut(task).ok_or(Error::KERN_INVALID_TASK)?;
+        holder.space.insert(Right::Reserved).inspect_err(|_| {
+            self.accounts.refund(account, Limits::rights(1));
+        })
+    }
+
+    /// Frees a slot that was reserved, and empties it.
+    pub(crate) fn slot_unreserve(&mut self, task: TaskId, name: u32) {
+        self.uninstall(task, name);
+        self.forget_name(task, name);
+    }
+
     pub(crate) fn set_allocate(&mut self, task: TaskId) -> Result<u32> {
         let account = self.task(task)?.account;
         self.accounts.charge(account, Limits::rights(1))?;
@@ -772,6 +788,7 @@ impl<K: Kernel> Mach<K> {
             }
             Right::SendOnce { .. } => self.name_deallocate(task, name)?,
             Right::Dead { .. } => self.forget_name(task, name),
+            Right::Reserved => return Err(Error::KERN_INVALID_RIGHT),
             Right::Set => {
                 let members: Vec<PortId> = self
                     .task(task)?

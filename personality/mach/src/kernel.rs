@@ -74,6 +74,8 @@ pub trait Kernel {
     /// Frees the task's spaces and endpoint; its threads, mappings and rights are gone before.
     fn task_destroy(&mut self, task: Self::Task);
 
+    /// Puts the right to receive into the task's slot for it, if it is not there.
+    fn endpoint_make(&mut self, task: Self::Task) -> Result<()>;
     /// Puts a right into a slot of `holder` that invokes `receiver`'s endpoint with `badge`.
     fn right_install(
         &mut self,
@@ -87,12 +89,13 @@ pub trait Kernel {
     /// Calls that still queue for `badge` at the receiver's endpoint start again (and find their slot empty).
     fn calls_cancel(&mut self, receiver: Self::Task, badge: u32);
 
-    /// A thread that does not run yet; its faults reach the mach server with `badge`.
-    /// `page` is mapped at `page_address` in the task and holds the IPC buffer.
+    /// A thread that does not run yet; its faults reach the mach server with `badge`, through
+    /// `slot` of its task. `page` is mapped at `page_address` in the task and holds the IPC buffer.
     fn thread_create(
         &mut self,
         task: Self::Task,
         badge: u32,
+        slot: u32,
         page: Self::Frame,
         page_address: u64,
     ) -> Result<Self::Thread>;
@@ -100,12 +103,19 @@ pub trait Kernel {
     fn thread_destroy(&mut self, thread: Self::Thread);
     /// Starts at `pc` with stack pointer `sp`; the first argument registers hold `arguments`.
     fn thread_start(&mut self, thread: Self::Thread, pc: u64, sp: u64, arguments: [u64; 4]);
-    /// Stops the thread wherever it is; a system call that it waits in starts again on resume.
-    fn thread_stop(&mut self, thread: Self::Thread);
+    /// Stops the thread wherever it is, and answers its program counter; a system call that it
+    /// waits in starts again on resume.
+    fn thread_stop(&mut self, thread: Self::Thread) -> u64;
+    /// Told after `thread_stop` what the instruction at the program counter is: if it is a system
+    /// call that was completed before the stop, it must not be carried out again.
+    fn thread_settle(&mut self, thread: Self::Thread, instruction: u32);
+    /// The program counter of a thread that waits or is stopped.
+    fn program_counter(&mut self, thread: Self::Thread) -> u64;
     /// Lets a stopped thread go on.
     fn thread_resume(&mut self, thread: Self::Thread);
-    /// If the thread waits for the answer of a call to `name`, ends that call with `error`.
-    fn call_interrupt(&mut self, thread: Self::Thread, name: u32, error: Error) -> bool;
+    /// If the thread waits for the answer of a call, ends that call with `error`. `instruction`
+    /// is what stands at its program counter.
+    fn call_interrupt(&mut self, thread: Self::Thread, instruction: u32, error: Error) -> bool;
     /// The name that the thread's page says it is calling; 0 when none.
     fn published_name(&mut self, thread: Self::Thread) -> u32;
     /// Adds names to the inbox in the thread's page.

@@ -1007,7 +1007,11 @@ impl<K: Kernel> Mach<K> {
                 self.epoch = input.word()?.saturating_sub(self.kernel.now());
             }
             routine::HOST_GET_TIME64 => {
-                out.put(if self.epoch == 0 { 0 } else { self.epoch + self.kernel.now() });
+                out.put(if self.epoch == 0 {
+                    0
+                } else {
+                    self.epoch + self.kernel.now()
+                });
             }
             routine::HOST_GET_UPTIME64 => out.put(self.kernel.now()),
             routine::RANDOM => out.put(self.kernel.random()),
@@ -1246,7 +1250,7 @@ fn type_bits(entry: &crate::space::Entry) -> u32 {
         Right::SendOnce { .. } => bit(right::SEND_ONCE),
         Right::Dead { .. } => bit(right::DEAD_NAME),
         Right::Set => bit(right::PORT_SET),
-        Right::Free { .. } => 0,
+        Right::Free { .. } | Right::Reserved => 0,
     };
     if entry.dead_name_request.is_some() {
         bits | 0x8000_0000

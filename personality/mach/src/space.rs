@@ -25,6 +25,9 @@ pub(crate) enum Right {
     Dead { urefs: u32 },
     /// A port set.
     Set,
+    /// A slot that holds a kernel capability of the mach server's choice (a fault
+    /// handler, an interrupt): no right, and not the task's to free.
+    Reserved,
 }
 
 /// One name.

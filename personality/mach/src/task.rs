@@ -106,6 +106,8 @@ pub(crate) struct Thread<K: Kernel> {
     pub(crate) page: K::Frame,
     pub(crate) page_mapping: K::Mapping,
     pub(crate) page_address: u64,
+    /// Name of the slot with its fault handler.
+    pub(crate) slot: u32,
     pub(crate) suspended: u32,
     pub(crate) started: bool,
     /// Stopped at an exception that nobody has answered.
@@ -351,11 +353,10 @@ impl<K: Kernel> Mach<K> {
             next = task.space.at(index).and_then(|entry| entry.next);
         }
         for (thread, name) in found {
-            if let Some(thread) = self.threads.get(thread) {
-                let kernel = thread.kernel;
+            if let Some(entry) = self.threads.get(thread) {
+                let kernel = entry.kernel;
                 if self.kernel.published_name(kernel) == name {
-                    self.kernel
-                        .call_interrupt(kernel, name, Error::MIG_SERVER_DIED);
+                    self.call_end(thread, Error::MIG_SERVER_DIED);
                 }
             }
         }
@@ -417,11 +418,21 @@ impl<K: Kernel> Mach<K> {
         };
         let place = self.threads.slab_next();
         let badge = thread_badge(place);
-        let kernel = match self
-            .kernel
-            .thread_create(kernel_task, badge, page, page_address)
-        {
-            Ok(kernel) => kernel,
+        let made = self.slot_reserve(task).and_then(|slot| {
+            let index = slot & crate::abi::INDEX_MASK;
+            match self
+                .kernel
+                .thread_create(kernel_task, badge, index, page, page_address)
+            {
+                Ok(kernel) => Ok((kernel, slot)),
+                Err(error) => {
+                    self.slot_unreserve(task, slot);
+                    Err(error)
+                }
+            }
+        });
+        let (kernel, slot) = match made {
+            Ok(made) => made,
             Err(error) => {
                 self.kernel.frame_unmap(page_mapping);
                 undo(self, Some(page));
@@ -436,6 +447,7 @@ impl<K: Kernel> Mach<K> {
             page,
             page_mapping,
             page_address,
+            slot,
             suspended: 0,
             started: false,
             faulted: false,
@@ -456,6 +468,7 @@ impl<K: Kernel> Mach<K> {
             return;
         };
         self.kernel.thread_destroy(thread.kernel);
+        self.slot_unreserve(thread.task, thread.slot);
         self.kernel.frame_unmap(thread.page_mapping);
         self.kernel.frame_free(thread.page);
         if let Some(ticket) = thread.ticket {
@@ -493,11 +506,41 @@ impl<K: Kernel> Mach<K> {
         let number = thread_number(id) as u64;
         self.kernel
             .thread_start(kernel, pc, sp, [page, argument, number, 0]);
-        let held = thread_is_held(self.threads.get(id), &self.tasks);
-        if held {
+        if thread_is_held(self.threads.get(id), &self.tasks) {
             self.kernel.thread_stop(kernel);
         }
         Ok(())
+    }
+
+    /// Stops a thread so that it can be resumed without doing anything twice.
+    fn thread_halt(&mut self, id: ThreadId) {
+        let Some(thread) = self.threads.get(id) else {
+            return;
+        };
+        let (kernel, task) = (thread.kernel, thread.task);
+        let pc = self.kernel.thread_stop(kernel);
+        let instruction = self.instruction_at(task, pc);
+        self.kernel.thread_settle(kernel, instruction);
+    }
+
+    /// The four bytes at an address, 0 where there are none.
+    fn instruction_at(&mut self, task: TaskId, pc: u64) -> u32 {
+        let mut bytes = [0; 4];
+        match self.vm_read(task, pc, &mut bytes) {
+            Ok(()) => u32::from_le_bytes(bytes),
+            Err(_) => 0,
+        }
+    }
+
+    /// Ends the call that a thread waits in, if it does.
+    fn call_end(&mut self, id: ThreadId, error: Error) {
+        let Some(thread) = self.threads.get(id) else {
+            return;
+        };
+        let (kernel, task) = (thread.kernel, thread.task);
+        let pc = self.kernel.program_counter(kernel);
+        let instruction = self.instruction_at(task, pc);
+        self.kernel.call_interrupt(kernel, instruction, error);
     }
 
     pub(crate) fn thread_suspend(&mut self, id: ThreadId) -> Result<()> {
@@ -508,8 +551,7 @@ impl<K: Kernel> Mach<K> {
             .ok_or(Error::KERN_INVALID_ARGUMENT)?;
         thread.suspended += 1;
         if !held && thread.started {
-            let kernel = thread.kernel;
-            self.kernel.thread_stop(kernel);
+            self.thread_halt(id);
         }
         Ok(())
     }
@@ -536,14 +578,13 @@ impl<K: Kernel> Mach<K> {
         if task.suspended > 1 {
             return Ok(());
         }
-        for thread in task.threads.clone() {
-            if let Some(thread) = self.threads.get(thread)
+        for id in task.threads.clone() {
+            if let Some(thread) = self.threads.get(id)
                 && thread.started
                 && thread.suspended == 0
                 && !thread.faulted
             {
-                let kernel = thread.kernel;
-                self.kernel.thread_stop(kernel);
+                self.thread_halt(id);
             }
         }
         Ok(())
@@ -572,7 +613,7 @@ impl<K: Kernel> Mach<K> {
     }
 
     /// A thread has done what it may not: tells the exception port, or ends the task.
-    pub(crate) fn exception(&mut self, id: ThreadId, kind: u64, code: u64, subcode: u64) {
+    pub fn exception(&mut self, id: ThreadId, kind: u64, code: u64, subcode: u64) {
         let Some(thread) = self.threads.get_mut(id) else {
             return;
         };
@@ -642,14 +683,30 @@ impl<K: Kernel> Mach<K> {
             .ok_or(Error::KERN_INVALID_ARGUMENT)
     }
 
+    /// A thread has used a slot that is empty. Answers whether it goes on: it does if it wanted to
+    /// receive for the first time.
+    pub fn endpoint_fault(&mut self, id: ThreadId, slot: u64) -> bool {
+        if slot != crate::abi::RECEIVE_SLOT as u64 {
+            return false;
+        }
+        let Some(task) = self
+            .threads
+            .get(id)
+            .and_then(|thread| self.tasks.get(thread.task))
+        else {
+            return false;
+        };
+        let kernel = task.kernel;
+        self.kernel.endpoint_make(kernel).is_ok()
+    }
+
     /// Ends whatever call or wait a thread is in.
     pub(crate) fn thread_abort(&mut self, id: ThreadId) -> Result<()> {
         let thread = self.threads.get(id).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let kernel = thread.kernel;
         let name = self.kernel.published_name(kernel);
         if name != 0 {
-            self.kernel
-                .call_interrupt(kernel, name, Error::MACH_RCV_INTERRUPTED);
+            self.call_end(id, Error::MACH_RCV_INTERRUPTED);
         }
         Ok(())
     }

@@ -1,2 +1,199 @@
-//! The mach server.
-fn main() {}
+//! The mach server: root task of the system.
+//!
+//! It takes all that it has from its boot info, starts the first program of the
+//! boot image, and answers requests and faults for ever.
+#![no_std]
+#![no_main]
+
+extern crate alloc;
+
+mod arch;
+mod kernel;
+mod memory;
+mod modules;
+mod slots;
+mod start;
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use kernel::Sel4;
+use mach::{Kernel as _, Mach, Outcome, Protection};
+use memory::Memory;
+use platform_qemu_virt as platform;
+use sel4::{BootInfo, Fault, MessageInfo, cap};
+use slots::Slots;
+
+sel4_root_task::entry!(main, stack = 0x8000, heap = 0x8_0000);
+
+/// Where the heap grows to.
+const HEAP_BASE: usize = 0x8_0000_0000;
+/// Bytes that the heap has left when it gets more.
+const HEAP_LOW: usize = 256 << 10;
+/// Bytes that it gets.
+const HEAP_STEP: usize = 512 << 10;
+/// Badge of the timer's interrupt: no task or thread has it.
+const TIMER_BADGE: u64 = 1 << 26;
+
+/// End of the heap's memory that is mapped, and of what is given to the allocator.
+static HEAP_MAPPED: AtomicUsize = AtomicUsize::new(HEAP_BASE);
+static HEAP_GIVEN: AtomicUsize = AtomicUsize::new(HEAP_BASE);
+
+/// Gives the allocator what is mapped in advance.
+fn refill(layout: Layout) -> Option<NonNull<[u8]>> {
+    let start = HEAP_GIVEN.load(Ordering::Relaxed);
+    let end = HEAP_MAPPED.load(Ordering::Relaxed);
+    if end - start < layout.size() {
+        return None;
+    }
+    HEAP_GIVEN.store(end, Ordering::Relaxed);
+    NonNull::new(start as *mut u8).map(|start_at| NonNull::slice_from_raw_parts(start_at, end - start))
+}
+
+/// Maps memory ahead of the heap, so that no operation runs out of it half done.
+fn heap_reserve(kernel: &mut Sel4) {
+    let mapped = HEAP_MAPPED.load(Ordering::Relaxed);
+    if mapped - HEAP_GIVEN.load(Ordering::Relaxed) >= HEAP_LOW {
+        return;
+    }
+    if kernel.own_memory(mapped, HEAP_STEP >> memory::PAGE_BITS).is_ok() {
+        HEAP_MAPPED.store(mapped + HEAP_STEP, Ordering::Relaxed);
+    }
+}
+
+fn log(text: &str) {
+    platform::console_write(text);
+}
+
+fn log_line(text: &str) {
+    platform::console_write(text);
+    platform::console_write("\n");
+}
+
+fn main(boot: &'static BootInfo) -> ! {
+    let mut memory = Memory::new();
+    let mut devices = alloc::vec::Vec::new();
+    // The first CNode comes from the smallest block that is large enough for it.
+    let large = boot
+        .untyped_list()
+        .filter(|untyped| !untyped.is_device && untyped.size_bits >= 18)
+        .min_by_key(|untyped| untyped.size_bits)
+        .map(|untyped| untyped.cap.bits());
+    let first = large.expect("there is memory");
+    let slots = Slots::new(boot, cap::Untyped::from_bits(first));
+    let mut free = alloc::vec::Vec::new();
+    for untyped in boot.untyped_list() {
+        let slot = untyped.cap.bits() as u32;
+        if untyped.is_device {
+            devices.push((untyped.paddr as u64, untyped.size_bits, slot));
+        } else if untyped.cap.bits() != first {
+            free.push((slot, untyped.paddr as u64, untyped.size_bits));
+        }
+    }
+    for (slot, physical, order) in free {
+        memory.add(slot, physical, order);
+    }
+    let kernel = Sel4::new(slots, memory, devices.into_iter(), log_line, platform::power)
+        .expect("memory for the mach server's own objects");
+    let mut mach = Mach::new(kernel);
+    {
+        let kernel = mach.kernel();
+        if let Some(frame) = kernel.frame_device(platform::CONSOLE_PHYSICAL) {
+            kernel.own_device(frame, platform::CONSOLE_ADDRESS);
+            sel4_root_task::set_log_sink(log);
+        }
+        heap_reserve(kernel);
+        // SAFETY: the function neither allocates nor frees, and gives mapped memory away once.
+        unsafe { sel4_root_task::set_refill(refill) };
+        match kernel.own_interrupt(arch::TIMER_INTERRUPT, TIMER_BADGE) {
+            Ok(handler) => TIMER.store(handler.bits() as usize, Ordering::Relaxed),
+            Err(_) => log_line("mach: no timer: time limits do not end"),
+        }
+    }
+    start::start(&mut mach, boot);
+    serve(mach)
+}
+
+static TIMER: AtomicUsize = AtomicUsize::new(0);
+
+fn serve(mut mach: Mach<Sel4>) -> ! {
+    let endpoint = mach.kernel().endpoint();
+    let mut output = mach::rpc::Output::default();
+    let mut words = [0u64; mach::abi::MESSAGE_WORDS];
+    let mut received = endpoint.recv();
+    loop {
+        let badge = received.badge as u32;
+        let length = received.info.length() as usize;
+        let mut answer = None;
+        if received.badge & TIMER_BADGE != 0 && badge & 1 << 27 == 0 {
+            mach.timer();
+            // Fails only if there was no timer, and then there is no interrupt.
+            let _ = cap::IrqHandler::from_bits(TIMER.load(Ordering::Relaxed) as u64).ack();
+        } else if badge & 1 << 27 != 0 {
+            answer = fault(&mut mach, badge, &received);
+        } else {
+            words[..4].copy_from_slice(&received.mrs);
+            let length = length.min(words.len());
+            if length > 4 {
+                sel4::ipc_buffer().read_msgs(4, &mut words[4..length]);
+            }
+            let label = received.info.label() as u32;
+            let outcome = mach.request(badge, label, &words[..length], &mut output);
+            if let Outcome::Reply(label) = outcome {
+                let out = output.words();
+                let mut mrs = [0; 4];
+                let first = out.len().min(4);
+                mrs[..first].copy_from_slice(&out[..first]);
+                if out.len() > 4 {
+                    sel4::ipc_buffer().write_msgs(4, &out[4..]);
+                }
+                answer = Some((MessageInfo::new(label as u64, 0, 0, out.len() as u64), mrs));
+            }
+        }
+        heap_reserve(mach.kernel());
+        received = match answer {
+            Some((info, mrs)) => endpoint.reply_recv(info, mrs),
+            None => endpoint.recv(),
+        };
+    }
+}
+
+/// A thread's fault. Answers what makes it go on, if it may.
+fn fault(
+    mach: &mut Mach<Sel4>,
+    badge: u32,
+    received: &sel4::Received,
+) -> Option<(MessageInfo, sel4::Mrs)> {
+    let go_on = Some((MessageInfo::new(0, 0, 0, 0), [0; 4]));
+    let thread = mach.thread_of_badge(badge)?;
+    match Fault::decode(received.info, received.mrs, sel4::ipc_buffer())? {
+        Fault::Vm(fault) => {
+            let access = if fault.is_fetch() {
+                Protection::EXECUTE
+            } else if fault.is_write() {
+                Protection::WRITE
+            } else {
+                Protection::READ
+            };
+            if mach.fault(thread, fault.address(), access) { go_on } else { None }
+        }
+        Fault::Cap(fault) => {
+            // A task that receives for the first time has no endpoint yet.
+            if mach.endpoint_fault(thread, fault.address()) {
+                return go_on;
+            }
+            // EXC_BAD_INSTRUCTION, as a system call on nothing.
+            mach.exception(thread, 2, 1, fault.address());
+            None
+        }
+        Fault::UnknownSyscall(fault) => {
+            mach.exception(thread, 2, 2, fault.pc());
+            None
+        }
+        Fault::UserException(fault) => {
+            mach.exception(thread, 2, 3, fault.pc());
+            None
+        }
+        Fault::Null => go_on,
+    }
+}

@@ -1,0 +1,91 @@
+//! AArch64: system calls seen from outside, the timer, the caches.
+
+use core::arch::asm;
+use sel4::{UserContext, cap};
+
+/// `svc #0`.
+pub const SYSTEM_CALL: u32 = 0xd400_0001;
+/// Its length.
+pub const SYSTEM_CALL_BYTES: u64 = 4;
+/// Interrupt of the physical timer, which is the mach server's.
+pub const TIMER_INTERRUPT: u32 = 30;
+
+/// The register that holds the number of the system call.
+const NUMBER: usize = 7;
+
+/// Whether the thread's system call is a call.
+pub fn is_call(context: &UserContext) -> bool {
+    context.x(NUMBER) as i64 == sel4::sys::seL4_SysCall as i64
+}
+
+/// Whether the system call that the program counter points to was carried out already.
+///
+/// The kernel of 5.0.0 restarts a stopped thread at the instruction that brought it into the
+/// kernel, also if what that asked for was done.
+pub fn is_completed(context: &UserContext) -> bool {
+    match context.x(NUMBER) as i64 {
+        number if number == sel4::sys::seL4_SysCall as i64 => {
+            // Requests have labels of routines; answers have the reply bit, or are the kernel's.
+            let label = context.message_info().label();
+            label <= 10 || label & mach::abi::REPLY as u64 != 0
+        }
+        number
+            if number == sel4::sys::seL4_SysReplyRecv as i64
+                || number == sel4::sys::seL4_SysRecv as i64 =>
+        {
+            // The register holds the slot before, and the badge after.
+            context.badge() != mach::abi::RECEIVE_SLOT as u64
+        }
+        _ => false,
+    }
+}
+
+/// The counter.
+pub fn ticks() -> u64 {
+    let ticks;
+    // SAFETY: reads the counter, which the boot loader lets user programs do.
+    unsafe { asm!("isb", "mrs {}, cntpct_el0", out(reg) ticks, options(nomem, nostack, preserves_flags)) };
+    ticks
+}
+
+fn frequency() -> u64 {
+    let frequency;
+    // SAFETY: reads a constant register.
+    unsafe { asm!("mrs {}, cntfrq_el0", out(reg) frequency, options(nomem, nostack, preserves_flags, pure)) };
+    frequency
+}
+
+/// Nanoseconds since the counter started.
+pub fn nanoseconds() -> u64 {
+    (ticks() as u128 * 1_000_000_000 / frequency() as u128) as u64
+}
+
+/// Something that differs from boot to boot as far as the machine allows.
+pub fn seed() -> u64 {
+    ticks().wrapping_mul(0xd134_2543_de82_ef95) ^ 0x2545_f491_4f6c_dd1d
+}
+
+/// Lets the timer interrupt at a time, or not at all.
+pub fn timer_set(deadline: Option<u64>) {
+    match deadline {
+        Some(deadline) => {
+            let at = (deadline as u128 * frequency() as u128).div_ceil(1_000_000_000) as u64;
+            // SAFETY: the physical timer is the mach server's; the boot loader lets it be set here.
+            unsafe {
+                asm!("msr cntp_cval_el0, {}", in(reg) at, options(nomem, nostack, preserves_flags));
+                asm!("msr cntp_ctl_el0, {}", in(reg) 1u64, options(nomem, nostack, preserves_flags));
+            }
+        }
+        None => {
+            // SAFETY: as above.
+            unsafe {
+                asm!("msr cntp_ctl_el0, {}", in(reg) 0u64, options(nomem, nostack, preserves_flags));
+            }
+        }
+    }
+}
+
+/// Makes what was written to a page visible to instruction fetches.
+pub fn make_executable(page: cap::Page) {
+    let _ = page.unify_instruction(0, sel4::vspace::PAGE_SIZE);
+}

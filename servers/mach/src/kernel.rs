@@ -1,0 +1,1086 @@
+//! The waist on seL4: what the mach server asks of a kernel, as invocations.
+
+use crate::arch;
+use crate::memory::{Block, Memory, PAGE_BITS};
+use crate::slots::{Slot, Slots};
+use alloc::vec::Vec;
+use mach::abi::{self, page};
+use mach::{Cache, Error, Kernel, Protection, Result};
+use sel4::vspace::{self, MapError, TRANSLATION_LEVELS, VSPACE_BLUEPRINT};
+use sel4::{
+    AbsoluteCPtr, CPtr, CapData, CapRights, MessageInfo, ObjectBlueprint, PrioProps, VmAttributes,
+    cap, init_thread,
+};
+
+/// Priority of every program: calls and answers between equals take the fast path.
+const PROGRAM_PRIORITY: u8 = 100;
+/// Log2 of the slots of one CNode of a task's space: such a CNode fills a page.
+const LEAF_BITS: usize = 7;
+/// Levels of CNodes that the largest space has.
+const SPACE_LEVELS: usize = 3;
+/// Where the mach server maps frames to look into them.
+const ALIAS_BASE: usize = 0x10_0000_0000;
+/// How many frames it keeps mapped at most.
+const ALIASES: usize = 4096;
+const PAGE: usize = 1 << PAGE_BITS;
+/// Bits of a task's address space identifiers in one pool.
+const POOL_SPACES: u32 = 512;
+
+/// A kernel object with the memory that it was made from.
+#[derive(Clone, Copy)]
+struct Object {
+    slot: Slot,
+    block: Block,
+}
+
+/// A task's spaces.
+pub struct Task {
+    root: Object,
+    /// CNodes that hold slots, by `slot >> LEAF_BITS`.
+    leaves: Vec<Option<Object>>,
+    /// CNodes above them: those of the second level by number, then the root.
+    middle: Vec<Option<Object>>,
+    levels: usize,
+    vspace: Object,
+    pool: usize,
+    tables: Vec<(Object, usize)>,
+    endpoint: Option<Object>,
+    threads: Vec<u32>,
+}
+
+struct Thread {
+    tcb: Object,
+    task: u32,
+    page: u32,
+    fault: u32,
+}
+
+struct Frame {
+    slot: Slot,
+    /// `None`: of a device or the boot image, never freed.
+    block: Option<Block>,
+    physical: Option<u64>,
+    /// Whether the frame's own capability is mapped somewhere.
+    mapped: bool,
+    /// Number of the mach server's own mapping.
+    alias: Option<u32>,
+}
+
+struct Table<T> {
+    entries: Vec<Option<T>>,
+    free: Vec<u32>,
+}
+
+impl<T> Table<T> {
+    const fn new() -> Table<T> {
+        Table { entries: Vec::new(), free: Vec::new() }
+    }
+    fn insert(&mut self, value: T) -> u32 {
+        match self.free.pop() {
+            Some(index) => {
+                self.entries[index as usize] = Some(value);
+                index
+            }
+            None => {
+                self.entries.push(Some(value));
+                self.entries.len() as u32 - 1
+            }
+        }
+    }
+    fn remove(&mut self, index: u32) -> Option<T> {
+        let value = self.entries.get_mut(index as usize)?.take();
+        if value.is_some() {
+            self.free.push(index);
+        }
+        value
+    }
+    fn get(&self, index: u32) -> Option<&T> {
+        self.entries.get(index as usize)?.as_ref()
+    }
+    fn get_mut(&mut self, index: u32) -> Option<&mut T> {
+        self.entries.get_mut(index as usize)?.as_mut()
+    }
+}
+
+/// A mapping: the capability that is mapped, and its frame.
+#[derive(Clone, Copy)]
+pub struct Mapping {
+    slot: Slot,
+    frame: u32,
+}
+
+struct Pool {
+    pool: cap::AsidPool,
+    used: u32,
+}
+
+/// A device page: its untyped memory, and its frame once made.
+struct Device {
+    physical: u64,
+    order: usize,
+    slot: Slot,
+    frames: Vec<u32>,
+}
+
+/// The kernel.
+pub struct Sel4 {
+    slots: Slots,
+    memory: Memory,
+    endpoint: cap::Endpoint,
+    notification: Slot,
+    tasks: Table<Task>,
+    threads: Table<Thread>,
+    frames: Table<Frame>,
+    /// Frames that are mapped in the mach server, oldest first.
+    aliases: Vec<Option<(u32, Slot)>>,
+    alias_next: usize,
+    pools: Vec<Pool>,
+    devices: Vec<Device>,
+    random: u64,
+    log: fn(&str),
+    power: fn(bool),
+}
+
+const SHORT: Error = Error::KERN_RESOURCE_SHORTAGE;
+
+impl Sel4 {
+    /// Takes over what the boot info names.
+    pub fn new(
+        slots: Slots,
+        memory: Memory,
+        devices: impl Iterator<Item = (u64, usize, Slot)>,
+        log: fn(&str),
+        power: fn(bool),
+    ) -> Result<Sel4> {
+        let mut kernel = Sel4 {
+            slots,
+            memory,
+            endpoint: cap::Endpoint::from_bits(0),
+            notification: 0,
+            tasks: Table::new(),
+            threads: Table::new(),
+            frames: Table::new(),
+            aliases: Vec::new(),
+            alias_next: 0,
+            pools: alloc::vec![Pool { pool: init_thread::ASID_POOL, used: 1 }],
+            devices: devices
+                .map(|(physical, order, slot)| Device { physical, order, slot, frames: Vec::new() })
+                .collect(),
+            random: arch::seed(),
+            log,
+            power,
+        };
+        let endpoint = kernel.object(&ObjectBlueprint::Endpoint)?;
+        kernel.endpoint = cap::Endpoint::from_bits(endpoint.slot as u64);
+        let notification = kernel.object(&ObjectBlueprint::Notification)?;
+        kernel.notification = notification.slot;
+        let bound = cap::Notification::from_bits(notification.slot as u64);
+        init_thread::TCB.bind_notification(bound).map_err(|_| SHORT)?;
+        Ok(kernel)
+    }
+
+    /// Where requests arrive.
+    pub fn endpoint(&self) -> cap::Endpoint {
+        self.endpoint
+    }
+
+    /// Memory for the mach server's own heap: `pages` pages mapped at `address`.
+    pub fn own_memory(&mut self, address: usize, pages: usize) -> Result<()> {
+        for page in 0..pages {
+            let object = self.object(&ObjectBlueprint::SmallPage)?;
+            let frame = cap::Page::from_bits(object.slot as u64);
+            let attributes = VmAttributes::cached().execute_never();
+            self.map_own(frame, address + page * PAGE, CapRights::READ_WRITE, attributes)?;
+        }
+        Ok(())
+    }
+
+    /// Maps a device's page in the mach server.
+    pub fn own_device(&mut self, frame: u32, address: usize) {
+        let Some(entry) = self.frames.get_mut(frame) else { return };
+        entry.mapped = true;
+        let page = cap::Page::from_bits(entry.slot as u64);
+        let attributes = VmAttributes::device().execute_never();
+        if self.map_own(page, address, CapRights::READ_WRITE, attributes).is_err() {
+            (self.log)("mach: the console cannot be mapped");
+        }
+    }
+
+    /// Makes more slots while there are some left.
+    pub fn replenish(&mut self) {
+        if self.slots.is_low()
+            && let Some(block) = self.memory.allocate(&mut self.slots, Slots::GROW_BITS)
+        {
+            let untyped = self.memory.untyped(block);
+            if self.slots.grow(untyped).is_err() {
+                self.memory.free(block);
+            }
+        }
+    }
+
+    /// A slot with an interrupt's handler, which signals the mach server with `badge`.
+    pub fn own_interrupt(&mut self, line: u32, badge: u64) -> Result<cap::IrqHandler> {
+        let (slot, minted) = (self.slot()?, self.slot()?);
+        init_thread::IRQ_CONTROL.get(line, &self.slots.at(slot)).map_err(|_| Error::KERN_FAILURE)?;
+        self.slots
+            .at(minted)
+            .mint(&self.slots.at(self.notification), CapRights::ALL, CapData::badge(badge))
+            .map_err(|_| Error::KERN_FAILURE)?;
+        let handler = cap::IrqHandler::from_bits(slot as u64);
+        handler
+            .set_notification(cap::Notification::from_bits(minted as u64))
+            .map_err(|_| Error::KERN_FAILURE)?;
+        Ok(handler)
+    }
+
+    /// The frames of the mach server's own image that hold `bytes` bytes at `address`, which is page aligned.
+    pub fn image_frames(&mut self, first: u64, count: usize) -> Vec<u32> {
+        (0..count as u64)
+            .map(|page| {
+                // The image's own capabilities are mapped in the mach server: others get copies.
+                self.frames.insert(Frame {
+                    slot: (first + page) as Slot,
+                    block: None,
+                    physical: None,
+                    mapped: true,
+                    alias: None,
+                })
+            })
+            .collect()
+    }
+
+    fn slot(&mut self) -> Result<Slot> {
+        self.slots.take().ok_or(SHORT)
+    }
+
+    fn object(&mut self, blueprint: &ObjectBlueprint) -> Result<Object> {
+        let order = blueprint.physical_size_bits();
+        let block = self.memory.allocate(&mut self.slots, order).ok_or(SHORT)?;
+        let Some(slot) = self.slots.take() else {
+            self.memory.free(block);
+            return Err(SHORT);
+        };
+        let (cnode, index) = self.slots.part(slot);
+        if self.memory.untyped(block).retype(blueprint, &cnode, index, 1).is_err() {
+            self.slots.give(slot);
+            self.memory.free(block);
+            return Err(SHORT);
+        }
+        Ok(Object { slot, block })
+    }
+
+    fn object_free(&mut self, object: Object) {
+        self.slots.delete(object.slot);
+        self.memory.free(object.block);
+    }
+
+    // ---- tasks' slots
+
+    fn task(&self, task: u32) -> Result<&Task> {
+        self.tasks.get(task).ok_or(Error::KERN_INVALID_TASK)
+    }
+
+    fn task_mut(&mut self, task: u32) -> Result<&mut Task> {
+        self.tasks.get_mut(task).ok_or(Error::KERN_INVALID_TASK)
+    }
+
+    /// A slot of a task as a place, made if it is not there.
+    fn place(&mut self, task: u32, slot: u32) -> Result<AbsoluteCPtr> {
+        let leaf = slot as usize >> LEAF_BITS;
+        let index = slot as u64 & ((1 << LEAF_BITS) - 1);
+        if self.task(task)?.leaves.get(leaf).is_none_or(Option::is_none) {
+            self.leaf_add(task, leaf)?;
+        }
+        let Some(Some(object)) = self.task(task)?.leaves.get(leaf) else { return Err(SHORT) };
+        let cnode = cap::CNode::from_bits(object.slot as u64);
+        Ok(cnode.absolute_cptr_with_depth(index, LEAF_BITS as u8))
+    }
+
+    /// A slot of a task, if its CNode exists.
+    fn existing_place(&self, task: u32, slot: u32) -> Option<AbsoluteCPtr> {
+        let leaf = slot as usize >> LEAF_BITS;
+        let index = slot as u64 & ((1 << LEAF_BITS) - 1);
+        let object = self.tasks.get(task)?.leaves.get(leaf)?.as_ref()?;
+        let cnode = cap::CNode::from_bits(object.slot as u64);
+        Some(cnode.absolute_cptr_with_depth(index, LEAF_BITS as u8))
+    }
+
+    fn cnode(&mut self) -> Result<Object> {
+        self.object(&ObjectBlueprint::CNode { size_bits: LEAF_BITS })
+    }
+
+    /// Puts a CNode's capability into a slot of another, without a guard.
+    fn nest(&mut self, above: Object, index: usize, below: Object) -> Result<()> {
+        cap::CNode::from_bits(above.slot as u64)
+            .absolute_cptr_with_depth(index as u64, LEAF_BITS as u8)
+            .mint(&self.slots.at(below.slot), CapRights::ALL, CapData::guard(0, 0))
+            .map_err(|_| SHORT)
+    }
+
+    fn leaf_add(&mut self, task: u32, leaf: usize) -> Result<()> {
+        let needed = match leaf {
+            0 => 1,
+            1..=0x7f => 2,
+            0x80..=0x3fff => 3,
+            _ => return Err(Error::KERN_NO_SPACE),
+        };
+        while self.task(task)?.levels < needed.min(SPACE_LEVELS) {
+            // A level more: the old root is the first part of the new one.
+            let root = self.cnode()?;
+            let old = self.task(task)?.root;
+            if let Err(error) = self.nest(root, 0, old) {
+                self.object_free(root);
+                return Err(error);
+            }
+            let holder = self.task_mut(task)?;
+            if holder.levels == 2 {
+                // The old root becomes the first CNode of the second level.
+                holder.middle.push(Some(old));
+            }
+            holder.root = root;
+            holder.levels += 1;
+            let threads = holder.threads.clone();
+            for thread in threads {
+                self.space_set(task, thread)?;
+            }
+        }
+        let object = self.cnode()?;
+        let result = self.leaf_place(task, leaf, object);
+        if result.is_err() {
+            self.object_free(object);
+            return result;
+        }
+        let leaves = &mut self.task_mut(task)?.leaves;
+        if leaves.len() <= leaf {
+            leaves.resize_with(leaf + 1, || None);
+        }
+        leaves[leaf] = Some(object);
+        Ok(())
+    }
+
+    fn leaf_place(&mut self, task: u32, leaf: usize, object: Object) -> Result<()> {
+        let holder = self.task(task)?;
+        if holder.levels == 2 {
+            let root = holder.root;
+            return self.nest(root, leaf, object);
+        }
+        let middle = leaf >> LEAF_BITS;
+        let above = match holder.middle.get(middle) {
+            Some(Some(above)) => *above,
+            _ => {
+                let root = holder.root;
+                let above = self.cnode()?;
+                if let Err(error) = self.nest(root, middle, above) {
+                    self.object_free(above);
+                    return Err(error);
+                }
+                let list = &mut self.task_mut(task)?.middle;
+                if list.len() <= middle {
+                    list.resize_with(middle + 1, || None);
+                }
+                list[middle] = Some(above);
+                above
+            }
+        };
+        self.nest(above, leaf & ((1 << LEAF_BITS) - 1), object)
+    }
+
+    fn space_set(&mut self, task: u32, thread: u32) -> Result<()> {
+        let holder = self.task(task)?;
+        let (root, levels, vspace) = (holder.root, holder.levels, holder.vspace);
+        let Some(thread) = self.threads.get(thread) else { return Ok(()) };
+        cap::Tcb::from_bits(thread.tcb.slot as u64)
+            .set_space(
+                CPtr::from_bits(thread.fault as u64),
+                cap::CNode::from_bits(root.slot as u64),
+                CapData::skip_guard(levels * LEAF_BITS),
+                cap::VSpace::from_bits(vspace.slot as u64),
+            )
+            .map_err(|_| SHORT)
+    }
+
+    // ---- address spaces
+
+    fn rights(protection: Protection) -> CapRights {
+        if protection.contains(Protection::WRITE) {
+            CapRights::READ_WRITE
+        } else {
+            CapRights::READ
+        }
+    }
+
+    fn attributes(protection: Protection, cache: Cache) -> VmAttributes {
+        let attributes = match cache {
+            Cache::Normal => VmAttributes::cached(),
+            Cache::Device => VmAttributes::device(),
+        };
+        if protection.contains(Protection::EXECUTE) {
+            attributes
+        } else {
+            attributes.execute_never()
+        }
+    }
+
+    /// Maps a page, with the tables that it needs, which `keep` takes.
+    fn map_with(
+        &mut self,
+        vspace: cap::VSpace,
+        frame: cap::Page,
+        address: usize,
+        rights: CapRights,
+        attributes: VmAttributes,
+        mut keep: impl FnMut(&mut Sel4, Object, usize),
+    ) -> Result<u64> {
+        let mut tables = 0;
+        loop {
+            match vspace::map_page(vspace, frame, address, rights, attributes) {
+                Ok(()) => return Ok(tables),
+                Err(MapError::MissingTable(level)) => {
+                    let table = self.object(&TRANSLATION_LEVELS[level].blueprint)?;
+                    let slot = CPtr::from_bits(table.slot as u64);
+                    let attributes = VmAttributes::cached();
+                    if vspace::map_table(level, slot, vspace, address, attributes).is_err() {
+                        self.object_free(table);
+                        return Err(Error::KERN_FAILURE);
+                    }
+                    tables += PAGE as u64;
+                    keep(self, table, level);
+                }
+                Err(MapError::Kernel(_)) => return Err(Error::KERN_FAILURE),
+            }
+        }
+    }
+
+    fn map_own(
+        &mut self,
+        frame: cap::Page,
+        address: usize,
+        rights: CapRights,
+        attributes: VmAttributes,
+    ) -> Result<()> {
+        // The mach server's own tables stay for ever.
+        self.map_with(init_thread::VSPACE, frame, address, rights, attributes, |_, _, _| {})
+            .map(drop)
+    }
+
+    /// Where the mach server sees a frame.
+    fn alias(&mut self, frame: u32) -> Result<*mut u8> {
+        let entry = self.frames.get(frame).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        let place = |alias: u32| (ALIAS_BASE + alias as usize * PAGE) as *mut u8;
+        if let Some(alias) = entry.alias {
+            return Ok(place(alias));
+        }
+        let source = entry.slot;
+        let alias = self.alias_next;
+        if alias < self.aliases.len() {
+            self.alias_drop(alias as u32);
+        }
+        let slot = self.slot()?;
+        let to = self.slots.at(slot);
+        if to.copy(&self.slots.at(source), CapRights::READ_WRITE).is_err() {
+            self.slots.give(slot);
+            return Err(SHORT);
+        }
+        let address = ALIAS_BASE + alias * PAGE;
+        let attributes = VmAttributes::cached().execute_never();
+        let page = cap::Page::from_bits(slot as u64);
+        if let Err(error) = self.map_own(page, address, CapRights::READ_WRITE, attributes) {
+            self.slots.delete(slot);
+            return Err(error);
+        }
+        if alias == self.aliases.len() {
+            self.aliases.push(Some((frame, slot)));
+        } else {
+            self.aliases[alias] = Some((frame, slot));
+        }
+        self.alias_next = (alias + 1) % ALIASES;
+        if let Some(entry) = self.frames.get_mut(frame) {
+            entry.alias = Some(alias as u32);
+        }
+        Ok(place(alias as u32))
+    }
+
+    fn alias_drop(&mut self, alias: u32) {
+        if let Some((frame, slot)) = self.aliases[alias as usize].take() {
+            self.slots.delete(slot);
+            if let Some(entry) = self.frames.get_mut(frame) {
+                entry.alias = None;
+            }
+        }
+    }
+
+    fn thread_tcb(&self, thread: u32) -> Option<cap::Tcb> {
+        Some(cap::Tcb::from_bits(self.threads.get(thread)?.tcb.slot as u64))
+    }
+
+    /// A word of a thread's page.
+    fn page_word(&mut self, thread: u32, offset: usize) -> Option<*mut u32> {
+        let page = self.threads.get(thread)?.page;
+        let base = self.alias(page).ok()?;
+        Some(base.wrapping_add(offset).cast())
+    }
+
+    fn badge(&mut self, slot: Slot, badge: u32, to: AbsoluteCPtr) -> Result<()> {
+        to.mint(&self.slots.at(slot), CapRights::WRITE_GRANT, CapData::badge(badge as u64))
+            .map_err(|_| SHORT)
+    }
+
+    /// Gives a task its endpoint, and the read right to it in its slot; answers the endpoint's slot.
+    fn endpoint_of(&mut self, task: u32) -> Result<Slot> {
+        if let Some(endpoint) = self.task(task)?.endpoint {
+            return Ok(endpoint.slot);
+        }
+        let endpoint = self.object(&ObjectBlueprint::Endpoint)?;
+        let place = self.place(task, abi::RECEIVE_SLOT)?;
+        if place.copy(&self.slots.at(endpoint.slot), CapRights::READ).is_err() {
+            self.object_free(endpoint);
+            return Err(SHORT);
+        }
+        self.task_mut(task)?.endpoint = Some(endpoint);
+        Ok(endpoint.slot)
+    }
+}
+
+impl Kernel for Sel4 {
+    type Task = u32;
+    type Thread = u32;
+    type Frame = u32;
+    type Mapping = Mapping;
+    type Reply = Slot;
+
+    const TASK_BYTES: u64 = 2 * PAGE as u64;
+    const THREAD_BYTES: u64 = 2048;
+
+    fn task_create(&mut self, badge: u32) -> Result<u32> {
+        self.replenish();
+        let root = self.cnode()?;
+        let vspace = match self.object(&VSPACE_BLUEPRINT) {
+            Ok(vspace) => vspace,
+            Err(error) => {
+                self.object_free(root);
+                return Err(error);
+            }
+        };
+        let undo = |kernel: &mut Sel4| {
+            kernel.object_free(vspace);
+            kernel.object_free(root);
+        };
+        let pool = match self.pools.iter().position(|pool| pool.used < POOL_SPACES) {
+            Some(pool) => pool,
+            None => {
+                let made = self.memory.allocate(&mut self.slots, PAGE_BITS).zip(self.slots.take());
+                let Some((block, slot)) = made else {
+                    undo(self);
+                    return Err(SHORT);
+                };
+                let untyped = self.memory.untyped(block);
+                if init_thread::ASID_CONTROL.make_pool(untyped, &self.slots.at(slot)).is_err() {
+                    self.slots.give(slot);
+                    self.memory.free(block);
+                    undo(self);
+                    return Err(SHORT);
+                }
+                self.pools.push(Pool { pool: cap::AsidPool::from_bits(slot as u64), used: 0 });
+                self.pools.len() - 1
+            }
+        };
+        if self.pools[pool].pool.assign(cap::VSpace::from_bits(vspace.slot as u64)).is_err() {
+            undo(self);
+            return Err(SHORT);
+        }
+        self.pools[pool].used += 1;
+        let task = self.tasks.insert(Task {
+            root,
+            leaves: alloc::vec![Some(root)],
+            middle: Vec::new(),
+            levels: 1,
+            vspace,
+            pool,
+            tables: Vec::new(),
+            endpoint: None,
+            threads: Vec::new(),
+        });
+        let own = self.endpoint.bits() as Slot;
+        let place = self.place(task, abi::TASK_SELF)?;
+        if let Err(error) = self.badge(own, badge, place) {
+            self.task_destroy(task);
+            return Err(error);
+        }
+        Ok(task)
+    }
+
+    fn task_destroy(&mut self, task: u32) {
+        let Some(task) = self.tasks.remove(task) else { return };
+        // What the CNodes hold goes with them; endpoints last, so that nobody queues any more.
+        if task.levels > 1 {
+            self.object_free(task.root);
+        }
+        for object in task.middle.into_iter().flatten() {
+            self.object_free(object);
+        }
+        for object in task.leaves.into_iter().flatten() {
+            self.object_free(object);
+        }
+        for (table, level) in task.tables.into_iter().rev() {
+            let _ = vspace::unmap_table(level, CPtr::from_bits(table.slot as u64));
+            self.object_free(table);
+        }
+        self.object_free(task.vspace);
+        self.pools[task.pool].used -= 1;
+        if let Some(endpoint) = task.endpoint {
+            self.object_free(endpoint);
+        }
+    }
+
+    fn endpoint_make(&mut self, task: u32) -> Result<()> {
+        self.endpoint_of(task).map(drop)
+    }
+
+    fn right_install(&mut self, holder: u32, slot: u32, receiver: u32, badge: u32) -> Result<()> {
+        let endpoint = self.endpoint_of(receiver)?;
+        let place = self.place(holder, slot)?;
+        self.badge(endpoint, badge, place)
+    }
+
+    fn right_remove(&mut self, holder: u32, slot: u32) {
+        if let Some(place) = self.existing_place(holder, slot) {
+            let _ = place.delete();
+        }
+    }
+
+    fn calls_cancel(&mut self, receiver: u32, badge: u32) {
+        let Some(endpoint) = self.tasks.get(receiver).and_then(|task| task.endpoint) else { return };
+        let Some(slot) = self.slots.take() else { return };
+        let place = self.slots.at(slot);
+        // The kernel cancels those that came with the badge of the capability that it is given,
+        // which must have every right.
+        let source = self.slots.at(endpoint.slot);
+        if place.mint(&source, CapRights::ALL, CapData::badge(badge as u64)).is_ok() {
+            let _ = place.cancel_badged_sends();
+        }
+        self.slots.delete(slot);
+    }
+
+    fn thread_create(
+        &mut self,
+        task: u32,
+        badge: u32,
+        slot: u32,
+        page: u32,
+        page_address: u64,
+    ) -> Result<u32> {
+        self.replenish();
+        let place = self.place(task, slot)?;
+        self.badge(self.endpoint.bits() as Slot, badge, place)?;
+        let undo = |kernel: &mut Sel4, tcb: Option<Object>| {
+            if let Some(tcb) = tcb {
+                kernel.object_free(tcb);
+            }
+            let _ = place.delete();
+        };
+        let tcb = match self.object(&ObjectBlueprint::Tcb) {
+            Ok(tcb) => tcb,
+            Err(error) => {
+                undo(self, None);
+                return Err(error);
+            }
+        };
+        let holder = self.task(task)?;
+        let (root, levels, vspace) = (holder.root, holder.levels, holder.vspace);
+        let buffer = self.frames.get(page).map_or(0, |frame| frame.slot);
+        let configured = cap::Tcb::from_bits(tcb.slot as u64).configure(
+            CPtr::from_bits(slot as u64),
+            PrioProps { max_controlled: 0, priority: PROGRAM_PRIORITY },
+            cap::CNode::from_bits(root.slot as u64),
+            CapData::skip_guard(levels * LEAF_BITS),
+            cap::VSpace::from_bits(vspace.slot as u64),
+            page_address,
+            cap::Page::from_bits(buffer as u64),
+        );
+        if configured.is_err() {
+            undo(self, Some(tcb));
+            return Err(SHORT);
+        }
+        let thread = self.threads.insert(Thread { tcb, task, page, fault: slot });
+        if let Some(task) = self.tasks.get_mut(task) {
+            task.threads.push(thread);
+        }
+        Ok(thread)
+    }
+
+    fn thread_destroy(&mut self, thread: u32) {
+        let Some(gone) = self.threads.remove(thread) else { return };
+        if let Some(task) = self.tasks.get_mut(gone.task) {
+            task.threads.retain(|other| *other != thread);
+        }
+        self.object_free(gone.tcb);
+    }
+
+    fn thread_start(&mut self, thread: u32, pc: u64, sp: u64, arguments: [u64; 4]) {
+        let Some(tcb) = self.thread_tcb(thread) else { return };
+        let mut context = sel4::UserContext::default();
+        context.set_pc(pc);
+        context.set_sp(sp);
+        for (index, word) in arguments.into_iter().enumerate() {
+            context.set_argument(index, word);
+        }
+        let _ = tcb.write_all_registers(true, &context);
+    }
+
+    fn thread_stop(&mut self, thread: u32) -> u64 {
+        let Some(tcb) = self.thread_tcb(thread) else { return 0 };
+        let _ = tcb.suspend();
+        tcb.read_registers(false, 1).map_or(0, |context| context.pc())
+    }
+
+    fn thread_settle(&mut self, thread: u32, instruction: u32) {
+        if instruction != arch::SYSTEM_CALL {
+            return;
+        }
+        let Some(tcb) = self.thread_tcb(thread) else { return };
+        let Ok(mut context) = tcb.read_all_registers(false) else { return };
+        if arch::is_completed(&context) {
+            context.set_pc(context.pc() + arch::SYSTEM_CALL_BYTES);
+            let _ = tcb.write_all_registers(false, &context);
+        }
+    }
+
+    fn program_counter(&mut self, thread: u32) -> u64 {
+        let Some(tcb) = self.thread_tcb(thread) else { return 0 };
+        tcb.read_registers(false, 1).map_or(0, |context| context.pc())
+    }
+
+    fn thread_resume(&mut self, thread: u32) {
+        if let Some(tcb) = self.thread_tcb(thread) {
+            let _ = tcb.resume();
+        }
+    }
+
+    fn call_interrupt(&mut self, thread: u32, instruction: u32, error: Error) -> bool {
+        if instruction != arch::SYSTEM_CALL {
+            return false;
+        }
+        let Some(tcb) = self.thread_tcb(thread) else { return false };
+        let Ok(mut context) = tcb.read_all_registers(false) else { return false };
+        if !arch::is_call(&context) || arch::is_completed(&context) {
+            return false;
+        }
+        let info = MessageInfo::new(abi::REPLY_ERROR as u64, 0, 0, 1);
+        context.set_pc(context.pc() + arch::SYSTEM_CALL_BYTES);
+        context.set_message_info(info);
+        context.set_mrs([error.0 as u64, 0, 0, 0]);
+        tcb.write_all_registers(true, &context).is_ok()
+    }
+
+    fn published_name(&mut self, thread: u32) -> u32 {
+        match self.page_word(thread, page::CALLED) {
+            // SAFETY: the alias maps the whole page for as long as the frame has it; volatile,
+            // because the thread writes there.
+            Some(word) => unsafe { word.read_volatile() },
+            None => 0,
+        }
+    }
+
+    fn inbox_push(&mut self, thread: u32, names: &[u32]) -> Result<()> {
+        let count = self.page_word(thread, page::INBOX_COUNT).ok_or(SHORT)?;
+        let inbox = self.page_word(thread, page::INBOX).ok_or(SHORT)?;
+        // SAFETY: as above; the count is the thread's to write, so it is checked.
+        let mut at = unsafe { count.read_volatile() } as usize;
+        for name in names {
+            if at >= abi::INBOX_NAMES {
+                return Err(Error::KERN_NO_SPACE);
+            }
+            // SAFETY: the index is within the page.
+            unsafe { inbox.add(at).write_volatile(*name) };
+            at += 1;
+        }
+        // SAFETY: as above.
+        unsafe { count.write_volatile(at as u32) };
+        Ok(())
+    }
+
+    fn thread_registers(&mut self, thread: u32) -> Vec<u64> {
+        let Some(tcb) = self.thread_tcb(thread) else { return Vec::new() };
+        match tcb.read_all_registers(false) {
+            Ok(context) => context.inner().as_words().to_vec(),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn frame_allocate(&mut self) -> Result<u32> {
+        self.replenish();
+        let object = self.object(&ObjectBlueprint::SmallPage)?;
+        Ok(self.frames.insert(Frame {
+            slot: object.slot,
+            block: Some(object.block),
+            physical: None,
+            mapped: false,
+            alias: None,
+        }))
+    }
+
+    fn frames_allocate_contiguous(&mut self, count: usize) -> Result<Vec<u32>> {
+        let order = PAGE_BITS + count.next_power_of_two().trailing_zeros() as usize;
+        let block = self.memory.allocate(&mut self.slots, order).ok_or(SHORT)?;
+        let physical = self.memory.physical(block);
+        let untyped = self.memory.untyped(block);
+        let mut frames = Vec::with_capacity(count);
+        for page in 0..count {
+            self.replenish();
+            let slot = self.slot()?;
+            let (cnode, index) = self.slots.part(slot);
+            if untyped.retype(&ObjectBlueprint::SmallPage, &cnode, index, 1).is_err() {
+                self.slots.give(slot);
+                return Err(SHORT);
+            }
+            frames.push(self.frames.insert(Frame {
+                slot,
+                // The block goes with the last page: drivers keep theirs for ever, and what is
+                // freed of it stays theirs until then.
+                block: (page == 0).then_some(block),
+                physical: Some(physical + (page * PAGE) as u64),
+                mapped: false,
+                alias: None,
+            }));
+        }
+        // Freed in this order, page 0 comes last.
+        Ok(frames)
+    }
+
+    fn frame_device(&mut self, physical: u64) -> Option<u32> {
+        let index = self.devices.iter().position(|device| {
+            (device.physical..device.physical + (1 << device.order)).contains(&physical)
+        })?;
+        let page = ((physical - self.devices[index].physical) >> PAGE_BITS) as usize;
+        // Pages of a device come in order: the kernel cuts from the start.
+        while self.devices[index].frames.len() <= page {
+            self.replenish();
+            let slot = self.slots.take()?;
+            let (cnode, at) = self.slots.part(slot);
+            let untyped = cap::Untyped::from_bits(self.devices[index].slot as u64);
+            if untyped.retype(&ObjectBlueprint::SmallPage, &cnode, at, 1).is_err() {
+                self.slots.give(slot);
+                return None;
+            }
+            let made = self.devices[index].frames.len();
+            let frame = self.frames.insert(Frame {
+                slot,
+                block: None,
+                physical: Some(self.devices[index].physical + (made * PAGE) as u64),
+                mapped: false,
+                alias: None,
+            });
+            self.devices[index].frames.push(frame);
+        }
+        self.devices[index].frames.get(page).copied()
+    }
+
+    fn frame_free(&mut self, frame: u32) {
+        let Some(entry) = self.frames.get(frame) else { return };
+        if let Some(alias) = entry.alias {
+            self.alias_drop(alias);
+        }
+        let Some(entry) = self.frames.remove(frame) else { return };
+        self.slots.delete(entry.slot);
+        if let Some(block) = entry.block {
+            self.memory.free(block);
+        }
+    }
+
+    fn frame_physical(&mut self, frame: u32) -> u64 {
+        let Some(entry) = self.frames.get(frame) else { return 0 };
+        match entry.physical {
+            Some(physical) => physical,
+            None => cap::Page::from_bits(entry.slot as u64).get_address().unwrap_or(0) as u64,
+        }
+    }
+
+    fn frame_map(
+        &mut self,
+        task: u32,
+        address: u64,
+        frame: u32,
+        protection: Protection,
+        cache: Cache,
+    ) -> Result<(Mapping, u64)> {
+        let vspace = cap::VSpace::from_bits(self.task(task)?.vspace.slot as u64);
+        let entry = self.frames.get_mut(frame).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        let own = entry.slot;
+        let slot = if entry.mapped {
+            let slot = self.slot()?;
+            let to = self.slots.at(slot);
+            if to.copy(&self.slots.at(own), CapRights::READ_WRITE).is_err() {
+                self.slots.give(slot);
+                return Err(SHORT);
+            }
+            slot
+        } else {
+            entry.mapped = true;
+            own
+        };
+        let result = self.map_with(
+            vspace,
+            cap::Page::from_bits(slot as u64),
+            address as usize,
+            Self::rights(protection),
+            Self::attributes(protection, cache),
+            |kernel, table, level| {
+                if let Some(task) = kernel.tasks.get_mut(task) {
+                    task.tables.push((table, level));
+                }
+            },
+        );
+        let mapping = Mapping { slot, frame };
+        match result {
+            Ok(tables) => {
+                if protection.contains(Protection::EXECUTE) && cache == Cache::Normal {
+                    arch::make_executable(cap::Page::from_bits(slot as u64));
+                }
+                Ok((mapping, tables))
+            }
+            Err(error) => {
+                self.frame_unmap(mapping);
+                Err(error)
+            }
+        }
+    }
+
+    fn frame_unmap(&mut self, mapping: Mapping) {
+        match self.frames.get_mut(mapping.frame) {
+            Some(entry) if entry.slot == mapping.slot => {
+                entry.mapped = false;
+                let _ = cap::Page::from_bits(mapping.slot as u64).unmap();
+            }
+            _ => self.slots.delete(mapping.slot),
+        }
+    }
+
+    fn frame_protect(&mut self, task: u32, mapping: Mapping, protection: Protection) {
+        let Ok(task) = self.task(task) else { return };
+        let vspace = cap::VSpace::from_bits(task.vspace.slot as u64);
+        let page = cap::Page::from_bits(mapping.slot as u64);
+        let attributes = Self::attributes(protection, Cache::Normal);
+        let _ = page.remap(vspace, Self::rights(protection), attributes);
+        if protection.contains(Protection::EXECUTE) {
+            arch::make_executable(page);
+        }
+    }
+
+    fn frame_read(&mut self, frame: u32, offset: usize, bytes: &mut [u8]) -> Result<()> {
+        debug_assert!(offset + bytes.len() <= PAGE);
+        let base = self.alias(frame)?;
+        // SAFETY: the alias maps the frame's page; the caller stays within it. Programs may write
+        // there at the same time, but not while this runs: there is one processor.
+        unsafe {
+            core::ptr::copy_nonoverlapping(base.add(offset), bytes.as_mut_ptr(), bytes.len());
+        }
+        Ok(())
+    }
+
+    fn frame_write(&mut self, frame: u32, offset: usize, bytes: &[u8]) -> Result<()> {
+        debug_assert!(offset + bytes.len() <= PAGE);
+        let base = self.alias(frame)?;
+        // SAFETY: as in `frame_read`.
+        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), base.add(offset), bytes.len()) };
+        Ok(())
+    }
+
+    fn frame_copy(
+        &mut self,
+        from: u32,
+        from_offset: usize,
+        to: u32,
+        to_offset: usize,
+        length: usize,
+    ) -> Result<()> {
+        let source = self.alias(from)?;
+        let target = self.alias(to)?;
+        if self.frames.get(from).is_none_or(|frame| frame.alias.is_none()) {
+            // Making the second alias took the first one's place.
+            return Err(SHORT);
+        }
+        // SAFETY: as in `frame_read`; within one frame the ranges may overlap.
+        unsafe { core::ptr::copy(source.add(from_offset), target.add(to_offset), length) };
+        Ok(())
+    }
+
+    fn memory_free(&self) -> u64 {
+        self.memory.free_bytes()
+    }
+
+    fn memory_total(&self) -> u64 {
+        self.memory.total_bytes()
+    }
+
+    fn reply_save(&mut self) -> Result<Slot> {
+        let slot = self.slot()?;
+        if self.slots.at(slot).save_caller().is_err() {
+            self.slots.give(slot);
+            return Err(SHORT);
+        }
+        Ok(slot)
+    }
+
+    fn reply_send(&mut self, reply: Slot, label: u32, words: &[u64]) {
+        let mut mrs = [0; 4];
+        let first = words.len().min(4);
+        mrs[..first].copy_from_slice(&words[..first]);
+        if words.len() > 4 {
+            sel4::ipc_buffer().write_msgs(4, &words[4..]);
+        }
+        let info = MessageInfo::new(label as u64, 0, 0, words.len() as u64);
+        cap::Reply::from_bits(reply as u64).send(info, mrs);
+        self.slots.give(reply);
+    }
+
+    fn reply_drop(&mut self, reply: Slot) {
+        self.slots.delete(reply);
+    }
+
+    fn now(&self) -> u64 {
+        arch::nanoseconds()
+    }
+
+    fn timer_set(&mut self, deadline: Option<u64>) {
+        arch::timer_set(deadline);
+    }
+
+    fn random(&mut self) -> u64 {
+        // A counter through a mixing function, with the time: unguessable as far as the seed is.
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15) ^ arch::ticks();
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn interrupt_install(
+        &mut self,
+        holder: u32,
+        irq: u32,
+        notification_slot: u32,
+        handler_slot: u32,
+    ) -> Result<()> {
+        let notification = self.object(&ObjectBlueprint::Notification)?;
+        let to = self.place(holder, notification_slot)?;
+        let read = CapRights::READ;
+        to.mint(&self.slots.at(notification.slot), read, CapData::badge(1)).map_err(|_| SHORT)?;
+        let to = self.place(holder, handler_slot)?;
+        init_thread::IRQ_CONTROL.get(irq, &to).map_err(|_| Error::KERN_NO_ACCESS)?;
+        // The handler is invoked through a copy of the mach server's own.
+        let own = self.slot()?;
+        self.slots.at(own).copy(&to, CapRights::ALL).map_err(|_| SHORT)?;
+        let result = cap::IrqHandler::from_bits(own as u64)
+            .set_notification(cap::Notification::from_bits(notification.slot as u64));
+        self.slots.delete(own);
+        result.map_err(|_| Error::KERN_FAILURE)
+    }
+
+    fn log(&mut self, text: &str) {
+        (self.log)(text);
+    }
+
+    fn power(&mut self, restart: bool) {
+        (self.power)(restart);
+    }
+}

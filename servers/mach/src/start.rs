@@ -1,0 +1,113 @@
+//! The first program: `startup`, loaded from the boot modules.
+
+use crate::kernel::Sel4;
+use crate::log_line;
+use crate::modules::{self, Module};
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+use elfload::block::{self, Contents, Place};
+use elfload::image::{Image, Target};
+use elfload::layout::Layout;
+use mach::{Cache, Error, Mach, Protection};
+use sel4::BootInfo;
+use sel4::vspace::PAGE_SIZE;
+
+/// Name of the first program.
+const FIRST: &str = "startup";
+
+/// Makes the boot modules known, and starts the first program.
+pub fn start(mach: &mut Mach<Sel4>, boot: &BootInfo) {
+    let image = sel4_root_task::image();
+    let first_frame = boot.user_image_frames().start;
+    let mut first: Option<(Module, mach::ObjectId)> = None;
+    for module in modules::modules() {
+        let page = (module.data.as_ptr() as usize - image.start) / PAGE_SIZE;
+        let pages = module.data.len().div_ceil(PAGE_SIZE);
+        let frames = mach.kernel().image_frames(first_frame + page as u64, pages);
+        let object = mach.object_of_frames(frames, Cache::Normal);
+        mach.boot_module_add(module.name, object, module.data.len() as u64);
+        if module.name == FIRST {
+            first = Some((module, object));
+        }
+    }
+    if let Some(tree) = sel4_root_task::device_tree() {
+        let start = tree.as_ptr() as usize;
+        if start % PAGE_SIZE == 0 {
+            let page = (start - image.start) / PAGE_SIZE;
+            let pages = tree.len().div_ceil(PAGE_SIZE);
+            let frames = mach.kernel().image_frames(first_frame + page as u64, pages);
+            let object = mach.object_of_frames(frames, Cache::Normal);
+            mach.device_tree_set(object, tree.len() as u64);
+        }
+    }
+    let Some((module, object)) = first else {
+        log_line("mach: the boot image holds no program 'startup': nothing to run");
+        return;
+    };
+    if let Err(error) = run(mach, module, object) {
+        log_line(&format!("mach: startup does not start: {error}"));
+    }
+}
+
+fn run(mach: &mut Mach<Sel4>, module: Module, object: mach::ObjectId) -> mach::Result<()> {
+    let image = Image::parse(module.data, Target::NATIVE).map_err(|error| {
+        log_line(&format!("mach: startup: {error}"));
+        Error::KERN_INVALID_ARGUMENT
+    })?;
+    let account = mach.root_account();
+    let task = mach.task_create(account)?;
+    let (mut low, mut high) = (u64::MAX, 0);
+    for segment in &image.segments {
+        low = low.min(segment.start);
+        high = high.max(segment.end);
+        let protection = Protection(
+            segment.protection.read as u32
+                | (segment.protection.write as u32) << 1
+                | (segment.protection.execute as u32) << 2,
+        );
+        if segment.file_pages() > 0 {
+            mach.object_map(
+                task,
+                segment.start,
+                object,
+                segment.offset - segment.skip,
+                segment.file_pages(),
+                protection,
+                !segment.shared(),
+            )?;
+            let filled = segment.start + segment.skip + segment.size;
+            if !segment.shared() && filled < segment.file_end {
+                let tail = vec![0; (segment.file_end - filled) as usize];
+                mach.memory_write(task, filled, &tail)?;
+            }
+        }
+        if segment.end > segment.file_end {
+            mach.memory_map(task, segment.file_end, segment.end - segment.file_end)?;
+        }
+    }
+    let host = mach.host_give(task)?;
+    let mut argv: Vec<u8> = module.name.into();
+    argv.push(0);
+    let mut ports = [0; block::port::COUNT];
+    ports[block::port::BOOTSTRAP] = host;
+    let mut contents =
+        Contents { argv: &argv, ports: &ports, ints: &[0; block::int::COUNT], ..Contents::default() };
+    let size = contents.size() as u64;
+    let layout = Layout::new(low, high, size, Target::NATIVE.highest)
+        .ok_or(Error::KERN_NO_SPACE)?;
+    contents.place = Place {
+        stack: layout.stack,
+        stack_size: layout.stack_size,
+        low,
+        high,
+        entry: image.entry,
+        headers: image.headers.unwrap_or(0),
+        headers_count: image.headers_count,
+    };
+    mach.memory_map(task, layout.stack, layout.stack_size)?;
+    mach.memory_map(task, layout.block, layout.block_size)?;
+    mach.memory_write(task, layout.block, &contents.to_bytes())?;
+    let thread = mach.thread_create(task, layout.thread_page)?;
+    mach.thread_start(thread, image.entry, layout.block, layout.block)
+}
