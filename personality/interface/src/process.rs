@@ -234,4 +234,69 @@ pub trait Process {
     /// What the children that were waited for have used.
     #[routine(65)]
     fn proc_getchildren_rusage(children_rusage: Out<Rusage>);
+    /// Hird's own. `kill`: sends `signal` to process `pid`, or to the caller's group (0), to all
+    /// that it may signal (-1), to group `-pid`. A target without a message port has the
+    /// signal's default action, unless it ignores it. `ESRCH`, `EPERM`, `EINVAL`.
+    #[routine(66)]
+    fn proc_signal(pid: i32, signal: i32);
+    /// Hird's own, for exec: the process runs another program now, of the file `path`, with its
+    /// start-up block at `block`, and ignores the signals `ignored` (bit `n - 1` for signal `n`).
+    #[routine(67)]
+    fn proc_mark_image(path: Str, block: u64, ignored: u64);
+    /// Hird's own: the signals that the process ignores while it has no message port.
+    #[routine(68)]
+    fn proc_set_ignored(ignored: u64);
+    /// Hird's own: `proc_mark_exit`, and the end of the task.
+    #[routine(69)]
+    fn proc_exit(status: i32, sigcode: i32);
+}
+
+/// Indices into the `procinfo` of `proc_getprocinfo`, Hird's own order.
+pub mod info {
+    /// Bits of [`state`](super::state).
+    pub const STATE: usize = 0;
+    /// The user that it belongs to; -1 if none.
+    pub const OWNER: usize = 1;
+    /// Its parent.
+    pub const PARENT: usize = 2;
+    /// Its process group.
+    pub const GROUP: usize = 3;
+    /// Its session.
+    pub const SESSION: usize = 4;
+    /// Its login collection.
+    pub const LOGIN: usize = 5;
+    /// Its wait status, once it has announced its end.
+    pub const EXIT_STATUS: usize = 6;
+    /// Number of its threads; 0 unless asked for by [`PI_FETCH_TASKINFO`](super::PI_FETCH_TASKINFO).
+    pub const THREADS: usize = 7;
+    /// Memory that it has mapped, in KiB; likewise.
+    pub const MEMORY: usize = 8;
+    /// Names in its port space; likewise.
+    pub const NAMES: usize = 9;
+    /// Time that it ran, in milliseconds; likewise.
+    pub const TIME: usize = 10;
+    /// How many there are.
+    pub const COUNT: usize = 11;
+}
+
+/// Bits of a process's state in `procinfo` (`PI_*`).
+pub mod state {
+    /// Stopped by a signal.
+    pub const STOPPED: u32 = 0x1;
+    /// It has executed a program of its own.
+    pub const EXECED: u32 = 0x2;
+    /// Its group is orphaned.
+    pub const ORPHAN: u32 = 0x8;
+    /// Nobody said whose child it is.
+    pub const NO_PARENT: u32 = 0x10;
+    /// It ended and was not waited for.
+    pub const ZOMBIE: u32 = 0x20;
+    /// It is being traced.
+    pub const TRACED: u32 = 0x40;
+    /// A message port is awaited.
+    pub const GET_MESSAGE_PORT: u32 = 0x80;
+    /// It leads its login collection.
+    pub const LOGIN_LEADER: u32 = 0x100;
+    /// It belongs to nobody.
+    pub const NOT_OWNED: u32 = 0x200;
 }
