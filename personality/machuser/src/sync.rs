@@ -24,11 +24,19 @@ unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 
 /// 0 free, 1 held, 2 held and somebody waits.
 #[derive(Default)]
-struct RawMutex(AtomicU32);
+pub(crate) struct RawMutex(AtomicU32);
+
+impl RawMutex {
+    /// A free lock.
+    #[cfg_attr(not(target_os = "none"), expect(dead_code))]
+    pub(crate) const fn new() -> RawMutex {
+        RawMutex(AtomicU32::new(0))
+    }
+}
 
 impl RawMutex {
     #[inline]
-    fn lock(&self) {
+    pub(crate) fn lock(&self) {
         if self
             .0
             .compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed)
@@ -46,14 +54,14 @@ impl RawMutex {
     }
 
     #[inline]
-    fn try_lock(&self) -> bool {
+    pub(crate) fn try_lock(&self) -> bool {
         self.0
             .compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed)
             .is_ok()
     }
 
     #[inline]
-    fn unlock(&self) {
+    pub(crate) fn unlock(&self) {
         // The address may be another owner's after the swap; a wake without a sleeper is harmless.
         let address = &raw const self.0;
         if self.0.swap(0, Ordering::Release) == 2 {

@@ -23,17 +23,14 @@ pub fn is_call(context: &UserContext) -> bool {
 /// The kernel of 5.0.0 restarts a stopped thread at the instruction that brought it into the
 /// kernel, also if what that asked for was done.
 pub fn is_completed(context: &UserContext) -> bool {
+    // The register that names the slot holds the badge of what arrived afterwards: 0 with an
+    // answer, a receive right's name with a request.
     match context.x(NUMBER) as i64 {
-        number if number == sel4::sys::seL4_SysCall as i64 => {
-            // Requests have labels of routines; answers have the reply bit, or are the kernel's.
-            let label = context.message_info().label();
-            label <= 10 || label & mach::abi::REPLY as u64 != 0
-        }
+        number if number == sel4::sys::seL4_SysCall as i64 => context.badge() == 0,
         number
             if number == sel4::sys::seL4_SysReplyRecv as i64
                 || number == sel4::sys::seL4_SysRecv as i64 =>
         {
-            // The register holds the slot before, and the badge after.
             context.badge() != mach::abi::RECEIVE_SLOT as u64
         }
         _ => false,

@@ -1,44 +1,53 @@
 //! The heap: grows by memory from the mach server, under a lock that sleeps.
 
-use crate::sync::Mutex;
-use core::alloc::{GlobalAlloc, Layout};
-use core::ptr::NonNull;
-use talc::{OomHandler, Span, Talc};
+use crate::sync::RawMutex;
+use core::alloc::Layout;
+use talc::TalcLock;
+use talc::base::Talc;
+use talc::base::binning::Binning;
+use talc::lock_api::{self, GuardNoSend};
+use talc::source::Source;
 
-/// The least that the heap grows by.
-const STEP: u64 = 256 << 10;
-
-struct Grow;
-
-impl OomHandler for Grow {
-    fn handle_oom(talc: &mut Talc<Self>, layout: Layout) -> Result<(), ()> {
-        let bytes = (layout.size() as u64)
-            .checked_add(layout.align() as u64 + 4096)
-            .ok_or(())?
-            .next_multiple_of(STEP);
-        let address = super::vm_allocate(bytes).map_err(drop)?;
-        let span = Span::from_base_size(address as *mut u8, bytes as usize);
-        // SAFETY: fresh memory of this task that nothing else uses.
-        unsafe { talc.claim(span) }.map(drop)
-    }
-}
-
-struct Heap(Mutex<Talc<Grow>>);
-
-// SAFETY: talc's allocator keeps the contract of malloc and free; the lock gives it to one thread at a time.
-unsafe impl GlobalAlloc for Heap {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller gives a layout of non-zero size.
-        unsafe { self.0.lock().malloc(layout) }.map_or(core::ptr::null_mut(), NonNull::as_ptr)
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        if let Some(pointer) = NonNull::new(pointer) {
-            // SAFETY: the caller gives what `alloc` answered, with its layout.
-            unsafe { self.0.lock().free(pointer, layout) };
-        }
-    }
-}
+/// The least that the heap grows by, in bytes. Memory costs nothing before it is touched.
+const STEP: u64 = 1 << 20;
+/// Room that the allocator may need around an allocation, beyond its size and alignment.
+const OVERHEAD: u64 = 4096;
 
 #[global_allocator]
-static HEAP: Heap = Heap(Mutex::new(Talc::new(Grow)));
+static HEAP: TalcLock<Lock, Grow> = TalcLock::new(Grow);
+
+struct Lock(RawMutex);
+
+// SAFETY: `lock` returns, and `try_lock` says true, only to the one who got the lock.
+unsafe impl lock_api::RawMutex for Lock {
+    #[allow(clippy::declare_interior_mutable_const)]
+    const INIT: Self = Self(RawMutex::new());
+    type GuardMarker = GuardNoSend;
+
+    fn lock(&self) {
+        self.0.lock();
+    }
+
+    fn try_lock(&self) -> bool {
+        self.0.try_lock()
+    }
+
+    unsafe fn unlock(&self) {
+        self.0.unlock();
+    }
+}
+
+#[derive(Debug)]
+struct Grow;
+
+// SAFETY: touches the allocator only through the reference that it is given; asking the mach
+// server for memory allocates nothing here.
+unsafe impl Source for Grow {
+    fn acquire<B: Binning>(talc: &mut Talc<Self, B>, layout: Layout) -> Result<(), ()> {
+        let size = (layout.size() as u64).checked_add(layout.align() as u64).ok_or(())?;
+        let size = size.checked_add(OVERHEAD).ok_or(())?.next_multiple_of(STEP);
+        let address = super::vm_allocate(size).map_err(drop)?;
+        // SAFETY: fresh memory of this task that nothing else uses.
+        unsafe { talc.claim(address as *mut u8, size as usize) }.map(|_| ()).ok_or(())
+    }
+}

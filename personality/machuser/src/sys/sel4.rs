@@ -12,7 +12,6 @@ use sel4::{MessageInfo, cap};
 
 pub use crate::rt::thread_spawn;
 
-const MACH: cap::Endpoint = cap::Endpoint::from_bits(abi::TASK_SELF as u64);
 const RECEIVE: cap::Endpoint = cap::Endpoint::from_bits(abi::RECEIVE_SLOT as u64);
 
 /// A field of this thread's page.
