@@ -2,8 +2,9 @@
 //! from, and the root file system.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use sel4_kernel::BuiltKernel;
@@ -16,6 +17,9 @@ use crate::rootfs::image::{self, Contents};
 use crate::rootfs::manifest::{self, Entry, Kind};
 use crate::rootfs::persistent;
 use crate::workspace::Workspace;
+
+/// Names another list of first programs, to try one before the system starts it.
+const BOOT_MANIFEST_VARIABLE: &str = "HIRD_BOOT_MANIFEST";
 
 /// What to build.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +54,10 @@ impl System {
             manifests.push(workspace.path("images/tests.manifest"));
         }
         let entries = manifest::read(&manifests)?;
-        let modules = boot::manifest::read(&workspace.path("images/boot.manifest"))?;
+        let modules = match env::var_os(BOOT_MANIFEST_VARIABLE) {
+            Some(path) => boot::manifest::read(Path::new(&path))?,
+            None => boot::manifest::read(&workspace.path("images/boot.manifest"))?,
+        };
 
         let mut binaries: BTreeSet<String> = modules.iter().map(|m| m.binary.clone()).collect();
         binaries.extend(entries.iter().filter_map(|entry| match &entry.kind {
