@@ -81,6 +81,9 @@ impl<D: BlockDevice> Volume<D> {
                 .inode(inode)
                 .block(start)
         };
+        if start >= self.layout.blocks {
+            return Err(corrupt(Problem::OutOfRange).into());
+        }
         let end = start.saturating_add(count);
         let mut at = start;
         while at < end {
