@@ -394,14 +394,20 @@ impl<K: Kernel> Mach<K> {
         let Some(Owner::Task(receiver, badge)) = self.ports.get(port).map(|port| port.owner) else {
             return;
         };
+        let mut any = false;
         for (task, name) in self.holders(port) {
-            match self.right_of(task, name) {
-                Some(Right::Send { .. }) => self.uninstall(task, name),
-                Some(Right::Receive { urefs, .. }) if urefs > 0 => self.uninstall(task, name),
-                _ => {}
+            let invokes = match self.right_of(task, name) {
+                Some(Right::Send { .. }) => true,
+                Some(Right::Receive { urefs, .. }) => urefs > 0,
+                _ => false,
+            };
+            if invokes {
+                any = true;
+                self.uninstall(task, name);
             }
         }
-        if let Some(receiver) = self.tasks.get(receiver) {
+        // Without a name there is nobody who could queue and be heard again.
+        if any && let Some(receiver) = self.tasks.get(receiver) {
             let kernel = receiver.kernel;
             self.kernel.calls_cancel(kernel, badge);
         }

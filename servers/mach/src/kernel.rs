@@ -57,13 +57,30 @@ struct Thread {
 
 struct Frame {
     slot: Slot,
-    /// `None`: of a device or the boot image, never freed.
-    block: Option<Block>,
+    home: Home,
     physical: Option<u64>,
     /// Whether the frame's own capability is mapped somewhere.
     mapped: bool,
     /// Number of the mach server's own mapping.
     alias: Option<u32>,
+}
+
+/// Where a frame's memory comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Home {
+    /// A device or the boot image: never freed.
+    Fixed,
+    /// A chunk of the pool.
+    Pool(u32),
+    /// Memory that follows other memory; the block, if this page holds it.
+    Contiguous(Option<Block>),
+}
+
+/// A block that was cut into frames at once.
+struct Chunk {
+    block: Block,
+    frames: Vec<u32>,
+    free: u32,
 }
 
 struct Table<T> {
@@ -134,6 +151,10 @@ pub struct Sel4 {
     /// Frames that are mapped in the mach server, oldest first.
     aliases: Vec<Option<(u32, Slot)>>,
     alias_next: usize,
+    chunks: Table<Chunk>,
+    /// Frames of the pool that nobody uses: never used, and used.
+    clean: Vec<u32>,
+    dirty: Vec<u32>,
     pools: Vec<Pool>,
     devices: Vec<Device>,
     random: u64,
@@ -162,6 +183,9 @@ impl Sel4 {
             frames: Table::new(),
             aliases: Vec::new(),
             alias_next: 0,
+            chunks: Table::new(),
+            clean: Vec::new(),
+            dirty: Vec::new(),
             pools: alloc::vec![Pool { pool: init_thread::ASID_POOL, used: 1 }],
             devices: devices
                 .map(|(physical, order, slot)| Device { physical, order, slot, frames: Vec::new() })
@@ -187,8 +211,10 @@ impl Sel4 {
     /// Memory for the mach server's own heap: `pages` pages mapped at `address`.
     pub fn own_memory(&mut self, address: usize, pages: usize) -> Result<()> {
         for page in 0..pages {
-            let object = self.object(&ObjectBlueprint::SmallPage)?;
-            let frame = cap::Page::from_bits(object.slot as u64);
+            let frame = self.frame_allocate()?;
+            let entry = self.frames.get_mut(frame).ok_or(SHORT)?;
+            entry.mapped = true;
+            let frame = cap::Page::from_bits(entry.slot as u64);
             let attributes = VmAttributes::cached().execute_never();
             self.map_own(frame, address + page * PAGE, CapRights::READ_WRITE, attributes)?;
         }
@@ -240,7 +266,7 @@ impl Sel4 {
                 // The image's own capabilities are mapped in the mach server: others get copies.
                 self.frames.insert(Frame {
                     slot: (first + page) as Slot,
-                    block: None,
+                    home: Home::Fixed,
                     physical: None,
                     mapped: true,
                     alias: None,
@@ -253,9 +279,104 @@ impl Sel4 {
         self.slots.take().ok_or(SHORT)
     }
 
+    /// A block of memory; frames that nobody uses are given up for it where need be.
+    fn block(&mut self, order: usize) -> Result<Block> {
+        if let Some(block) = self.memory.allocate(&mut self.slots, order) {
+            return Ok(block);
+        }
+        self.chunks_give_up();
+        self.memory.allocate(&mut self.slots, order).ok_or(SHORT)
+    }
+
+    /// Cuts a block into frames for the pool.
+    fn chunk_make(&mut self) -> Result<()> {
+        let mut made = None;
+        for order in [20, 16, PAGE_BITS] {
+            if let Some(block) = self.memory.allocate(&mut self.slots, order) {
+                made = Some((block, 1usize << (order - PAGE_BITS)));
+                break;
+            }
+        }
+        let (block, count) = made.ok_or(SHORT)?;
+        let untyped = self.memory.untyped(block);
+        let mut slots = Vec::with_capacity(count);
+        if let Some(first) = self.slots.take_run(count) {
+            let (cnode, index) = self.slots.part(first);
+            if untyped.retype(&ObjectBlueprint::SmallPage, &cnode, index, count).is_ok() {
+                slots.extend(first..first + count as Slot);
+            } else {
+                (first..first + count as Slot).for_each(|slot| self.slots.give(slot));
+            }
+        } else {
+            while slots.len() < count {
+                self.replenish();
+                let Some(slot) = self.slots.take() else { break };
+                let (cnode, index) = self.slots.part(slot);
+                if untyped.retype(&ObjectBlueprint::SmallPage, &cnode, index, 1).is_err() {
+                    self.slots.give(slot);
+                    break;
+                }
+                slots.push(slot);
+            }
+        }
+        if slots.is_empty() {
+            self.memory.free(block);
+            return Err(SHORT);
+        }
+        let chunk = self.chunks.insert(Chunk { block, frames: Vec::new(), free: 0 });
+        let frames: Vec<u32> = slots
+            .into_iter()
+            .map(|slot| {
+                self.frames.insert(Frame {
+                    slot,
+                    home: Home::Pool(chunk),
+                    physical: None,
+                    mapped: false,
+                    alias: None,
+                })
+            })
+            .collect();
+        self.clean.extend(frames.iter().rev());
+        if let Some(chunk) = self.chunks.get_mut(chunk) {
+            chunk.free = frames.len() as u32;
+            chunk.frames = frames;
+        }
+        Ok(())
+    }
+
+    /// Gives chunks of which no frame is used back to the other memory.
+    fn chunks_give_up(&mut self) {
+        for index in 0..self.chunks.entries.len() as u32 {
+            let unused = |chunk: &Chunk| chunk.free as usize == chunk.frames.len();
+            if !self.chunks.get(index).is_some_and(unused) {
+                continue;
+            }
+            let Some(chunk) = self.chunks.remove(index) else { continue };
+            for list in [&mut self.clean, &mut self.dirty] {
+                list.retain(|frame| {
+                    self.frames.get(*frame).is_some_and(|frame| frame.home != Home::Pool(index))
+                });
+            }
+            for frame in chunk.frames {
+                self.frame_delete(frame);
+            }
+            self.memory.free(chunk.block);
+        }
+    }
+
+    /// Deletes a frame's capabilities.
+    fn frame_delete(&mut self, frame: u32) {
+        if let Some(alias) = self.frames.get(frame).and_then(|frame| frame.alias) {
+            self.alias_drop(alias);
+        }
+        if let Some(entry) = self.frames.remove(frame) {
+            self.slots.delete(entry.slot);
+        }
+    }
+
     fn object(&mut self, blueprint: &ObjectBlueprint) -> Result<Object> {
         let order = blueprint.physical_size_bits();
-        let block = self.memory.allocate(&mut self.slots, order).ok_or(SHORT)?;
+        let block = self.block(order)?;
         let Some(slot) = self.slots.take() else {
             self.memory.free(block);
             return Err(SHORT);
@@ -809,19 +930,32 @@ impl Kernel for Sel4 {
 
     fn frame_allocate(&mut self) -> Result<u32> {
         self.replenish();
-        let object = self.object(&ObjectBlueprint::SmallPage)?;
-        Ok(self.frames.insert(Frame {
-            slot: object.slot,
-            block: Some(object.block),
-            physical: None,
-            mapped: false,
-            alias: None,
-        }))
+        let frame = match self.clean.pop() {
+            Some(frame) => frame,
+            None => match self.dirty.pop() {
+                Some(frame) => {
+                    let base = self.alias(frame).inspect_err(|_| self.dirty.push(frame))?;
+                    // SAFETY: the alias maps the whole page, and nobody else has it mapped.
+                    unsafe { arch::page_zero(base) };
+                    frame
+                }
+                None => {
+                    self.chunk_make()?;
+                    self.clean.pop().ok_or(SHORT)?
+                }
+            },
+        };
+        if let Some(Home::Pool(chunk)) = self.frames.get(frame).map(|frame| frame.home)
+            && let Some(chunk) = self.chunks.get_mut(chunk)
+        {
+            chunk.free -= 1;
+        }
+        Ok(frame)
     }
 
     fn frames_allocate_contiguous(&mut self, count: usize) -> Result<Vec<u32>> {
         let order = PAGE_BITS + count.next_power_of_two().trailing_zeros() as usize;
-        let block = self.memory.allocate(&mut self.slots, order).ok_or(SHORT)?;
+        let block = self.block(order)?;
         let physical = self.memory.physical(block);
         let untyped = self.memory.untyped(block);
         let mut frames = Vec::with_capacity(count);
@@ -837,7 +971,7 @@ impl Kernel for Sel4 {
                 slot,
                 // The block goes with the last page: drivers keep theirs for ever, and what is
                 // freed of it stays theirs until then.
-                block: (page == 0).then_some(block),
+                home: Home::Contiguous((page == 0).then_some(block)),
                 physical: Some(physical + (page * PAGE) as u64),
                 mapped: false,
                 alias: None,
@@ -865,7 +999,7 @@ impl Kernel for Sel4 {
             let made = self.devices[index].frames.len();
             let frame = self.frames.insert(Frame {
                 slot,
-                block: None,
+                home: Home::Fixed,
                 physical: Some(self.devices[index].physical + (made * PAGE) as u64),
                 mapped: false,
                 alias: None,
@@ -876,14 +1010,22 @@ impl Kernel for Sel4 {
     }
 
     fn frame_free(&mut self, frame: u32) {
-        let Some(entry) = self.frames.get(frame) else { return };
-        if let Some(alias) = entry.alias {
-            self.alias_drop(alias);
-        }
-        let Some(entry) = self.frames.remove(frame) else { return };
-        self.slots.delete(entry.slot);
-        if let Some(block) = entry.block {
-            self.memory.free(block);
+        let Some(entry) = self.frames.get_mut(frame) else { return };
+        match entry.home {
+            Home::Fixed => {}
+            Home::Pool(chunk) => {
+                entry.mapped = false;
+                self.dirty.push(frame);
+                if let Some(chunk) = self.chunks.get_mut(chunk) {
+                    chunk.free += 1;
+                }
+            }
+            Home::Contiguous(block) => {
+                self.frame_delete(frame);
+                if let Some(block) = block {
+                    self.memory.free(block);
+                }
+            }
         }
     }
 
@@ -1005,7 +1147,7 @@ impl Kernel for Sel4 {
     }
 
     fn memory_free(&self) -> u64 {
-        self.memory.free_bytes()
+        self.memory.free_bytes() + ((self.clean.len() + self.dirty.len()) << PAGE_BITS) as u64
     }
 
     fn memory_total(&self) -> u64 {

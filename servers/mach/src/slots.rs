@@ -4,6 +4,7 @@
 //! space whose other parts are made on demand.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 use sel4::{AbsoluteCPtr, BootInfo, CapData, ObjectBlueprint, cap, init_thread};
 
 /// Bits of a slot number below the part's number: the size of the initial CNode.
@@ -19,7 +20,10 @@ pub type Slot = u32;
 /// The space.
 pub struct Slots {
     root: cap::CNode,
+    /// Slots that were used and are empty again.
     free: Vec<Slot>,
+    /// Slots that were never used, within one part.
+    fresh: Range<Slot>,
     parts: usize,
 }
 
@@ -27,8 +31,8 @@ impl Slots {
     /// Takes over the initial CNode; `untyped` must have room for a CNode of 128 KiB.
     pub fn new(boot: &BootInfo, untyped: cap::Untyped) -> Slots {
         let empty = boot.empty();
-        let mut free: Vec<Slot> = (empty.start as Slot..empty.end as Slot).rev().collect();
-        let mut take = || free.pop().expect("the initial CNode has free slots");
+        let mut fresh = empty.start as Slot..empty.end as Slot;
+        let mut take = || fresh.next().expect("the initial CNode has free slots");
         let (plain, guarded) = (take(), take());
         let initial = init_thread::CNODE;
         untyped
@@ -58,12 +62,12 @@ impl Slots {
                 init_thread::VSPACE,
             )
             .expect("the space is well formed");
-        Slots { root: cap::CNode::from_bits(guarded as u64), free, parts: 1 }
+        Slots { root: cap::CNode::from_bits(guarded as u64), free: Vec::new(), fresh, parts: 1 }
     }
 
     /// Whether more slots should be made now, before an operation runs out of them.
     pub fn is_low(&self) -> bool {
-        self.free.len() < 256
+        self.free.len() + self.fresh.len() < 256
     }
 
     /// Bytes, as a power of two, that [`Slots::grow`] needs.
@@ -93,13 +97,24 @@ impl Slots {
         // The plain capability stays in its slot for ever: the CNode is never freed.
         self.parts += 1;
         let base = (part << PART_BITS) as Slot;
-        self.free.extend((base..base + (1 << LATER_BITS)).rev());
+        self.free.extend(self.fresh.clone());
+        self.fresh = base..base + (1 << LATER_BITS);
         Ok(())
     }
 
     /// A free slot.
     pub fn take(&mut self) -> Option<Slot> {
-        self.free.pop()
+        self.free.pop().or_else(|| self.fresh.next())
+    }
+
+    /// The first of `count` slots that follow each other, if there are such.
+    pub fn take_run(&mut self, count: usize) -> Option<Slot> {
+        if self.fresh.len() < count {
+            return None;
+        }
+        let first = self.fresh.start;
+        self.fresh.start += count as Slot;
+        Some(first)
     }
 
     /// Gives an empty slot back.
