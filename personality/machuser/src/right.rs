@@ -7,6 +7,7 @@
 use crate::sys;
 use crate::wire::{Disposition, RightArg, RightType};
 use crate::{Error, Result};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
@@ -316,16 +317,33 @@ impl FromCarried for AnyRight {
 
 /// A right on its way into a message: the name, what becomes of it, and whether it is released
 /// here when the message is not sent.
-#[derive(Debug)]
 pub struct Right<'a> {
     argument: RightArg,
+    owner: Option<Arc<dyn RightOwner>>,
     borrowed: PhantomData<&'a ()>,
+}
+
+/// Keeps the receive right alive until a send right made from it is sent, and is told then.
+pub trait RightOwner: Send + Sync {
+    /// The right has been made and sent.
+    fn sent(&self);
+}
+
+impl fmt::Debug for Right<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Right({:?} {:#x})",
+            self.argument.disposition, self.argument.name
+        )
+    }
 }
 
 impl<'a> Right<'a> {
     const fn new(name: Name, disposition: Disposition) -> Right<'a> {
         Right {
             argument: RightArg { name, disposition },
+            owner: None,
             borrowed: PhantomData,
         }
     }
@@ -355,10 +373,12 @@ impl<'a> Right<'a> {
         Right::new(port.as_name(), Disposition::MakeSend)
     }
 
-    /// As [`Right::make_send`], for a result: the receive right must live until the message is
-    /// sent, else sending it fails with `MACH_SEND_INVALID_RIGHT`.
-    pub fn make_send_named(name: Name) -> Right<'static> {
-        Right::new(name, Disposition::MakeSend)
+    /// A send right made from a receive right that `owner` keeps alive.
+    pub fn make_send_owned(name: Name, owner: Arc<dyn RightOwner>) -> Right<'static> {
+        Right {
+            owner: Some(owner),
+            ..Right::new(name, Disposition::MakeSend)
+        }
     }
 
     /// A send-once right made from a receive right.
@@ -378,8 +398,11 @@ impl<'a> Right<'a> {
     }
 
     /// The message has been sent: what moved is no longer ours.
-    pub fn sent(self) {
-        core::mem::forget(self);
+    pub fn sent(mut self) {
+        if let Some(owner) = self.owner.take() {
+            owner.sent();
+        }
+        self.argument = RightArg::NULL;
     }
 }
 

@@ -11,7 +11,6 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::Cell;
-use core::mem::MaybeUninit;
 use core::time::Duration;
 
 /// What a dispatcher did with a request.
@@ -58,6 +57,63 @@ impl Answer {
     }
 }
 
+/// A server thread's place for the words of the message that it serves. The thread's own buffer is
+/// used by every call that it makes, so the words are taken out first, and put back last.
+pub struct MessageBuffer {
+    input: [u64; REGISTER_WORDS],
+    output: [u64; REGISTER_WORDS],
+}
+
+impl Default for MessageBuffer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MessageBuffer {
+    /// Empty.
+    pub const fn new() -> MessageBuffer {
+        MessageBuffer {
+            input: [0; REGISTER_WORDS],
+            output: [0; REGISTER_WORDS],
+        }
+    }
+
+    /// The request of a call that has just arrived on this thread.
+    #[inline]
+    pub fn request<'c>(
+        &'c mut self,
+        incoming: &Incoming,
+        cancel: Option<&'c Cancel>,
+    ) -> Request<'c> {
+        let len = incoming.len.min(REGISTER_WORDS);
+        self.input[..4].copy_from_slice(&incoming.mrs);
+        if len > 4 {
+            sys::buffer_read(4, &mut self.input[4..len]);
+        }
+        Request {
+            port: incoming.badge,
+            label: incoming.label,
+            len,
+            mrs: incoming.mrs,
+            input: &self.input[..len],
+            output: Some(&mut self.output),
+            message: None,
+            cancel,
+            answer: Answer::error(Error::MIG_BAD_ID),
+        }
+    }
+
+    /// Puts the words of an answer where the reply takes them from. Nothing else may be called
+    /// before the reply.
+    #[inline]
+    pub fn put(&self, answer: &Answer) {
+        if answer.len > 4 {
+            sys::buffer_write(4, &self.output[4..answer.len.min(REGISTER_WORDS)]);
+        }
+    }
+}
+
 struct MessageBody {
     words: Vec<u64>,
     rights: CarriedList,
@@ -69,27 +125,14 @@ pub struct Request<'c> {
     label: u32,
     len: usize,
     mrs: [u64; 4],
+    input: &'c [u64],
+    output: Option<&'c mut [u64; REGISTER_WORDS]>,
     message: Option<Box<MessageBody>>,
     cancel: Option<&'c Cancel>,
     answer: Answer,
 }
 
 impl<'c> Request<'c> {
-    /// Of a call that arrived at the endpoint. Nothing else may be called before it is dispatched:
-    /// its words may still lie in the thread's buffer.
-    #[inline]
-    pub fn from_call(incoming: &Incoming, cancel: Option<&'c Cancel>) -> Request<'c> {
-        Request {
-            port: incoming.badge,
-            label: incoming.label,
-            len: incoming.len,
-            mrs: incoming.mrs,
-            message: None,
-            cancel,
-            answer: Answer::error(Error::MIG_BAD_ID),
-        }
-    }
-
     /// Of a one-way message. If it carries a reply right, the answer is sent there.
     pub fn from_message(message: Message, cancel: Option<&'c Cancel>) -> Request<'c> {
         Request {
@@ -97,6 +140,8 @@ impl<'c> Request<'c> {
             label: message.label,
             len: message.words.len(),
             mrs: [0; 4],
+            input: &[],
+            output: None,
             message: Some(Box::new(MessageBody {
                 words: message.words,
                 rights: message.rights,
@@ -168,7 +213,7 @@ impl<'c> Request<'c> {
     /// failure the answer is set already.
     pub fn open(
         &mut self,
-        snapshot: &mut Snapshot,
+        snapshot: &mut Snapshot<'c>,
         caller: bool,
         ticket: bool,
     ) -> core::result::Result<Opened, Answered> {
@@ -181,7 +226,7 @@ impl<'c> Request<'c> {
 
     fn open_inner(
         &mut self,
-        snapshot: &mut Snapshot,
+        snapshot: &mut Snapshot<'c>,
         caller: bool,
         ticket: bool,
     ) -> core::result::Result<Opened, Answer> {
@@ -199,21 +244,10 @@ impl<'c> Request<'c> {
             return Ok(Opened { caller: 0, rights });
         }
 
-        let len = self.len.min(REGISTER_WORDS);
-        snapshot.len = len;
-        let first = len.min(4);
-        for (slot, word) in snapshot.words.iter_mut().zip(&self.mrs[..first]) {
-            slot.write(*word);
-        }
-        for (i, slot) in snapshot.words[..len].iter_mut().enumerate().skip(4) {
-            slot.write(sys::buffer_get(i));
-        }
-        let word = |at: usize| {
-            // SAFETY: the first `len` words were written just now.
-            (at < len)
-                .then(|| unsafe { snapshot.words[at].assume_init() })
-                .ok_or(malformed)
-        };
+        let input = self.input;
+        let len = input.len();
+        snapshot.words = input;
+        let word = |at: usize| input.get(at).copied().ok_or(malformed);
 
         let mut at = 0;
         let mut token = None;
@@ -267,7 +301,7 @@ impl<'c> Request<'c> {
     }
 
     /// The context of an opened request.
-    pub fn call<'s>(&self, snapshot: &'s Snapshot, caller: u32) -> Call<'s>
+    pub fn call<'s>(&self, snapshot: &'s Snapshot<'c>, caller: u32) -> Call<'s>
     where
         'c: 's,
     {
@@ -280,8 +314,21 @@ impl<'c> Request<'c> {
         }
     }
 
+    /// Answers a request that no dispatcher knows with an error, and releases what it carries.
+    pub fn refuse(&mut self, error: Error) {
+        if self.message.is_some() {
+            let mut snapshot = Snapshot::new();
+            match self.open(&mut snapshot, false, false) {
+                Ok(_) => self.fail(&snapshot, error),
+                Err(Answered) => {}
+            }
+        } else {
+            self.answer_error(error);
+        }
+    }
+
     /// Answers an opened request with an error.
-    pub fn fail(&mut self, snapshot: &Snapshot, error: Error) {
+    pub fn fail(&mut self, snapshot: &Snapshot<'_>, error: Error) {
         self.answer_error(error);
         if snapshot.is_message && error != Error::MIG_NO_REPLY {
             send_reply(snapshot.reply.take(), snapshot.number, Err(error));
@@ -291,7 +338,7 @@ impl<'c> Request<'c> {
     /// Answers an opened request: `words` words that `encode` writes, and `rights`.
     pub fn reply(
         &mut self,
-        snapshot: &Snapshot,
+        snapshot: &Snapshot<'_>,
         caller: u32,
         words: usize,
         data: Option<&DataOut<'_>>,
@@ -320,12 +367,19 @@ impl<'c> Request<'c> {
         let room = window.map_or(0, |memory| memory.len() / 8);
         let data_in_window = data.is_some_and(|data| data.staged().is_none());
         self.answer = if words <= REGISTER_WORDS && !data_in_window {
-            let mut writer = Writer::registers();
+            let mut nowhere = [0; 4];
+            let output = match &mut self.output {
+                Some(output) => &mut output[..],
+                None => &mut nowhere[..],
+            };
+            let mut writer = Writer::slice(output);
             encode(&mut writer);
+            let len = writer.len();
+            let mrs = [output[0], output[1], output[2], output[3]];
             Answer {
                 label: REPLY_OK,
-                len: writer.len(),
-                mrs: writer.first(),
+                len,
+                mrs,
             }
         } else if let Some(memory) = window.filter(|_| words <= room) {
             let mut writer = Writer::window(memory);
@@ -488,10 +542,9 @@ pub struct Opened {
 #[derive(Debug)]
 pub struct Answered;
 
-/// Place for a request's words, taken out of the thread's buffer before anything else is called.
-pub struct Snapshot {
-    words: [MaybeUninit<u64>; REGISTER_WORDS],
-    len: usize,
+/// What a request refers to while it is served.
+pub struct Snapshot<'c> {
+    words: &'c [u64],
     /// Where the body starts.
     start: usize,
     window: Option<Arc<ServerWindow>>,
@@ -502,19 +555,18 @@ pub struct Snapshot {
     number: u32,
 }
 
-impl Default for Snapshot {
+impl Default for Snapshot<'_> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Snapshot {
+impl Snapshot<'_> {
     /// Empty.
     #[inline]
-    pub fn new() -> Snapshot {
+    pub fn new() -> Self {
         Snapshot {
-            words: [const { MaybeUninit::uninit() }; REGISTER_WORDS],
-            len: 0,
+            words: &[],
             start: 0,
             window: None,
             body_words: None,
@@ -534,13 +586,7 @@ impl Snapshot {
             (None, Some((window, words))) => {
                 Reader::window(window.memory(), words).unwrap_or(Reader::words(&[]))
             }
-            (None, None) => {
-                let words = &self.words[self.start..self.len];
-                // SAFETY: `open` has written the words up to `len`.
-                Reader::words(unsafe {
-                    core::slice::from_raw_parts(words.as_ptr().cast::<u64>(), words.len())
-                })
-            }
+            (None, None) => Reader::words(&self.words[self.start..]),
         };
         Input {
             reader,

@@ -7,7 +7,7 @@ use crate::{Error, Name, Result};
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 
 /// A lock around a value.
@@ -220,7 +220,8 @@ impl Condvar {
     }
 
     /// As [`Condvar::wait`], but fails with `EINTR`, without the lock, when the request that
-    /// `cancel` belongs to is cancelled before or meanwhile.
+    /// `cancel` belongs to is cancelled before or meanwhile, and with `KERN_RESOURCE_SHORTAGE` when
+    /// it is served by a server's last free thread.
     pub fn wait_cancellable<'a, T: ?Sized>(
         &self,
         guard: MutexGuard<'a, T>,
@@ -250,6 +251,9 @@ impl Condvar {
             let result = self.wait_raw(&guard.mutex.raw, timeout);
             return Ok((guard, WaitTimeoutResult(result == Wait::TimedOut)));
         };
+        if cancel.must_not_wait.load(Ordering::Relaxed) {
+            return Err(Error::KERN_RESOURCE_SHORTAGE);
+        }
         // From here on a canceller advances the sequence, so that the wait below cannot miss it.
         *cancel.waiting.lock() = Some(Sleeper(self));
         if cancel.is_cancelled() {
@@ -300,6 +304,7 @@ pub struct Cancel {
     /// The request that was cancelled last.
     cancelled: AtomicU64,
     waiting: Mutex<Option<Sleeper>>,
+    must_not_wait: AtomicBool,
 }
 
 impl fmt::Debug for Cancel {
@@ -315,7 +320,14 @@ impl Cancel {
             current: AtomicU64::new(0),
             cancelled: AtomicU64::new(0),
             waiting: Mutex::new(None),
+            must_not_wait: AtomicBool::new(false),
         }
+    }
+
+    /// Whether cancellable waits fail at once with `KERN_RESOURCE_SHORTAGE`: for the last thread of
+    /// a server whose others all wait.
+    pub fn set_must_not_wait(&self, must_not: bool) {
+        self.must_not_wait.store(must_not, Ordering::Relaxed);
     }
 
     /// A request that came to `port` begins.

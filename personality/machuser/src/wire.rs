@@ -360,6 +360,7 @@ macro_rules! wire_struct {
 /// Where the words of a body are being written.
 enum Place<'a> {
     Registers([u64; 4]),
+    Slice(&'a mut [u64]),
     Window(&'a crate::window::SharedMemory),
     Memory(alloc::vec::Vec<u64>),
 }
@@ -376,6 +377,14 @@ impl<'a> Writer<'a> {
     pub fn registers() -> Writer<'static> {
         Writer {
             place: Place::Registers([0; 4]),
+            at: 0,
+        }
+    }
+
+    /// Into a slice; what does not fit is dropped.
+    pub fn slice(words: &'a mut [u64]) -> Writer<'a> {
+        Writer {
+            place: Place::Slice(words),
             at: 0,
         }
     }
@@ -469,6 +478,11 @@ impl Sink for Writer<'_> {
                 None if self.at < REGISTER_WORDS => crate::sys::buffer_set(self.at, word),
                 None => {}
             },
+            Place::Slice(words) => {
+                if let Some(slot) = words.get_mut(self.at) {
+                    *slot = word;
+                }
+            }
             Place::Window(memory) => memory.set_word(self.at, word),
             Place::Memory(words) => words.push(word),
         }

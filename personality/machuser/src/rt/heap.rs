@@ -44,10 +44,14 @@ struct Grow;
 // server for memory allocates nothing here.
 unsafe impl Source for Grow {
     fn acquire<B: Binning>(talc: &mut Talc<Self, B>, layout: Layout) -> Result<(), ()> {
-        let size = (layout.size() as u64).checked_add(layout.align() as u64).ok_or(())?;
+        let size = (layout.size() as u64)
+            .checked_add(layout.align() as u64)
+            .ok_or(())?;
         let size = size.checked_add(OVERHEAD).ok_or(())?.next_multiple_of(STEP);
         let address = super::vm_allocate(size).map_err(drop)?;
         // SAFETY: fresh memory of this task that nothing else uses.
-        unsafe { talc.claim(address as *mut u8, size as usize) }.map(|_| ()).ok_or(())
+        unsafe { talc.claim(address as *mut u8, size as usize) }
+            .map(|_| ())
+            .ok_or(())
     }
 }

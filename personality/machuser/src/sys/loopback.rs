@@ -649,6 +649,11 @@ impl Task {
         Task(id)
     }
 
+    /// The task of every thread that was not started in another one.
+    pub fn first() -> Task {
+        Task(FIRST_TASK)
+    }
+
     /// Its number.
     pub fn number(&self) -> u32 {
         self.0
@@ -1102,6 +1107,13 @@ pub fn msg_send(
 
 /// The next one-way message to any port of the task.
 pub fn msg_receive() -> Result<Message> {
+    msg_receive_from(0, None)
+}
+
+/// The next one-way message to a port (0: to any port of the task). `MACH_RCV_TIMED_OUT` when none
+/// comes in time.
+pub fn msg_receive_from(from: Name, timeout: Option<Duration>) -> Result<Message> {
+    let deadline = timeout.map(|t| Instant::now() + t);
     let task = current_task();
     let mut u = universe();
     loop {
@@ -1109,7 +1121,9 @@ pub fn msg_receive() -> Result<Message> {
         if state.dead {
             return Err(Error::KERN_TERMINATED);
         }
-        if let Some(token) = state.windows_gone.pop_front() {
+        if from == 0
+            && let Some(token) = state.windows_gone.pop_front()
+        {
             return Ok(Message {
                 port: 0,
                 label: WINDOW_GONE,
@@ -1122,7 +1136,9 @@ pub fn msg_receive() -> Result<Message> {
             .ports
             .iter()
             .filter(|(_, p)| !p.queue.is_empty())
-            .find_map(|(id, p)| p.receiver.filter(|r| r.0 == task).map(|r| (*id, r.1)));
+            .filter_map(|(id, p)| p.receiver.map(|(owner, name)| (*id, owner, name)))
+            .find(|(_, owner, name)| *owner == task && (from == 0 || from == *name))
+            .map(|(id, _, name)| (id, name));
         if let Some((id, name)) = found {
             let port = u.ports.get_mut(&id).expect("just found");
             let queued = port.queue.pop_front().expect("not empty");
@@ -1142,7 +1158,11 @@ pub fn msg_receive() -> Result<Message> {
                 seqno,
             });
         }
-        u = wait(u);
+        let timed_out;
+        (u, timed_out) = wait_until(u, deadline);
+        if timed_out {
+            return Err(Error::MACH_RCV_TIMED_OUT);
+        }
     }
 }
 
@@ -1457,4 +1477,14 @@ pub fn random() -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
+}
+
+/// Writes a line to the system's log.
+pub fn log(text: &str) {
+    std::eprintln!("{text}");
+}
+
+/// Ends this task, with the process that it is in.
+pub fn exit() -> ! {
+    std::process::exit(0)
 }

@@ -1,0 +1,724 @@
+//! The server library: objects behind ports, worker threads, notifications.
+//!
+//! A [`Server`] holds a table from port names to [`Object`]s. A call's badge is the name, so the
+//! object is found with one look. A pool of threads serves calls, and grows while all its threads
+//! are busy; one-way messages and notifications have a thread that never waits for anybody and a
+//! pool of their own.
+//!
+//! A port lives as long as somebody holds a send right of it, or a [`Port`] in this program. When
+//! the last send right goes, [`Object::no_senders`] is called and the port is dropped.
+#![cfg_attr(target_os = "none", no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::any::Any;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use core::time::Duration;
+use interface::{interrupt, notify};
+use machuser::right::RightOwner;
+use machuser::server::{Answer, MessageBuffer};
+use machuser::sync::{Cancel, Condvar, Mutex, RwLock};
+use machuser::sys::{self, Incoming, Message, Notification};
+use machuser::wire::WINDOW_GONE;
+use machuser::{
+    AsName, Call, Error, Name, Outcome, ReceiveRight, Request, Result, Right, SendRight, thread,
+    window,
+};
+
+/// What is behind a port.
+pub trait Object: Any + Send + Sync {
+    /// Serves a request, mostly by the `dispatch` functions of its interfaces. Called on several
+    /// threads at a time. `interrupt_operation` and notifications never come here.
+    fn dispatch(&self, request: &mut Request<'_>) -> Outcome;
+
+    /// The class that the port belongs to: for [`Server::inhibit`] and [`Server::count`].
+    fn class(&self) -> u32 {
+        0
+    }
+
+    /// The last send right is gone; after this the port is dropped. Requests that it still served
+    /// have been cancelled.
+    fn no_senders(&self) {}
+}
+
+/// Threads that serve calls, at most, unless [`Server::set_thread_limit`] says otherwise.
+pub const DEFAULT_THREADS: usize = 64;
+/// Threads that serve one-way messages, at most.
+const MESSAGE_THREADS: usize = 16;
+/// One-way messages that wait for a thread; the next ones are refused.
+const MESSAGE_BACKLOG: usize = 256;
+/// Bits of a name that are its index.
+const INDEX: u32 = 0xf_ffff;
+
+struct Entry {
+    right: ReceiveRight,
+    object: Arc<dyn Object>,
+    server: Weak<Server>,
+    /// Whether a send right has ever been given out.
+    made: AtomicBool,
+    /// Whether the last send right went while this program still held the port.
+    idle: AtomicBool,
+    /// How many [`Port`]s there are.
+    handles: AtomicUsize,
+}
+
+/// A port of this server. While it exists, the port stays, even without send rights.
+pub struct Port(Arc<Entry>);
+
+impl Clone for Port {
+    fn clone(&self) -> Port {
+        Port::new(self.0.clone())
+    }
+}
+
+impl Port {
+    fn new(entry: Arc<Entry>) -> Port {
+        entry.handles.fetch_add(1, Ordering::SeqCst);
+        Port(entry)
+    }
+
+    /// Its name.
+    pub fn name(&self) -> Name {
+        self.0.right.as_raw()
+    }
+
+    /// The object behind it.
+    pub fn object(&self) -> &Arc<dyn Object> {
+        &self.0.object
+    }
+
+    /// A send right for a message.
+    pub fn right(&self) -> Right<'static> {
+        Right::make_send_owned(self.name(), Arc::new(Given(self.clone())))
+    }
+
+    /// A send right for this program itself. The port has a sender as long as it is kept.
+    pub fn make_send(&self) -> Result<SendRight> {
+        let right = self.0.right.make_send()?;
+        self.0.made.store(true, Ordering::SeqCst);
+        Ok(right)
+    }
+}
+
+impl core::fmt::Debug for Port {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Port({:#x})", self.name())
+    }
+}
+
+impl AsName for Port {
+    fn as_name(&self) -> Name {
+        self.0.made.store(true, Ordering::SeqCst);
+        self.name()
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        let last = self.0.handles.fetch_sub(1, Ordering::SeqCst) == 1;
+        let unused = !self.0.made.load(Ordering::SeqCst) || self.0.idle.load(Ordering::SeqCst);
+        if last
+            && unused
+            && let Some(server) = self.0.server.upgrade()
+        {
+            server.remove_if_unused(self.0.right.as_raw());
+        }
+    }
+}
+
+/// A send right on its way out.
+struct Given(Port);
+
+impl RightOwner for Given {
+    fn sent(&self) {
+        self.0.0.made.store(true, Ordering::SeqCst);
+    }
+}
+
+#[derive(Default)]
+struct Worker {
+    cancel: Cancel,
+    class: AtomicU32,
+}
+
+#[derive(Default)]
+struct Inhibition {
+    /// Classes, and how often.
+    classes: BTreeMap<u32, usize>,
+}
+
+type DeathCallback = Box<dyn FnOnce() + Send>;
+
+/// A program's server: its ports and its threads.
+pub struct Server {
+    me: Weak<Server>,
+    table: RwLock<Vec<Option<Arc<Entry>>>>,
+    workers: RwLock<Vec<Arc<Worker>>>,
+    thread_limit: AtomicUsize,
+    threads: AtomicUsize,
+    idle: AtomicUsize,
+    backlog: Mutex<VecDeque<Message>>,
+    backlog_filled: Condvar,
+    message_threads: AtomicUsize,
+    message_idle: AtomicUsize,
+    inhibited: AtomicU32,
+    inhibition: Mutex<Inhibition>,
+    inhibition_changed: Condvar,
+    /// Where the mach server tells of dead names; nobody else has a right of it.
+    deaths: ReceiveRight,
+    on_death: Mutex<BTreeMap<Name, Vec<DeathCallback>>>,
+    stopped: AtomicBool,
+}
+
+impl core::fmt::Debug for Server {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Server({} threads)", self.threads.load(Ordering::SeqCst))
+    }
+}
+
+/// No new requests of a class, and none in progress but the caller's own, while this exists.
+#[must_use]
+pub struct Inhibited<'a> {
+    server: &'a Server,
+    class: u32,
+}
+
+impl Drop for Inhibited<'_> {
+    fn drop(&mut self) {
+        let mut inhibition = self.server.inhibition.lock();
+        if let Some(count) = inhibition.classes.get_mut(&self.class) {
+            *count -= 1;
+            if *count == 0 {
+                inhibition.classes.remove(&self.class);
+            }
+        }
+        self.server.inhibited.fetch_sub(1, Ordering::SeqCst);
+        self.server.inhibition_changed.notify_all();
+    }
+}
+
+impl Server {
+    /// A server without ports, whose threads do not run yet. A program has one: the threads take
+    /// all messages to the program's ports.
+    pub fn new() -> Result<Arc<Server>> {
+        let deaths = ReceiveRight::allocate()?;
+        Ok(Arc::new_cyclic(|me| Server {
+            me: me.clone(),
+            table: RwLock::new(Vec::new()),
+            workers: RwLock::new(Vec::new()),
+            thread_limit: AtomicUsize::new(DEFAULT_THREADS),
+            threads: AtomicUsize::new(0),
+            idle: AtomicUsize::new(0),
+            backlog: Mutex::new(VecDeque::new()),
+            backlog_filled: Condvar::new(),
+            message_threads: AtomicUsize::new(0),
+            message_idle: AtomicUsize::new(0),
+            inhibited: AtomicU32::new(0),
+            inhibition: Mutex::new(Inhibition::default()),
+            inhibition_changed: Condvar::new(),
+            deaths,
+            on_death: Mutex::new(BTreeMap::new()),
+            stopped: AtomicBool::new(false),
+        }))
+    }
+
+    /// Bounds the number of threads that serve calls; at least 2. The last free one never waits,
+    /// so that requests which need not wait are served even when all others do.
+    pub fn set_thread_limit(&self, limit: usize) {
+        self.thread_limit.store(limit.max(2), Ordering::SeqCst);
+    }
+
+    // ---- ports
+
+    /// A new port for `object`. It goes when the last send right of it has gone and no [`Port`] is
+    /// left.
+    pub fn port(&self, object: Arc<dyn Object>) -> Result<Port> {
+        self.adopt(ReceiveRight::allocate()?, object)
+    }
+
+    /// Serves a receive right that this program has got, with `object`.
+    pub fn adopt(&self, right: ReceiveRight, object: Arc<dyn Object>) -> Result<Port> {
+        let name = right.as_raw();
+        let port = self.insert(right, object, false);
+        sys::request_notification(name, Notification::NoSenders, 1, name)?;
+        Ok(port)
+    }
+
+    /// A new port for `object`, of which the caller of `call` gets a send right as the first right
+    /// of its reply: one call to the mach server less than [`Port::right`]. The request must be one
+    /// whose reply has rights.
+    pub fn reply_port(&self, call: &Call<'_>, object: Arc<dyn Object>) -> Result<Right<'static>> {
+        if call.is_message() || call.caller() == 0 {
+            return Ok(self.port(object)?.right());
+        }
+        let name = sys::reply_new_port(call.caller())?;
+        let _port = self.insert(ReceiveRight::from_raw(name), object, true);
+        sys::request_notification(name, Notification::NoSenders, 1, name)?;
+        Ok(Right::already_sent())
+    }
+
+    fn insert(&self, right: ReceiveRight, object: Arc<dyn Object>, made: bool) -> Port {
+        let index = (right.as_raw() & INDEX) as usize;
+        let entry = Arc::new(Entry {
+            right,
+            object,
+            server: self.me.clone(),
+            made: AtomicBool::new(made),
+            idle: AtomicBool::new(false),
+            handles: AtomicUsize::new(1),
+        });
+        let mut table = self.table.write();
+        if table.len() <= index {
+            table.resize_with(index + 1, || None);
+        }
+        table[index] = Some(entry.clone());
+        Port(entry)
+    }
+
+    fn find(&self, name: Name) -> Option<Arc<Entry>> {
+        let table = self.table.read();
+        let entry = table.get((name & INDEX) as usize)?.as_ref()?;
+        (entry.right.as_raw() == name).then(|| entry.clone())
+    }
+
+    /// The port of a name, for instance of the request being served.
+    pub fn port_of(&self, name: Name) -> Option<Port> {
+        // Under the lock, so that the entry is not removed meanwhile.
+        let table = self.table.read();
+        let entry = table.get((name & INDEX) as usize)?.as_ref()?;
+        (entry.right.as_raw() == name).then(|| Port::new(entry.clone()))
+    }
+
+    /// The object of one of this server's own ports, of which somebody sent a right.
+    pub fn object_of<T: Object>(&self, right: &(impl AsName + ?Sized)) -> Option<Arc<T>> {
+        let object: Arc<dyn Any + Send + Sync> = self.find(right.as_name())?.object.clone();
+        object.downcast().ok()
+    }
+
+    /// Takes a port out of service: its rights become dead names as soon as no [`Port`] of it is
+    /// left.
+    pub fn destroy(&self, port: &Port) {
+        self.cancel_requests(port.name(), None);
+        let entry = self.take(port.name(), |_| true);
+        drop(entry);
+    }
+
+    fn take(&self, name: Name, condition: impl Fn(&Arc<Entry>) -> bool) -> Option<Arc<Entry>> {
+        let mut table = self.table.write();
+        let slot = table.get_mut((name & INDEX) as usize)?;
+        let matches = slot
+            .as_ref()
+            .is_some_and(|e| e.right.as_raw() == name && condition(e));
+        if matches { slot.take() } else { None }
+    }
+
+    /// Removes the port if there are no send rights and this program does not hold it.
+    fn remove_if_unused(&self, name: Name) {
+        match sys::port_receive_status(name) {
+            Ok(status) if status.srights => return,
+            _ => {}
+        }
+        let unheld = |entry: &Arc<Entry>| entry.handles.load(Ordering::SeqCst) == 0;
+        if let Some(entry) = self.take(name, unheld) {
+            entry.object.no_senders();
+        }
+    }
+
+    /// How many ports of a class there are.
+    pub fn count(&self, class: u32) -> usize {
+        let table = self.table.read();
+        table
+            .iter()
+            .flatten()
+            .filter(|entry| entry.object.class() == class)
+            .count()
+    }
+
+    /// The ports of a class.
+    pub fn ports(&self, class: u32) -> Vec<Port> {
+        let table = self.table.read();
+        let of_class = table
+            .iter()
+            .flatten()
+            .filter(|entry| entry.object.class() == class);
+        of_class.cloned().map(Port::new).collect()
+    }
+
+    /// Calls `f`, on the thread of notifications, when the port that `right` names dies. It must
+    /// not wait for anything.
+    pub fn on_death(&self, right: &SendRight, f: impl FnOnce() + Send + 'static) -> Result<()> {
+        let name = right.as_raw();
+        // Under the lock, so that a notification that comes at once finds the callback.
+        let mut callbacks = self.on_death.lock();
+        let list = callbacks.entry(name).or_default();
+        if list.is_empty() {
+            let deaths = self.deaths.as_raw();
+            if let Err(error) = sys::request_notification(name, Notification::DeadName, 1, deaths) {
+                callbacks.remove(&name);
+                return Err(error);
+            }
+        }
+        callbacks.entry(name).or_default().push(Box::new(f));
+        Ok(())
+    }
+
+    // ---- interruption and inhibition
+
+    /// Cancels what is being served for a port, except on the thread of `except`.
+    fn cancel_requests(&self, port: Name, except: Option<&Cancel>) {
+        for worker in self.workers.read().iter() {
+            if !except.is_some_and(|cancel| core::ptr::eq(cancel, &worker.cancel)) {
+                worker.cancel.cancel(Some(port));
+            }
+        }
+    }
+
+    /// Keeps new requests to ports of `class` waiting, cancels those in progress except the one
+    /// that calls this (if it is of the class), and waits for their end. `EBUSY` if another thread
+    /// does so already; `EINTR` if `call` is cancelled meanwhile.
+    pub fn inhibit(&self, class: u32, call: &Call<'_>) -> Result<Inhibited<'_>> {
+        let mut inhibition = self.inhibition.lock();
+        if inhibition.classes.contains_key(&class) {
+            return Err(Error::EBUSY);
+        }
+        inhibition.classes.insert(class, 1);
+        self.inhibited.fetch_add(1, Ordering::SeqCst);
+        let own = call.port();
+        let inhibited = Inhibited {
+            server: self,
+            class,
+        };
+        let mut own_seen;
+        loop {
+            own_seen = false;
+            let mut others = false;
+            for worker in self.workers.read().iter() {
+                let port = worker.cancel.port();
+                if port == 0 || worker.class.load(Ordering::SeqCst) != class {
+                    continue;
+                }
+                // One of the requests to this very port is the caller.
+                if port == own && !own_seen {
+                    own_seen = true;
+                } else {
+                    others = true;
+                    worker.cancel.cancel(None);
+                }
+            }
+            if !others {
+                return Ok(inhibited);
+            }
+            drop(inhibition);
+            call.check_cancelled()?;
+            // The end of a request is announced; the time limit covers a request that began to
+            // wait just after it was cancelled.
+            inhibition = self.inhibition.lock();
+            (inhibition, _) = self
+                .inhibition_changed
+                .wait_timeout(inhibition, Duration::from_millis(50));
+        }
+    }
+
+    /// Marks the start of a request; waits while its class is inhibited.
+    #[inline]
+    fn begin(&self, worker: &Worker, port: Name, class: u32) {
+        worker.class.store(class, Ordering::SeqCst);
+        worker.cancel.begin(port);
+        if self.inhibited.load(Ordering::SeqCst) != 0 {
+            self.begin_slowly(worker, port, class);
+        }
+    }
+
+    #[cold]
+    fn begin_slowly(&self, worker: &Worker, port: Name, class: u32) {
+        loop {
+            let mut inhibition = self.inhibition.lock();
+            if !inhibition.classes.contains_key(&class) {
+                return;
+            }
+            worker.cancel.end();
+            self.inhibition_changed.notify_all();
+            while inhibition.classes.contains_key(&class) {
+                inhibition = self.inhibition_changed.wait(inhibition);
+            }
+            // Whoever inhibits next sees this request, since the lock is held.
+            worker.cancel.begin(port);
+        }
+    }
+
+    #[inline]
+    fn end(&self, worker: &Worker) {
+        worker.cancel.end();
+        if self.inhibited.load(Ordering::SeqCst) != 0 {
+            drop(self.inhibition.lock());
+            self.inhibition_changed.notify_all();
+        }
+    }
+
+    // ---- threads
+
+    /// Serves until the program ends, with this thread as one of the workers. Answers the error
+    /// for which it cannot go on.
+    pub fn run(&self) -> Error {
+        if let Err(error) = self.start_messages() {
+            return error;
+        }
+        self.threads.fetch_add(1, Ordering::SeqCst);
+        self.work()
+    }
+
+    /// Serves on threads of its own.
+    pub fn start(&self) -> Result<()> {
+        self.start_messages()?;
+        self.add_worker()
+    }
+
+    fn start_messages(&self) -> Result<()> {
+        let server = self.me.upgrade().ok_or(Error::KERN_TERMINATED)?;
+        thread::try_spawn(move || server.receive_messages()).map(drop)
+    }
+
+    fn add_worker(&self) -> Result<()> {
+        let server = self.me.upgrade().ok_or(Error::KERN_TERMINATED)?;
+        self.threads.fetch_add(1, Ordering::SeqCst);
+        thread::try_spawn(move || {
+            server.work();
+        })
+        .map(drop)
+        .inspect_err(|_| {
+            self.threads.fetch_sub(1, Ordering::SeqCst);
+        })
+    }
+
+    fn register(&self) -> Arc<Worker> {
+        let worker = Arc::new(Worker::default());
+        self.workers.write().push(worker.clone());
+        worker
+    }
+
+    fn unregister(&self, worker: &Arc<Worker>) {
+        self.workers
+            .write()
+            .retain(|other| !Arc::ptr_eq(other, worker));
+    }
+
+    fn work(&self) -> Error {
+        let worker = self.register();
+        let mut buffer = MessageBuffer::new();
+        self.idle.fetch_add(1, Ordering::SeqCst);
+        let mut next = sys::receive();
+        let error = loop {
+            let incoming = match next {
+                Ok(incoming) => incoming,
+                Err(error) => break error,
+            };
+            let last = self.idle.fetch_sub(1, Ordering::SeqCst) == 1;
+            let answer = self.serve_call(&incoming, &mut buffer, &worker, last);
+            self.idle.fetch_add(1, Ordering::SeqCst);
+            buffer.put(&answer);
+            next = sys::reply_receive(answer.label, answer.len, answer.mrs);
+        };
+        self.stopped.store(true, Ordering::SeqCst);
+        self.backlog_filled.notify_all();
+        self.unregister(&worker);
+        self.threads.fetch_sub(1, Ordering::SeqCst);
+        error
+    }
+
+    /// Serves one call, on a thread with a receive loop of its own.
+    pub fn serve(&self, incoming: &Incoming, buffer: &mut MessageBuffer) -> Answer {
+        let worker = Worker::default();
+        self.serve_call(incoming, buffer, &worker, false)
+    }
+
+    #[inline]
+    fn serve_call(
+        &self,
+        incoming: &Incoming,
+        buffer: &mut MessageBuffer,
+        worker: &Worker,
+        last: bool,
+    ) -> Answer {
+        // This takes the words out of the thread's buffer, before anything can be called.
+        let mut request = buffer.request(incoming, Some(&worker.cancel));
+        if last {
+            self.grow(worker);
+        } else {
+            worker.cancel.set_must_not_wait(false);
+        }
+        let Some(entry) = self.find(incoming.badge) else {
+            return Answer::error(Error::EOPNOTSUPP);
+        };
+        self.dispatch(&entry, &mut request, worker);
+        request.answer()
+    }
+
+    /// The last free thread has a call: starts another one, or must not wait.
+    #[cold]
+    fn grow(&self, worker: &Worker) {
+        let limit = self.thread_limit.load(Ordering::SeqCst);
+        let may_wait = self.threads.load(Ordering::SeqCst) < limit && self.add_worker().is_ok();
+        worker.cancel.set_must_not_wait(!may_wait);
+    }
+
+    #[inline]
+    fn dispatch(&self, entry: &Arc<Entry>, request: &mut Request<'_>, worker: &Worker) {
+        if request.number() == interrupt::NUMBER_INTERRUPT_OPERATION {
+            let interrupter = Interrupter {
+                server: self,
+                cancel: &worker.cancel,
+            };
+            let _ = interrupt::dispatch(&interrupter, request);
+            return;
+        }
+        self.begin(worker, request.port(), entry.object.class());
+        if entry.object.dispatch(request) == Outcome::Unknown
+            && request.dispatch_common() == Outcome::Unknown
+        {
+            request.refuse(Error::MIG_BAD_ID);
+        }
+        self.end(worker);
+    }
+
+    fn receive_messages(&self) {
+        while let Ok(message) = sys::msg_receive() {
+            if message.label == WINDOW_GONE && message.port == 0 {
+                if let Some(token) = message.words.first() {
+                    window::gone(*token);
+                }
+            } else if message.port == self.deaths.as_raw() {
+                self.notified_of_death(&message);
+            } else if (65..=72).contains(&message.label) {
+                self.notified(&message);
+            } else {
+                self.queue_message(message);
+            }
+        }
+        self.stopped.store(true, Ordering::SeqCst);
+        self.backlog_filled.notify_all();
+    }
+
+    fn notified_of_death(&self, message: &Message) {
+        let Some(name) = message
+            .words
+            .first()
+            .and_then(|word| Name::try_from(*word).ok())
+        else {
+            return;
+        };
+        match message.label {
+            notify::NUMBER_MACH_NOTIFY_DEAD_NAME => {
+                // The notification came with a user reference of the dead name.
+                drop(SendRight::from_raw(name));
+                let callbacks = self.on_death.lock().remove(&name);
+                callbacks
+                    .into_iter()
+                    .flatten()
+                    .for_each(|callback| callback());
+            }
+            notify::NUMBER_MACH_NOTIFY_PORT_DELETED => {
+                self.on_death.lock().remove(&name);
+            }
+            _ => {}
+        }
+    }
+
+    /// A notification to a port that clients have rights of: a hint, to be checked.
+    fn notified(&self, message: &Message) {
+        if message.label != notify::NUMBER_MACH_NOTIFY_NO_SENDERS {
+            return;
+        }
+        let name = message.port;
+        let Some(entry) = self.find(name) else { return };
+        let Ok(status) = sys::port_receive_status(name) else {
+            return;
+        };
+        if status.srights {
+            // Forged, or a right was made meanwhile; another notification may have to be asked for.
+            let _ = sys::request_notification(name, Notification::NoSenders, 1, name);
+            return;
+        }
+        self.cancel_requests(name, None);
+        entry.idle.store(true, Ordering::SeqCst);
+        if entry.handles.load(Ordering::SeqCst) == 0 {
+            self.remove_if_unused(name);
+        } else {
+            // Somebody here may make a right again: then this is to be told once more. Whoever
+            // drops the last Port looks at the idle mark.
+            let next = status.mscount.wrapping_add(1);
+            let _ = sys::request_notification(name, Notification::NoSenders, next, name);
+        }
+    }
+
+    fn queue_message(&self, message: Message) {
+        let mut backlog = self.backlog.lock();
+        if backlog.len() >= MESSAGE_BACKLOG {
+            drop(backlog);
+            Request::from_message(message, None).refuse(Error::KERN_RESOURCE_SHORTAGE);
+            return;
+        }
+        backlog.push_back(message);
+        let waiting = backlog.len();
+        drop(backlog);
+        self.backlog_filled.notify_one();
+        if waiting > self.message_idle.load(Ordering::SeqCst)
+            && self.message_threads.load(Ordering::SeqCst) < MESSAGE_THREADS
+            && let Some(server) = self.me.upgrade()
+        {
+            self.message_threads.fetch_add(1, Ordering::SeqCst);
+            let spawned = thread::try_spawn(move || server.work_on_messages());
+            if spawned.is_err() {
+                // The threads there are serve it later; with none, it waits for the next try.
+                self.message_threads.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+    }
+
+    fn work_on_messages(&self) {
+        let worker = self.register();
+        loop {
+            let mut backlog = self.backlog.lock();
+            let message = loop {
+                if self.stopped.load(Ordering::SeqCst) {
+                    drop(backlog);
+                    self.unregister(&worker);
+                    self.message_threads.fetch_sub(1, Ordering::SeqCst);
+                    return;
+                }
+                match backlog.pop_front() {
+                    Some(message) => break message,
+                    None => {
+                        self.message_idle.fetch_add(1, Ordering::SeqCst);
+                        backlog = self.backlog_filled.wait(backlog);
+                        self.message_idle.fetch_sub(1, Ordering::SeqCst);
+                    }
+                }
+            };
+            drop(backlog);
+            let name = message.port;
+            let mut request = Request::from_message(message, Some(&worker.cancel));
+            match self.find(name) {
+                Some(entry) => self.dispatch(&entry, &mut request, &worker),
+                None => request.refuse(Error::EOPNOTSUPP),
+            }
+        }
+    }
+}
+
+/// Serves `interrupt_operation` for any port.
+struct Interrupter<'a> {
+    server: &'a Server,
+    cancel: &'a Cancel,
+}
+
+impl interrupt::Interrupt for Interrupter<'_> {
+    fn interrupt_operation(&self, call: &Call<'_>) -> Result<()> {
+        self.server.cancel_requests(call.port(), Some(self.cancel));
+        Ok(())
+    }
+}

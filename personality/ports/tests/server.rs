@@ -1,0 +1,360 @@
+//! A server and its clients over the loopback system.
+
+use interface::{fs, interrupt, io};
+use machuser::sync::{Condvar, Mutex};
+use machuser::sys::Task;
+use machuser::{Call, Data, DataOut, Error, Outcome, Request, Result, Right, SendRight};
+use ports::{Object, Server};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// A file in memory, with a position.
+struct File {
+    server: Arc<Server>,
+    bytes: Mutex<Vec<u8>>,
+    position: Mutex<i64>,
+    arrived: Condvar,
+    gone: Arc<AtomicUsize>,
+}
+
+impl Object for File {
+    fn dispatch(&self, request: &mut Request<'_>) -> Outcome {
+        io::dispatch(self, request).or_else(|| fs::dispatch(self, request))
+    }
+    fn no_senders(&self) {
+        self.gone.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl io::Io for File {
+    fn io_seek(&self, _: &Call<'_>, offset: i64, whence: i32) -> Result<i64> {
+        if whence != io::SEEK_SET {
+            return Err(Error::EINVAL);
+        }
+        *self.position.lock() = offset;
+        Ok(offset)
+    }
+    fn io_read(
+        &self,
+        _: &Call<'_>,
+        offset: i64,
+        amount: usize,
+        data: &mut DataOut<'_>,
+    ) -> Result<()> {
+        let bytes = self.bytes.lock();
+        let start = (offset.max(0) as usize).min(bytes.len());
+        let end = bytes.len().min(start.saturating_add(amount));
+        data.write(&bytes[start..end]);
+        Ok(())
+    }
+    fn io_write(&self, _: &Call<'_>, data: Data<'_>, offset: i64) -> Result<usize> {
+        let mut bytes = self.bytes.lock();
+        let start = offset as usize;
+        let end = start + data.len();
+        if bytes.len() < end {
+            bytes.resize(end, 0);
+        }
+        data.copy_to(0, &mut bytes[start..end]);
+        Ok(data.len())
+    }
+    fn io_readsleep(&self, call: &Call<'_>) -> Result<()> {
+        let mut bytes = self.bytes.lock();
+        while bytes.is_empty() {
+            bytes = self.arrived.wait_cancellable(bytes, call)?;
+        }
+        Ok(())
+    }
+    fn io_stat(&self, _: &Call<'_>) -> Result<io::StatBuf> {
+        let size = self.bytes.lock().len() as i64;
+        Ok(io::StatBuf {
+            size,
+            ..Default::default()
+        })
+    }
+    fn io_select(&self, call: &Call<'_>, select_type: i32) -> Result<i32> {
+        let _ = call;
+        Ok(select_type & io::SELECT_READ)
+    }
+    fn io_server_version(&self, _: &Call<'_>) -> Result<(Vec<u8>, i32, i32, i32)> {
+        Ok((b"file".to_vec(), 1, 2, 3))
+    }
+    fn io_duplicate(&self, call: &Call<'_>) -> Result<Right<'static>> {
+        let copy = File {
+            server: self.server.clone(),
+            bytes: Mutex::new(self.bytes.lock().clone()),
+            position: Mutex::new(0),
+            arrived: Condvar::new(),
+            gone: self.gone.clone(),
+        };
+        self.server.reply_port(call, Arc::new(copy))
+    }
+}
+
+impl fs::Fs for File {
+    fn dir_lookup(
+        &self,
+        _: &Call<'_>,
+        file_name: &[u8],
+        _flags: i32,
+        _mode: u32,
+    ) -> Result<(u32, Vec<u8>, Right<'static>)> {
+        if file_name == b"missing" {
+            return Err(Error::ENOENT);
+        }
+        Ok((fs::FS_RETRY_NORMAL, file_name.repeat(2), Right::null()))
+    }
+    fn dir_link(
+        &self,
+        _: &Call<'_>,
+        file: Option<SendRight>,
+        _name: &[u8],
+        _excl: i32,
+    ) -> Result<()> {
+        let file = file.ok_or(Error::EINVAL)?;
+        match self.server.object_of::<File>(&file) {
+            Some(_) => Ok(()),
+            None => Err(Error::EXDEV),
+        }
+    }
+    fn file_get_fs_options(&self, _: &Call<'_>) -> Result<Vec<u8>> {
+        Ok(self.bytes.lock().clone())
+    }
+}
+
+struct Fixture {
+    task: Task,
+    file: SendRight,
+    gone: Arc<AtomicUsize>,
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        self.task.kill();
+    }
+}
+
+fn fixture(contents: &[u8]) -> Fixture {
+    let task = Task::new();
+    let gone = Arc::new(AtomicUsize::new(0));
+    let file = task.run(|| {
+        let server = Server::new().unwrap();
+        let file = File {
+            server: server.clone(),
+            bytes: Mutex::new(contents.to_vec()),
+            position: Mutex::new(0),
+            arrived: Condvar::new(),
+            gone: gone.clone(),
+        };
+        let port = server.port(Arc::new(file)).unwrap();
+        server.start().unwrap();
+        Task::first().give_send(port.right()).unwrap()
+    });
+    Fixture { task, file, gone }
+}
+
+fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    for _ in 0..500 {
+        if condition() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    panic!("{what} did not come about");
+}
+
+#[test]
+fn a_call_of_scalars_is_answered_by_its_object() {
+    let f = fixture(b"");
+    assert_eq!(io::io_seek(&f.file, 77, io::SEEK_SET), Ok(77));
+    assert_eq!(io::io_seek(&f.file, 77, io::SEEK_END), Err(Error::EINVAL));
+}
+
+#[test]
+fn what_a_server_does_not_implement_is_answered_so() {
+    let f = fixture(b"");
+    assert_eq!(io::io_revoke(&f.file), Err(Error::EOPNOTSUPP));
+    assert_eq!(
+        interface::term::term_get_bottom_type(&f.file),
+        Err(Error::MIG_BAD_ID)
+    );
+}
+
+#[test]
+fn data_travels_in_registers_and_in_windows() {
+    let f = fixture(b"");
+    for size in [
+        0usize,
+        1,
+        7,
+        8,
+        100,
+        900,
+        950,
+        960,
+        1000,
+        20_000,
+        300_000,
+        machuser::MAX_BULK,
+    ] {
+        let bytes: Vec<u8> = (0..size).map(|i| (i * 7 + size) as u8).collect();
+        assert_eq!(io::io_write(&f.file, &bytes, 0), Ok(size), "size {size}");
+        let mut back = vec![0; size + 5];
+        let back = if size == machuser::MAX_BULK {
+            &mut back[..size]
+        } else {
+            &mut back[..]
+        };
+        let amount = back.len();
+        assert_eq!(
+            io::io_read(&f.file, 0, amount, back),
+            Ok(size.max(0)),
+            "size {size}"
+        );
+        assert!(back[..size] == bytes[..], "size {size}");
+        // The next round expects the file to be no longer than what it writes.
+        drop(bytes);
+    }
+    let too_much = vec![0; machuser::window::WINDOW_MAX + 1];
+    assert_eq!(
+        io::io_write(&f.file, &too_much, 0),
+        Err(Error::MACH_SEND_TOO_LARGE)
+    );
+}
+
+#[test]
+fn structures_strings_and_errors_arrive() {
+    let f = fixture(b"12345");
+    assert_eq!(io::io_stat(&f.file).unwrap().size, 5);
+    assert_eq!(
+        io::io_server_version(&f.file),
+        Ok((b"file".to_vec(), 1, 2, 3))
+    );
+    let (retry, name, port) = fs::dir_lookup(&f.file, "ab/c", 0, 0).unwrap();
+    assert_eq!((retry, name.as_slice(), port), (1, &b"ab/cab/c"[..], None));
+    assert_eq!(fs::dir_lookup(&f.file, "missing", 0, 0), Err(Error::ENOENT));
+    let long = [b'x'; 1024];
+    assert_eq!(
+        fs::dir_lookup(&f.file, long, 0, 0),
+        Err(Error::MIG_BAD_ARGUMENTS)
+    );
+    assert_eq!(
+        fs::dir_lookup(&f.file, b"a\0b", 0, 0),
+        Err(Error::MIG_BAD_ARGUMENTS)
+    );
+}
+
+#[test]
+fn a_reply_that_does_not_fit_is_fetched() {
+    let f = fixture(&[b'o'; 50_000]);
+    assert_eq!(
+        fs::file_get_fs_options(&f.file).unwrap(),
+        vec![b'o'; 50_000]
+    );
+    let (_, name, _) = fs::dir_lookup(&f.file, [b'n'; 1000], 0, 0).unwrap();
+    assert_eq!(name, [b'n'; 2000]);
+}
+
+#[test]
+fn rights_travel_both_ways_and_are_recognised() {
+    let f = fixture(b"abc");
+    let copy = io::io_duplicate(&f.file).unwrap().unwrap();
+    let mut byte = [0; 1];
+    assert_eq!(io::io_read(&copy, 1, 1, &mut byte), Ok(1));
+    assert_eq!(&byte, b"b");
+    assert_eq!(fs::dir_link(&f.file, &copy, "x", 0), Ok(()));
+    assert_eq!(
+        fs::dir_link(&f.file, Right::null(), "x", 0),
+        Err(Error::EINVAL)
+    );
+    let other = fixture(b"");
+    assert_eq!(
+        fs::dir_link(&f.file, &other.file, "x", 0),
+        Err(Error::EXDEV)
+    );
+}
+
+#[test]
+fn a_port_goes_with_its_last_send_right() {
+    let f = fixture(b"");
+    let copy = io::io_duplicate(&f.file).unwrap().unwrap();
+    let again = copy.clone();
+    drop(copy);
+    assert_eq!(io::io_seek(&again, 1, 0), Ok(1));
+    assert_eq!(f.gone.load(Ordering::SeqCst), 0);
+    drop(again);
+    eventually("the end of the copy", || f.gone.load(Ordering::SeqCst) == 1);
+    assert_eq!(io::io_seek(&f.file, 1, 0), Ok(1));
+}
+
+#[test]
+fn the_death_of_the_server_is_an_error_of_the_call() {
+    let f = fixture(b"");
+    let name = f.file.as_raw();
+    let sleeper = std::thread::spawn(move || io::io_readsleep(name));
+    std::thread::sleep(Duration::from_millis(20));
+    f.task.kill();
+    assert!(sleeper.join().unwrap().unwrap_err().is_server_died());
+    assert!(io::io_seek(&f.file, 1, 0).unwrap_err().is_server_died());
+    let mut buffer = [0; 5000];
+    assert!(
+        io::io_read(&f.file, 0, 5000, &mut buffer)
+            .unwrap_err()
+            .is_server_died()
+    );
+}
+
+#[test]
+fn an_interrupt_ends_waiting_requests_of_that_port() {
+    let f = fixture(b"");
+    let name = f.file.as_raw();
+    let sleeper = std::thread::spawn(move || io::io_readsleep(name));
+    std::thread::sleep(Duration::from_millis(20));
+    interrupt::interrupt_operation(&f.file).unwrap();
+    let error = sleeper.join().unwrap().unwrap_err();
+    assert!(error.is_interrupted(), "{error}");
+}
+
+#[test]
+fn blocked_clients_do_not_shut_others_out() {
+    let task = Task::new();
+    let file = task.run(|| {
+        let server = Server::new().unwrap();
+        server.set_thread_limit(3);
+        let file = File {
+            server: server.clone(),
+            bytes: Mutex::new(Vec::new()),
+            position: Mutex::new(0),
+            arrived: Condvar::new(),
+            gone: Arc::default(),
+        };
+        let port = server.port(Arc::new(file)).unwrap();
+        server.start().unwrap();
+        Task::first().give_send(port.right()).unwrap()
+    });
+    let name = file.as_raw();
+    let sleepers: Vec<_> = (0..6)
+        .map(|_| std::thread::spawn(move || io::io_readsleep(name)))
+        .collect();
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(io::io_seek(&file, 5, 0), Ok(5));
+    interrupt::interrupt_operation(&file).unwrap();
+    for sleeper in sleepers {
+        let error = sleeper.join().unwrap().unwrap_err();
+        assert!(
+            error.is_interrupted() || error == Error::KERN_RESOURCE_SHORTAGE,
+            "{error}"
+        );
+    }
+    task.kill();
+}
+
+#[test]
+fn a_request_may_be_sent_and_its_answer_received_as_messages() {
+    let f = fixture(b"");
+    let reply = machuser::ReceiveRight::allocate().unwrap();
+    io::send_io_select(&f.file, 7, Right::make_send_once(&reply), None).unwrap();
+    let answer =
+        machuser::sys::msg_receive_from(reply.as_raw(), Some(Duration::from_secs(5))).unwrap();
+    assert_eq!(io::answer_of_io_select(answer), Ok(io::SELECT_READ));
+}
