@@ -24,8 +24,8 @@ pub struct MountOptions {
     /// The most that one request to the device brings, in bytes: at most 16 pages (256 KiB), at
     /// least one.
     pub read_ahead_bytes: usize,
-    /// The most inodes in memory; each takes up to 1 KiB, with the parts of its block map that
-    /// are remembered.
+    /// The most inodes in memory; each takes up to 1.5 KiB, with the parts of its block map
+    /// that are remembered.
     pub inodes: usize,
     /// Where the super block is, in bytes. A copy works too: group descriptors are then taken from
     /// the block after it.

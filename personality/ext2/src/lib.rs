@@ -5,6 +5,18 @@
 //! the Hurd keeps in them. Nothing here knows a kernel, a message or a permission check; the
 //! library runs the same on the host and in the server.
 //!
+//! ```no_run
+//! # fn main() -> Result<(), ext2::Error> {
+//! # let image: Vec<u8> = Vec::new();
+//! let mut fs = ext2::Fs::mount(image.as_slice(), &ext2::MountOptions::default())?;
+//! let directory = fs.lookup(fs.root(), b"etc")?;
+//! let file = fs.lookup(directory, b"motd")?;
+//! let mut bytes = Vec::new();
+//! fs.read(file, 0, 4096, |slice| bytes.extend_from_slice(slice))?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What is read
 //!
 //! Everything that `mke2fs` writes as ext2, with blocks of 1 KiB to 64 KiB and inodes of any size:

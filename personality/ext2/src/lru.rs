@@ -63,6 +63,14 @@ impl<V> LruMap<V> {
     }
 
     fn position(&self, key: u64) -> u32 {
+        // What was used last is often used next.
+        if self
+            .entries
+            .get(self.newest as usize)
+            .is_some_and(|entry| entry.key == key)
+        {
+            return self.newest;
+        }
         let mut at = self.buckets[self.bucket(key)];
         while at != NONE {
             let entry = &self.entries[at as usize];
