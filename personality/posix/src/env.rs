@@ -16,6 +16,11 @@ pub fn program_name() -> Vec<u8> {
         .map_or_else(Vec::new, |name| crate::basename(name).to_vec())
 }
 
+/// The path of the program's file, if it is known.
+pub fn program_path() -> Option<Vec<u8>> {
+    sys::program_path()
+}
+
 /// A variable of the environment.
 pub fn var(name: &[u8]) -> Option<Vec<u8>> {
     vars().into_iter().find_map(|entry| {

@@ -11,8 +11,8 @@
 //! ```ignore
 //! #![cfg_attr(target_os = "none", no_std, no_main)]
 //! extern crate alloc;
-//! posix::main!(main);
-//! fn main() -> i32 {
+//! posix::main!(program);
+//! fn program() -> i32 {
 //!     posix::fs::write_all(1, b"hello\n").map_or(1, |()| 0)
 //! }
 //! ```

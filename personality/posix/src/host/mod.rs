@@ -27,6 +27,9 @@ use crate::{Errno, Result};
 /// Runs a program's `main` and ends the process with its status.
 #[doc(hidden)]
 pub fn start(main: fn() -> i32) -> ! {
+    // SAFETY: no memory is passed. The standard library ignores the signal before `main`; the
+    // programs of this crate have it as their parent left it, which is nearly always so.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     exit(main())
 }
 
@@ -70,6 +73,12 @@ fn c_string(bytes: &[u8]) -> Result<CString> {
 
 pub(crate) fn args() -> Vec<Vec<u8>> {
     std::env::args_os().map(OsStringExt::into_vec).collect()
+}
+
+pub(crate) fn program_path() -> Option<Vec<u8>> {
+    std::env::current_exe()
+        .ok()
+        .map(|path| path.into_os_string().into_vec())
 }
 
 pub(crate) fn environment() -> Vec<Vec<u8>> {

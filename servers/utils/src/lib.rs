@@ -1,0 +1,13 @@
+//! What several utilities, or the shell and a utility, have in common.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod echo;
+pub mod kill;
+pub mod mode;
+pub mod pattern;
+pub mod printf;
+pub mod test;
