@@ -190,7 +190,8 @@ routines! {
     RIGHTS_RECEIVE = 5001;
     /// (caller's thread, count, (name, disposition)...)
     REPLY_RIGHTS = 5002;
-    /// (caller's thread) -> name of the new receive right
+    /// (caller's thread, transient) -> name of the new receive right. A transient port dies with its
+    /// last send right; its receiver then gets NO_SENDERS with the count and the name, on port name 0
     REPLY_NEW_PORT = 5003;
     /// (port, bytes) -> token, address, bytes
     WINDOW_CREATE = 5004;

@@ -61,6 +61,8 @@ pub struct Port {
     /// Senders that wait for room.
     pub(crate) blocked: VecDeque<u64>,
     pub(crate) no_senders_request: Option<PortId>,
+    /// The port dies with its last send right, and its receiver is told without asking.
+    pub(crate) transient: bool,
     /// The set that it is a member of (a name in the receiver's space).
     pub(crate) set: Option<u32>,
     /// First name in the list of those that denote this port.
@@ -124,6 +126,7 @@ impl<K: Kernel> Mach<K> {
             queue: VecDeque::new(),
             blocked: VecDeque::new(),
             no_senders_request: None,
+            transient: false,
             set: None,
             first: None,
         })
@@ -348,6 +351,7 @@ impl<K: Kernel> Mach<K> {
         self.capabilities_remove(port);
         if let Some(port) = self.ports.get_mut(port) {
             port.owner = Owner::Transit;
+            port.transient = false;
             port.set = None;
             port.seqno = 0;
             port.mscount = 0;
@@ -634,6 +638,10 @@ impl<K: Kernel> Mach<K> {
             }
             Owner::Kernel(KernelObject::Interrupt(_) | KernelObject::Dma) => {
                 self.ports.remove(id);
+            }
+            Owner::Task(task, name) if port.transient => {
+                self.port_destroy(id);
+                self.notice(task, notify::NO_SENDERS, alloc::vec![mscount as u64, name as u64]);
             }
             _ => {
                 if let Some(request) = port.no_senders_request.take() {
@@ -953,6 +961,22 @@ impl<K: Kernel> Mach<K> {
             port.sorights = port.sorights.saturating_sub(1);
         }
         self.enqueue(to, message);
+    }
+
+    /// Tells a task something that belongs to none of its ports: it arrives with port name 0.
+    pub(crate) fn notice(&mut self, task: TaskId, label: u32, words: Vec<u64>) {
+        let Some(holder) = self.tasks.get(task) else { return };
+        let port = match holder.notices {
+            Some(port) => port,
+            None => {
+                let port = self.port_create(Owner::Task(task, 0));
+                if let Some(holder) = self.tasks.get_mut(task) {
+                    holder.notices = Some(port);
+                }
+                port
+            }
+        };
+        self.enqueue(port, Message { label, words, rights: Vec::new() });
     }
 
     // ---- queues

@@ -218,6 +218,7 @@ impl<K: Kernel> Mach<K> {
             // ---- the hot paths first
             routine::REPLY_NEW_PORT => {
                 let caller = self.caller_of(task, input.name()?)?;
+                let transient = input.word()? != 0;
                 let name = self.port_allocate(task)?;
                 let given = self
                     .copy_in(task, name, crate::abi::disposition::MAKE_SEND)
@@ -225,6 +226,12 @@ impl<K: Kernel> Mach<K> {
                 if let Err(error) = given {
                     let _ = self.name_destroy(task, name);
                     return Err(error);
+                }
+                if transient
+                    && let Ok(port) = self.receive_port(task, name)
+                    && let Some(port) = self.ports.get_mut(port)
+                {
+                    port.transient = true;
                 }
                 out.put(name as u64);
             }

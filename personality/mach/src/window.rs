@@ -2,7 +2,7 @@
 
 use crate::abi::notify;
 use crate::error::{Error, Result};
-use crate::ipc::{Message, Owner};
+use crate::ipc::Owner;
 use crate::kernel::{Kernel, Protection};
 use crate::task::{Mach, TaskId};
 use crate::vm::{Mapping, ObjectId, PAGE, Place};
@@ -174,30 +174,7 @@ impl<K: Kernel> Mach<K> {
             return;
         }
         // The server's pages stay until it says that it is done with them.
-        let notices = match self.tasks.get(server).and_then(|task| task.notices) {
-            Some(port) => Some(port),
-            None => {
-                let port = self.port_create(Owner::Task(server, 0));
-                match self.tasks.get_mut(server) {
-                    Some(task) => {
-                        task.notices = Some(port);
-                        Some(port)
-                    }
-                    None => {
-                        self.ports.remove(port);
-                        None
-                    }
-                }
-            }
-        };
-        if let Some(port) = notices {
-            let message = Message {
-                label: notify::WINDOW_GONE,
-                words: alloc::vec![token],
-                rights: Vec::new(),
-            };
-            self.enqueue(port, message);
-        }
+        self.notice(server, notify::WINDOW_GONE, alloc::vec![token]);
     }
 
     fn window_server_end(&mut self, token: u64) {

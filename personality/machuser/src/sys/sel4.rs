@@ -189,7 +189,7 @@ pub fn reply_rights(caller: u32, rights: &[RightArg]) -> Result<()> {
 
 /// A new receive right, of which the thread that this server is answering gets a send right.
 pub fn reply_new_port(caller: u32) -> Result<Name> {
-    let (_, mrs) = mach_call(routine::REPLY_NEW_PORT, 1, [caller as u64, 0, 0, 0])?;
+    let (_, mrs) = mach_call(routine::REPLY_NEW_PORT, 2, [caller as u64, 0, 0, 0])?;
     Ok(mrs[0] as Name)
 }
 
