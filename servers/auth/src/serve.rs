@@ -111,15 +111,16 @@ impl Auth {
             if let Some(end) = end.take() {
                 return Ok(end);
             }
-            match waiter.ended.wait_cancellable(end, call) {
-                Ok(_) => {}
-                Err(_) => {
-                    let mut state = self.state.lock();
-                    let events = state.meetings.interrupted(key, token);
-                    state.apply(events);
-                    state.waiting.remove(&token);
-                    return waiter.end.lock().take().ok_or(Error::EINTR);
-                }
+            let Err(error) = waiter.ended.wait_cancellable(end, call) else {
+                continue;
+            };
+            let mut state = self.state.lock();
+            let events = state.meetings.interrupted(key, token);
+            let was_waiting = !events.is_empty();
+            state.apply(events);
+            drop(state);
+            if was_waiting {
+                return Err(error);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The process table, apart from any server: a pure state machine.
+//! The proc server: the process table as a pure state machine, and the requests ([`Proc`]).
 //!
 //! [`Table`] knows who is whose parent, in which group and session, alive, stopped or
 //! dead. It is told of every request and every death, and says in [`Effect`]s what is to be done
@@ -9,12 +9,14 @@
 
 extern crate alloc;
 
+mod serve;
 mod signal;
 mod table;
 
+pub use serve::{Proc, THREADS};
 pub use signal::{DefaultAction, default_action, number as signal_number};
 pub use table::{
-    Delivery, Effect, Identity, Process, State, Status, Table, Wait, WaitResult, info_flag, option,
+    Delivery, Effect, Identity, Process, State, Status, Table, Wait, WaitResult, option,
 };
 
 /// A process id.

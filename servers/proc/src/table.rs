@@ -6,6 +6,7 @@ use machuser::{Error, Result};
 
 use crate::signal::{DefaultAction, default_action, number};
 use crate::{INIT, PROC, Pid};
+use interface::process::state as info_flag;
 
 /// Options of [`Table::wait`], with the Hurd's values.
 pub mod option {
@@ -19,28 +20,6 @@ pub mod option {
     pub const WCONTINUED: i32 = 8;
     /// Leave the process in a state in which it can be waited for again.
     pub const WNOWAIT: i32 = 0x100_0000;
-}
-
-/// Bits of a process's state in `procinfo` (`PI_*`).
-pub mod info_flag {
-    /// Stopped by a signal.
-    pub const STOPPED: u32 = 0x1;
-    /// It has executed a program of its own.
-    pub const EXECED: u32 = 0x2;
-    /// Its group is orphaned.
-    pub const ORPHAN: u32 = 0x8;
-    /// Nobody said whose child it is.
-    pub const NO_PARENT: u32 = 0x10;
-    /// It ended and was not waited for.
-    pub const ZOMBIE: u32 = 0x20;
-    /// It is being traced.
-    pub const TRACED: u32 = 0x40;
-    /// A message port is awaited.
-    pub const GET_MESSAGE_PORT: u32 = 0x80;
-    /// It leads its login collection.
-    pub const LOGIN_LEADER: u32 = 0x100;
-    /// It belongs to nobody.
-    pub const NOT_OWNED: u32 = 0x200;
 }
 
 /// Whose authority a process has.
@@ -1012,6 +991,19 @@ impl<R: Clone> Table<R> {
         self.tell_parent(parent);
     }
 
+    /// Removes the entry of a task that has become another process's.
+    pub fn discard(&mut self, pid: Pid) {
+        let children = self
+            .processes
+            .get(&pid)
+            .map(|p| p.children.clone())
+            .unwrap_or_default();
+        for child in children {
+            self.set_parent(child, INIT);
+        }
+        self.forget(pid);
+    }
+
     fn forget(&mut self, pid: Pid) {
         self.leave_group(pid);
         let Some(process) = self.processes.remove(&pid) else {
@@ -1033,8 +1025,8 @@ impl<R: Clone> Table<R> {
             ..=-2 => Some(wait.pid.saturating_neg()),
             _ => None,
         };
-        let exited = wait.options & (option::WEXITED | option::WCONTINUED | option::WUNTRACED)
-            != option::WCONTINUED;
+        let others = option::WCONTINUED | option::WUNTRACED;
+        let exited = wait.options & option::WEXITED != 0 || wait.options & others == 0;
         let mut any = false;
         let mut found = None;
         for &pid in &caller.children {
@@ -1077,7 +1069,7 @@ impl<R: Clone> Table<R> {
         Ok(WaitResult::Ready(pid, status))
     }
 
-    /// The state bits of `procinfo` ([`info_flag`]).
+    /// The state bits of `procinfo` (`interface::process::state`).
     pub fn info(&self, pid: Pid) -> Result<u32> {
         let process = self.get(pid)?;
         let bits = [
