@@ -1,6 +1,6 @@
 //! The requests of the exec server.
 
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -9,11 +9,11 @@ use interface::types::TimeSpec;
 use interface::{auth, exec, fs, io, process};
 use machuser::env::{init_int, init_port};
 use machuser::mach::{self, Mapping, Place, Thread};
-use machuser::sync::Mutex;
+use machuser::sync::{Mutex, OnceLock};
 use machuser::{
     Call, Error, MAX_BULK, Name, Outcome, ReceiveRight, Request, Result, Right, SendRight, sys,
 };
-use ports::Object;
+use ports::{Object, Server};
 
 use crate::cache::{Cache, Identity};
 use crate::lookup::{Namespace, interpreter_arguments};
@@ -32,6 +32,9 @@ const SETTLE_TIME: u64 = 2;
 pub struct Loader {
     cache: Mutex<Cache<SendRight>>,
     defaults: Mutex<Defaults>,
+    /// What the port for proc is made with.
+    server: OnceLock<Arc<Server>>,
+    me: Weak<Loader>,
 }
 
 /// What programs get that bring nothing of their own.
@@ -45,15 +48,6 @@ struct Defaults {
 impl Defaults {
     fn port(&self, index: usize) -> Option<SendRight> {
         self.ports.get(index)?.as_deref().cloned()
-    }
-}
-
-impl Default for Loader {
-    fn default() -> Self {
-        Self {
-            cache: Mutex::new(Cache::new(CACHE_LIMIT)),
-            defaults: Mutex::default(),
-        }
     }
 }
 
@@ -72,7 +66,8 @@ struct Job {
     destroy: Vec<Name>,
 }
 
-struct Opened(SendRight);
+/// A file as an io server shows it.
+pub struct Opened(pub SendRight);
 
 impl File for Opened {
     fn read(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
@@ -82,7 +77,8 @@ impl File for Opened {
     }
 }
 
-struct Objects;
+/// Memory objects of the mach server.
+pub struct Objects;
 
 impl Memory for Objects {
     type Object = SendRight;
@@ -100,7 +96,8 @@ impl Memory for Objects {
     }
 }
 
-struct Filled<'a>(&'a SendRight);
+/// A task that is filled through the mach server.
+pub struct Filled<'a>(pub &'a SendRight);
 
 fn protection(of: Protection) -> mach::Protection {
     let bits = [
@@ -201,7 +198,17 @@ struct Found {
 impl Loader {
     /// A loader that remembers nothing yet.
     pub fn new() -> Arc<Self> {
-        Arc::default()
+        Arc::new_cyclic(|me| Self {
+            cache: Mutex::new(Cache::new(CACHE_LIMIT)),
+            defaults: Mutex::default(),
+            server: OnceLock::new(),
+            me: me.clone(),
+        })
+    }
+
+    /// Says which server the loader's own ports belong to.
+    pub fn set_server(&self, server: Arc<Server>) {
+        self.server.get_or_init(|| server);
     }
 
     fn read(&self, file: &Opened) -> Result<Content> {
@@ -415,10 +422,19 @@ impl exec::Exec for Loader {
             Some(auth) => auth::auth_makeauth(auth, vec![], &[], &[], &[], &[])?,
             None => None,
         };
+        let process_server = proc_server.map(Arc::new);
         let mut defaults = self.defaults.lock();
         defaults.ports.resize(init_port::MAX, None);
         defaults.ports[init_port::AUTH] = nobody.map(Arc::new);
-        defaults.process_server = proc_server.map(Arc::new);
+        defaults.process_server = process_server.clone();
+        drop(defaults);
+        if let Some(process) = process_server
+            && let Some(server) = self.server.get()
+        {
+            let loader = self.me.upgrade().ok_or(Error::KERN_TERMINATED)?;
+            let port = server.port(Arc::new(DefaultsPort(loader)))?;
+            process::proc_execdata_notify(&*process, port.right())?;
+        }
         Ok(())
     }
 
@@ -459,7 +475,7 @@ impl exec::Exec for Loader {
 }
 
 /// The port through which proc, and nobody else, says what programs get by default.
-pub struct DefaultsPort(pub Arc<Loader>);
+struct DefaultsPort(Arc<Loader>);
 
 impl Object for DefaultsPort {
     fn dispatch(&self, request: &mut Request<'_>) -> Outcome {
