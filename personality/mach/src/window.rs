@@ -6,7 +6,6 @@ use crate::ipc::Owner;
 use crate::kernel::{Kernel, Protection};
 use crate::task::{Mach, TaskId};
 use crate::vm::{Mapping, ObjectId, PAGE, Place};
-use alloc::vec::Vec;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 

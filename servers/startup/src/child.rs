@@ -1,0 +1,95 @@
+//! A program that startup has started: its task, and its side of the translator protocol.
+
+use alloc::sync::Arc;
+use interface::{fs, fsys};
+use machuser::sync::{Condvar, Mutex};
+use machuser::{Call, Error, Outcome, Request, Result, Right, SendRight};
+use ports::{Object, Port, Server};
+
+enum Control {
+    Waiting,
+    Here(SendRight),
+    Dead,
+}
+
+/// The program.
+pub struct Child {
+    /// Its task.
+    pub task: SendRight,
+    port: Mutex<Option<Port>>,
+    control: Mutex<Control>,
+    changed: Condvar,
+}
+
+/// What the bootstrap port of a child answers.
+struct Bootstrap(Arc<Child>);
+
+impl Object for Bootstrap {
+    fn dispatch(&self, request: &mut Request<'_>) -> Outcome {
+        fsys::dispatch(self, request)
+    }
+}
+
+impl fsys::Fsys for Bootstrap {
+    fn fsys_startup(
+        &self,
+        _: &Call<'_>,
+        _flags: i32,
+        control: Option<SendRight>,
+    ) -> Result<Right<'static>> {
+        let control = control.ok_or(Error::EINVAL)?;
+        *self.0.control.lock() = Control::Here(control);
+        self.0.changed.notify_all();
+        // These servers lie on no node.
+        Ok(Right::null())
+    }
+}
+
+impl Child {
+    /// A program in `task`.
+    pub fn new(server: &Arc<Server>, task: SendRight) -> Result<Arc<Child>> {
+        let child = Arc::new(Child {
+            task,
+            port: Mutex::new(None),
+            control: Mutex::new(Control::Waiting),
+            changed: Condvar::new(),
+        });
+        let port = server.port(Arc::new(Bootstrap(child.clone())))?;
+        *child.port.lock() = Some(port);
+        let dead = Arc::downgrade(&child);
+        server.on_death(&child.task, move || {
+            if let Some(child) = dead.upgrade() {
+                *child.control.lock() = Control::Dead;
+                child.changed.notify_all();
+            }
+        })?;
+        Ok(child)
+    }
+
+    /// A right to the child's bootstrap port.
+    pub fn bootstrap(&self) -> Result<SendRight> {
+        self.port.lock().as_ref().ok_or(Error::EINVAL)?.make_send()
+    }
+
+    /// Waits for the child's control port; `EDIED` if it ends before.
+    pub fn control(&self) -> Result<SendRight> {
+        let mut control = self.control.lock();
+        loop {
+            match &*control {
+                Control::Here(right) => return Ok(right.clone()),
+                Control::Dead => return Err(Error::EDIED),
+                Control::Waiting => control = self.changed.wait(control),
+            }
+        }
+    }
+
+    /// The root of the child's file system, opened as the superuser.
+    pub fn root(&self, flags: i32) -> Result<SendRight> {
+        let control = self.control()?;
+        let (retry, name, root) = fsys::fsys_getroot(&control, Right::null(), &[0], &[0], flags)?;
+        if retry != fs::FS_RETRY_NORMAL || !name.is_empty() {
+            return Err(Error::EINVAL);
+        }
+        root.ok_or(Error::EINVAL)
+    }
+}

@@ -1,0 +1,31 @@
+//! Running a program of the file system, and waiting for it.
+
+use machuser::SendRight;
+
+/// What to run.
+pub struct Program<'a> {
+    /// Its path from the root directory.
+    pub path: &'a str,
+    /// Its arguments.
+    pub argv: &'a [alloc::vec::Vec<u8>],
+    /// Its root and working directory.
+    pub root: &'a SendRight,
+    /// Where its output goes.
+    pub line: &'a SendRight,
+    /// Whether it works on a terminal rather than on the bare line.
+    pub terminal: bool,
+}
+
+/// How a program ended: the wait status of the Hurd.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Status(pub i32);
+
+impl Status {
+    /// What a shell calls the status: the exit code, or 128 and the signal.
+    pub fn exit_code(self) -> i32 {
+        match self.0 & 0x7f {
+            0 => self.0 >> 8 & 0xff,
+            signal => 128 + signal,
+        }
+    }
+}
