@@ -1,48 +1,30 @@
 //! Who may do what with a node: the Hurd's rules, which are POSIX's and a few more.
 
-use crate::user::User;
+pub use fshelp::access::{EXECUTE, READ, WRITE, open_modes};
+use iohelp::User;
 use machuser::{Error, Result};
 
 use crate::volume::{Access, S_ISVTX};
 
-/// Permission to read.
-pub const READ: u32 = 4;
-/// Permission to write.
-pub const WRITE: u32 = 2;
-/// Permission to execute, or to search a directory.
-pub const EXECUTE: u32 = 1;
-
 /// The permissions of users without any id are in use (`S_IUSEUNK`).
 pub const S_IUSEUNK: u32 = 0o400_000;
-/// Place of the permissions of users without any id (`S_IUNKSHIFT` from the owner's).
-const UNKNOWN_SHIFT: u32 = 18;
 /// The permissions of users without any id (`S_IUNKNOWN`).
-pub const S_IUNKNOWN: u32 = 7 << UNKNOWN_SHIFT;
+pub const S_IUNKNOWN: u32 = 0o7_000_000;
 
 /// The permissions ([`READ`] and so on) that the user has.
+#[inline]
 pub fn granted(node: Access, user: &User) -> u32 {
-    let mode = node.mode;
-    if user.has_uid(0) {
-        // Root executes only what somebody may execute.
-        let execute = node.is_directory() || mode & 0o111 != 0;
-        return READ | WRITE | if execute { EXECUTE } else { 0 };
-    }
-    let bits = if user.uids().is_empty() && mode & S_IUSEUNK != 0 {
-        mode >> UNKNOWN_SHIFT
-    } else if user.has_uid(node.uid) {
-        mode >> 6
-    } else if user.has_gid(node.gid) {
-        mode >> 3
-    } else {
-        mode
-    };
-    bits & 7
+    fshelp::access::granted_by(node.mode, node.uid, node.gid, user)
 }
 
 /// Fails with `EACCES` unless the user has all of `wanted`.
 #[inline]
 pub fn check(node: Access, user: &User, wanted: u32) -> Result<()> {
-    if granted(node, user) & wanted == wanted { Ok(()) } else { Err(Error::EACCES) }
+    if granted(node, user) & wanted == wanted {
+        Ok(())
+    } else {
+        Err(Error::EACCES)
+    }
 }
 
 /// Fails with `EPERM` unless the user is the node's owner: has its uid, or uid 0, or the number of
@@ -70,5 +52,9 @@ pub fn check_remove(dir: Access, victim: Access, user: &User) -> Result<()> {
     check_add(dir, user)?;
     let sticky = dir.mode & S_ISVTX != 0;
     let owner = user.has_uid(0) || user.has_uid(dir.uid) || user.has_uid(victim.uid);
-    if sticky && !owner { Err(Error::EPERM) } else { Ok(()) }
+    if sticky && !owner {
+        Err(Error::EPERM)
+    } else {
+        Ok(())
+    }
 }

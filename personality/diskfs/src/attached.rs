@@ -3,12 +3,12 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use fshelp::TransBox;
 use machuser::Result;
 use machuser::sync::{Condvar, Mutex, OnceLock};
 use ports::Port;
 
 use crate::locks::Locks;
-use crate::transbox::Transbox;
 
 /// What the library keeps with a node: the translator that runs there, locks, the identity port. A
 /// file system puts one into each of its nodes. It is small until one of them is used.
@@ -27,7 +27,7 @@ struct Place {
 /// The parts that few nodes need.
 #[derive(Default)]
 pub(crate) struct Rare {
-    pub(crate) translator: Transbox,
+    pub(crate) translator: TransBox,
     pub(crate) locks: Mutex<Locks>,
     pub(crate) unlocked: Condvar,
     identity: OnceLock<Port>,
@@ -37,7 +37,9 @@ pub(crate) struct Rare {
 impl Attached {
     /// Nothing is attached.
     pub const fn new() -> Attached {
-        Attached { rare: OnceLock::new() }
+        Attached {
+            rare: OnceLock::new(),
+        }
     }
 
     pub(crate) fn rare(&self) -> &Rare {
@@ -72,7 +74,10 @@ impl Rare {
         path: impl FnOnce() -> Option<Vec<u8>>,
     ) {
         let mut place = self.place.lock();
-        if place.as_ref().is_some_and(|place| place.directory == directory && place.name == name) {
+        if place
+            .as_ref()
+            .is_some_and(|place| place.directory == directory && place.name == name)
+        {
             return;
         }
         let path = path().map(|mut path| {
@@ -82,7 +87,11 @@ impl Rare {
             path.extend_from_slice(name);
             path
         });
-        *place = Some(Place { directory, name: name.to_vec(), path });
+        *place = Some(Place {
+            directory,
+            name: name.to_vec(),
+            path,
+        });
     }
 
     /// The path under which the node was found last, below the root.

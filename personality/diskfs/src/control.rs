@@ -4,16 +4,14 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use interface::fs::{FS_RETRY_MAGICAL, FS_RETRY_REAUTH, O_NOLINK, O_NOTRANS};
-use interface::fsys::{
-    FSYS_GOAWAY_FORCE, FSYS_GOAWAY_NOSYNC, FSYS_GOAWAY_RECURSE, Fsys,
-};
+use interface::fsys::{FSYS_GOAWAY_FORCE, FSYS_GOAWAY_NOSYNC, FSYS_GOAWAY_RECURSE, Fsys};
 use machuser::{Call, Error, Result, Right, SendRight};
 
 use crate::lookup::{Answer, translated};
 use crate::peropen::Origin;
 use crate::server::Shared;
-use crate::user::User;
 use crate::volume::FileSystem;
+use iohelp::User;
 
 /// The control port. Whoever has it is trusted: it goes to the parent that the file system is
 /// attached to, and to root.
@@ -60,7 +58,10 @@ impl<F: FileSystem> Fsys for Control<F> {
         let user = Arc::new(User::new(gen_uids, gen_gids));
         let root = shared.root.clone();
         let access = volume.access(&root);
-        let origin = Arc::new(Origin { dotdot: dotdot_node, shadow: None });
+        let origin = Arc::new(Origin {
+            dotdot: dotdot_node,
+            shadow: None,
+        });
         if flags & O_NOTRANS == 0 && translated(volume, &root, access) {
             let through = shared.through_translator(call, None, &root, &origin, &user, flags)?;
             if let Some(answer) = through {
@@ -82,12 +83,7 @@ impl<F: FileSystem> Fsys for Control<F> {
         self.shared.sync(wait != 0, do_children != 0)
     }
 
-    fn fsys_set_options(
-        &self,
-        _call: &Call<'_>,
-        options: Vec<u8>,
-        do_children: i32,
-    ) -> Result<()> {
+    fn fsys_set_options(&self, _call: &Call<'_>, options: Vec<u8>, do_children: i32) -> Result<()> {
         if options.last().is_some_and(|&byte| byte != 0) {
             return Err(Error::EINVAL);
         }
@@ -116,10 +112,7 @@ impl<F: FileSystem> Fsys for Control<F> {
         Ok(self.shared.options())
     }
 
-    fn fsys_get_children(
-        &self,
-        _call: &Call<'_>,
-    ) -> Result<(Vec<u8>, Vec<Right<'static>>)> {
+    fn fsys_get_children(&self, _call: &Call<'_>) -> Result<(Vec<u8>, Vec<Right<'static>>)> {
         let mut names = Vec::new();
         let mut controls = Vec::new();
         for (name, control) in self.shared.children() {

@@ -46,7 +46,12 @@ pub struct Places {
 impl Places {
     /// The last known place not behind `count`: its count and cursor.
     pub fn before(&self, count: u64) -> (u64, u64) {
-        self.known.iter().copied().take_while(|place| place.0 <= count).last().unwrap_or((0, 0))
+        self.known
+            .iter()
+            .copied()
+            .take_while(|place| place.0 <= count)
+            .last()
+            .unwrap_or((0, 0))
     }
 
     /// Remembers a place.

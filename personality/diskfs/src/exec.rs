@@ -3,13 +3,14 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use interface::exec;
+use fshelp::exec::Ids;
 use interface::fs::{EXEC_NEWTASK, EXEC_SECURE, O_EXEC, O_READ};
+use interface::{auth, exec};
 use machuser::env::init_port;
 use machuser::{Error, Result, Right, SendRight};
 
 use crate::peropen::Protid;
-use crate::volume::{FileSystem, S_IFREG, S_ISGID, S_ISUID};
+use crate::volume::{Access, FileSystem, S_IFREG, S_ISGID, S_ISUID};
 
 /// The arguments of `file_exec_paths`.
 pub(crate) struct Image<'a> {
@@ -27,7 +28,9 @@ pub(crate) struct Image<'a> {
 }
 
 fn rights(list: &[Option<SendRight>]) -> Vec<Right<'_>> {
-    list.iter().map(|right| Right::from(right.as_ref())).collect()
+    list.iter()
+        .map(|right| Right::from(right.as_ref()))
+        .collect()
 }
 
 impl<F: FileSystem> Protid<F> {
@@ -39,10 +42,8 @@ impl<F: FileSystem> Protid<F> {
             return Err(Error::EACCES);
         }
         let mut image = image;
-        let new_uid = (access.mode & S_ISUID != 0).then_some(access.uid);
-        let new_gid = (access.mode & S_ISGID != 0).then_some(access.gid);
-        if new_uid.is_some() || new_gid.is_some() {
-            self.gain(&mut image, new_uid, new_gid)?;
+        if access.mode & (S_ISUID | S_ISGID) != 0 {
+            self.gain(&mut image, access)?;
         }
         let port = self.shared.file_port(
             self.node().clone(),
@@ -79,43 +80,28 @@ impl<F: FileSystem> Protid<F> {
     /// Gives the program the ids of a file with set-id bits: every port that it gets is shown the
     /// new ids. The program gets a task of its own, in which nobody else has rights, if that makes
     /// it more than its caller was.
-    fn gain(&self, image: &mut Image<'_>, uid: Option<u32>, gid: Option<u32>) -> Result<()> {
+    fn gain(&self, image: &mut Image<'_>, access: Access) -> Result<()> {
         let old = image.ports.get(init_port::AUTH).and_then(Option::as_ref);
         let old = old.ok_or(Error::EPERM)?;
         let own = machuser::env::port(init_port::AUTH).ok_or(Error::EPERM)?;
-        let (euids, auids, egids, agids) = interface::auth::auth_getids(old)?;
-        // The first effective id is replaced; the second available one keeps it.
-        let replaced = |ids: &[u32], available: &[u32], new: Option<u32>| {
-            let Some(new) = new else { return (ids.to_vec(), available.to_vec(), false) };
-            let gained = !ids.contains(&new) && !available.contains(&new);
-            let mut effective = ids.to_vec();
-            match effective.first_mut() {
-                Some(first) => *first = new,
-                None => effective.push(new),
-            }
-            let mut kept = available.to_vec();
-            kept.resize(kept.len().max(2), new);
-            kept[1] = new;
-            (effective, kept, gained)
+        let (euids, auids, egids, agids) = auth::auth_getids(old)?;
+        let mut ids = Ids {
+            euids,
+            auids,
+            egids,
+            agids,
         };
-        let root = euids.contains(&0) || auids.contains(&0);
-        let (euids, auids, gained_uid) = replaced(&euids, &auids, uid);
-        let (egids, agids, gained_gid) = replaced(&egids, &agids, gid);
-        let handle = interface::auth::auth_makeauth(
-            &*own,
-            alloc::vec![Right::from(old)],
-            &euids,
-            &auids,
-            &egids,
-            &agids,
-        )?;
-        let handle = handle.ok_or(Error::EPERM)?;
-        if (gained_uid || gained_gid) && !root {
+        if fshelp::exec::reauthenticate(access.mode, access.uid, access.gid, &mut ids) {
             image.flags |= EXEC_SECURE | EXEC_NEWTASK;
         }
+        let others = alloc::vec![Right::from(old)];
+        let handle = auth::auth_makeauth(
+            &*own, others, &ids.euids, &ids.auids, &ids.egids, &ids.agids,
+        )?;
+        let handle = handle.ok_or(Error::EPERM)?;
         let again = |port: &mut Option<SendRight>| -> Result<()> {
             if let Some(old) = port {
-                *port = Some(crate::program::reauthenticated(old, &handle)?);
+                *port = Some(iohelp::reauthenticate(&*old, &handle)?);
             }
             Ok(())
         };

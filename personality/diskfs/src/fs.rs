@@ -10,14 +10,12 @@ use interface::io::{SEEK_CUR, SEEK_END, SEEK_SET};
 use interface::types::{TimeSpec, TimeValue, UTIME_NOW, UTIME_OMIT};
 use machuser::{Call, DataOut, Error, Result, Right, SendRight};
 
-use crate::access::{self, READ, WRITE};
+use crate::access::{self, WRITE};
 use crate::entries::{self, LONGEST};
 use crate::locks::{Kind, Lock};
 use crate::lookup::{Answer, check_name, new_node};
 use crate::peropen::{Origin, Peropen, Protid};
-use crate::volume::{
-    Access, Change, FileSystem, S_IFDIR, S_IFREG, S_IPTRANS, S_ISGID, S_ISUID,
-};
+use crate::volume::{Access, Change, FileSystem, S_IFDIR, S_IFREG, S_IPTRANS, S_ISGID, S_ISUID};
 
 /// The bits of a mode that `file_chmod` sets: permissions, and those of unknown users.
 const CHANGEABLE: u32 = 0o7777 | access::S_IUSEUNK | access::S_IUNKNOWN;
@@ -37,7 +35,11 @@ const F_UNLCK: i32 = 3;
 
 impl<F: FileSystem> Protid<F> {
     fn writable(&self) -> Result<()> {
-        if self.volume().read_only() { Err(Error::EROFS) } else { Ok(()) }
+        if self.volume().read_only() {
+            Err(Error::EROFS)
+        } else {
+            Ok(())
+        }
     }
 
     /// Checks that the user owns the node and it can be changed, and makes the change that `what`
@@ -54,12 +56,18 @@ impl<F: FileSystem> Protid<F> {
     /// What this port's node is, if it is a directory.
     fn directory(&self) -> Result<Access> {
         let access = self.volume().access(self.node());
-        if access.is_directory() { Ok(access) } else { Err(Error::ENOTDIR) }
+        if access.is_directory() {
+            Ok(access)
+        } else {
+            Err(Error::ENOTDIR)
+        }
     }
 
     /// The open file behind a right that a client gave; `EXDEV` if it is not one of ours.
     fn own(&self, right: Option<SendRight>) -> Result<Arc<Protid<F>>> {
-        self.shared.own(&right.ok_or(Error::EXDEV)?).ok_or(Error::EXDEV)
+        self.shared
+            .own(&right.ok_or(Error::EXDEV)?)
+            .ok_or(Error::EXDEV)
     }
 
     fn unlink_entry(&self, name: &[u8], directory: bool) -> Result<()> {
@@ -119,7 +127,10 @@ impl<F: FileSystem> Protid<F> {
 
     fn unlock(&self, start: u64, end: u64) {
         if let Some(rare) = self.volume().attached(self.node()).used()
-            && rare.locks.lock().release(self.peropen.lock_owner(), start, end)
+            && rare
+                .locks
+                .lock()
+                .release(self.peropen.lock_owner(), start, end)
         {
             rare.unlocked.notify_all();
         }
@@ -233,8 +244,10 @@ impl<F: FileSystem> Fs for Protid<F> {
         })?;
         let Some(before) = before else { return Ok(()) };
         if before.mode & (S_ISUID | S_ISGID) != 0 && !before.is_directory() && !user.has_uid(0) {
-            self.volume()
-                .change(self.node(), Change::Mode(before.mode & CHANGEABLE & !(S_ISUID | S_ISGID)))?;
+            self.volume().change(
+                self.node(),
+                Change::Mode(before.mode & CHANGEABLE & !(S_ISUID | S_ISGID)),
+            )?;
         }
         // A recorded translator runs as the owner; the new one has not agreed to that.
         if before.mode & S_IPTRANS != 0 && owner.is_some_and(|owner| owner != before.uid) {
@@ -316,7 +329,12 @@ impl<F: FileSystem> Fs for Protid<F> {
             }
             _ => return Err(Error::EINVAL),
         };
-        let lock = Lock { owner: self.peropen.lock_owner(), kind, start: 0, end: u64::MAX };
+        let lock = Lock {
+            owner: self.peropen.lock_owner(),
+            kind,
+            start: 0,
+            end: u64::MAX,
+        };
         self.lock(call, lock, flags & LOCK_NB == 0)
     }
 
@@ -354,7 +372,11 @@ impl<F: FileSystem> Fs for Protid<F> {
         // A negative length means the bytes before.
         let last = first.checked_add(flock.len).ok_or(Error::EOVERFLOW)?;
         let start = u64::try_from(first.min(last)).map_err(|_| Error::EINVAL)?;
-        let end = if flock.len == 0 { u64::MAX } else { first.max(last) as u64 };
+        let end = if flock.len == 0 {
+            u64::MAX
+        } else {
+            first.max(last) as u64
+        };
         let owner = self.peropen.lock_owner();
         let kind = match flock.kind {
             F_RDLCK => Kind::Shared,
@@ -365,23 +387,43 @@ impl<F: FileSystem> Fs for Protid<F> {
             }
             _ => return Err(Error::EINVAL),
         };
-        let lock = Lock { owner, kind, start, end };
+        let lock = Lock {
+            owner,
+            kind,
+            start,
+            end,
+        };
         match cmd {
             F_GETLK => {
                 let rare = self.volume().attached(self.node()).rare();
                 Ok(match rare.locks.lock().conflict(&lock) {
-                    None => Flock { kind: F_UNLCK, ..flock },
+                    None => Flock {
+                        kind: F_UNLCK,
+                        ..flock
+                    },
                     Some(held) => Flock {
-                        kind: if held.kind == Kind::Shared { F_RDLCK } else { F_WRLCK },
+                        kind: if held.kind == Kind::Shared {
+                            F_RDLCK
+                        } else {
+                            F_WRLCK
+                        },
                         whence: SEEK_SET,
                         start: held.start as i64,
-                        len: if held.end == u64::MAX { 0 } else { (held.end - held.start) as i64 },
+                        len: if held.end == u64::MAX {
+                            0
+                        } else {
+                            (held.end - held.start) as i64
+                        },
                         pid: -1,
                     },
                 })
             }
             F_SETLK | F_SETLKW => {
-                let mode = if kind == Kind::Shared { O_READ } else { O_WRITE };
+                let mode = if kind == Kind::Shared {
+                    O_READ
+                } else {
+                    O_WRITE
+                };
                 self.peropen.require(mode)?;
                 self.lock(call, lock, cmd == F_SETLKW).map(|()| flock)
             }
@@ -391,15 +433,7 @@ impl<F: FileSystem> Fs for Protid<F> {
 
     fn file_check_access(&self, _call: &Call<'_>) -> Result<i32> {
         let granted = access::granted(self.volume().access(self.node()), self.user());
-        let mut modes = 0;
-        for (permission, mode) in
-            [(READ, O_READ), (WRITE, O_WRITE), (access::EXECUTE, O_EXEC)]
-        {
-            if granted & permission != 0 {
-                modes |= mode;
-            }
-        }
-        Ok(modes)
+        Ok(access::open_modes(granted))
     }
 
     fn file_notice_changes(&self, _call: &Call<'_>, _port: Option<SendRight>) -> Result<()> {
@@ -422,7 +456,8 @@ impl<F: FileSystem> Fs for Protid<F> {
     }
 
     fn file_sync(&self, _call: &Call<'_>, wait: i32, omit_metadata: i32) -> Result<()> {
-        self.volume().sync_node(self.node(), wait != 0, omit_metadata != 0)
+        self.volume()
+            .sync_node(self.node(), wait != 0, omit_metadata != 0)
     }
 
     fn file_syncfs(&self, _call: &Call<'_>, wait: i32, do_children: i32) -> Result<()> {
@@ -454,8 +489,16 @@ impl<F: FileSystem> Fs for Protid<F> {
         self.peropen.require(O_READ)?;
         self.directory()?;
         let first = u64::try_from(entry).map_err(|_| Error::EINVAL)?;
-        let most = if nentries < 0 { u64::MAX } else { nentries as u64 };
-        let room = if bufsiz == 0 { data.remaining() } else { bufsiz.min(data.remaining()) };
+        let most = if nentries < 0 {
+            u64::MAX
+        } else {
+            nentries as u64
+        };
+        let room = if bufsiz == 0 {
+            data.remaining()
+        } else {
+            bufsiz.min(data.remaining())
+        };
         let mut places = self.peropen.places.lock();
         if first == 0 {
             places.restart();
@@ -644,7 +687,10 @@ impl<F: FileSystem> Fs for Protid<F> {
         };
         let origin = &self.peropen.origin;
         let peropen = Arc::new(Peropen::new(&self.shared, node, origin.clone(), flags));
-        self.shared.reply_port(call, Protid::new(&self.shared, peropen, self.user().clone()))
+        self.shared.reply_port(
+            call,
+            Protid::new(&self.shared, peropen, self.user().clone()),
+        )
     }
 
     fn file_set_translator(
@@ -656,7 +702,13 @@ impl<F: FileSystem> Fs for Protid<F> {
         passive: Vec<u8>,
         active: Option<SendRight>,
     ) -> Result<()> {
-        self.set_translator(passive_flags, active_flags, oldtrans_flags, &passive, active)
+        self.set_translator(
+            passive_flags,
+            active_flags,
+            oldtrans_flags,
+            &passive,
+            active,
+        )
     }
 
     fn file_get_translator(&self, _call: &Call<'_>) -> Result<Vec<u8>> {
@@ -672,19 +724,23 @@ impl<F: FileSystem> Fs for Protid<F> {
         Ok(self.shared.options())
     }
 
-    fn file_reparent(
-        &self,
-        call: &Call<'_>,
-        parent: Option<SendRight>,
-    ) -> Result<Right<'static>> {
+    fn file_reparent(&self, call: &Call<'_>, parent: Option<SendRight>) -> Result<Right<'static>> {
         self.directory()?;
         let origin = Arc::new(Origin {
             dotdot: self.peropen.origin.dotdot.clone(),
             shadow: Some((self.node().clone(), parent)),
         });
         let node = self.node().clone();
-        let peropen = Arc::new(Peropen::new(&self.shared, node, origin, self.peropen.modes()));
-        self.shared.reply_port(call, Protid::new(&self.shared, peropen, self.user().clone()))
+        let peropen = Arc::new(Peropen::new(
+            &self.shared,
+            node,
+            origin,
+            self.peropen.modes(),
+        ));
+        self.shared.reply_port(
+            call,
+            Protid::new(&self.shared, peropen, self.user().clone()),
+        )
     }
 }
 
@@ -694,6 +750,9 @@ impl<F: FileSystem> Protid<F> {
         let origin = self.peropen.origin.clone();
         let node = self.node().clone();
         let peropen = Arc::new(Peropen::new(&self.shared, node, origin, flags));
-        self.shared.reply_port(call, Protid::new(&self.shared, peropen, self.user().clone()))
+        self.shared.reply_port(
+            call,
+            Protid::new(&self.shared, peropen, self.user().clone()),
+        )
     }
 }

@@ -4,7 +4,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use interface::fs::{O_APPEND, O_FSYNC, O_READ, O_WRITE};
-use interface::io::{Io, SEEK_CUR, SEEK_END, SEEK_SET, SELECT_READ, SELECT_WRITE, StatBuf, pathconf};
+use interface::io::{
+    Io, SEEK_CUR, SEEK_END, SEEK_SET, SELECT_READ, SELECT_WRITE, StatBuf, pathconf,
+};
 use interface::types::TimeSpec;
 use machuser::wire::STRING_MAX;
 use machuser::{Call, Data, DataOut, Error, Result, Right, SendRight};
@@ -26,7 +28,9 @@ impl<F: FileSystem> Protid<F> {
         }
         if access.is_symlink() {
             let target = volume.read_link(node)?;
-            let from = usize::try_from(offset).unwrap_or(usize::MAX).min(target.len());
+            let from = usize::try_from(offset)
+                .unwrap_or(usize::MAX)
+                .min(target.len());
             let to = from.saturating_add(amount).min(target.len());
             return Ok(data.write(&target[from..to]));
         }
@@ -87,7 +91,11 @@ impl<F: FileSystem> Io for Protid<F> {
         // The pointer moves with the write, as one step for those who share it.
         let mut pointer = peropen.pointer.lock();
         let append = peropen.modes() & O_APPEND != 0;
-        let position = if append { Position::End } else { Position::At(*pointer) };
+        let position = if append {
+            Position::End
+        } else {
+            Position::At(*pointer)
+        };
         let (count, end) = self.write_at(position, &data)?;
         *pointer = end;
         Ok(count)
@@ -154,12 +162,7 @@ impl<F: FileSystem> Io for Protid<F> {
         Ok(select_type & (SELECT_READ | SELECT_WRITE))
     }
 
-    fn io_select_timeout(
-        &self,
-        call: &Call<'_>,
-        _end: TimeSpec,
-        select_type: i32,
-    ) -> Result<i32> {
+    fn io_select_timeout(&self, call: &Call<'_>, _end: TimeSpec, select_type: i32) -> Result<i32> {
         self.io_select(call, select_type)
     }
 
@@ -179,12 +182,14 @@ impl<F: FileSystem> Io for Protid<F> {
         gids: Vec<u32>,
     ) -> Result<Right<'static>> {
         let user = Arc::new(self.user().restricted(&uids, &gids));
-        self.shared.reply_port(call, Protid::new(&self.shared, self.peropen.clone(), user))
+        self.shared
+            .reply_port(call, Protid::new(&self.shared, self.peropen.clone(), user))
     }
 
     fn io_duplicate(&self, call: &Call<'_>) -> Result<Right<'static>> {
         let user = self.user().clone();
-        self.shared.reply_port(call, Protid::new(&self.shared, self.peropen.clone(), user))
+        self.shared
+            .reply_port(call, Protid::new(&self.shared, self.peropen.clone(), user))
     }
 
     fn io_server_version(&self, _call: &Call<'_>) -> Result<(Vec<u8>, i32, i32, i32)> {
@@ -228,6 +233,10 @@ impl<F: FileSystem> Protid<F> {
     /// Fails with `EINVAL` unless the node is a regular file.
     pub(crate) fn require_regular(&self) -> Result<()> {
         let kind = self.volume().access(self.node()).kind();
-        if kind == S_IFREG { Ok(()) } else { Err(Error::EINVAL) }
+        if kind == S_IFREG {
+            Ok(())
+        } else {
+            Err(Error::EINVAL)
+        }
     }
 }

@@ -28,16 +28,14 @@ mod lookup;
 mod peropen;
 mod program;
 mod server;
-mod transbox;
 mod translators;
-mod user;
 mod volume;
 
 pub use attached::Attached;
+pub use fshelp::{HurdStarter, NoStarter, Program, Starter, lookup::open};
+pub use iohelp::User;
 pub use lookup::SYMLINK_LIMIT;
-pub use program::{FileServer, open};
-pub use translators::{NoStarter, Program, Starter};
-pub use user::User;
+pub use program::FileServer;
 pub use volume::{
     Access, Change, Entry, FileSystem, Limits, NewNode, Position, S_IATRANS, S_IFBLK, S_IFCHR,
     S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK, S_IPTRANS, S_IROOT, S_ISGID, S_ISUID,

@@ -77,10 +77,16 @@ impl Locks {
             }
             released = true;
             if held.start < start {
-                rests.push(Lock { end: start, ..*held });
+                rests.push(Lock {
+                    end: start,
+                    ..*held
+                });
             }
             if end < held.end {
-                rests.push(Lock { start: end, ..*held });
+                rests.push(Lock {
+                    start: end,
+                    ..*held
+                });
             }
             false
         });
@@ -110,7 +116,9 @@ impl Locks {
 }
 
 fn strongest<'a>(locks: impl Iterator<Item = &'a Lock>) -> Option<Kind> {
-    locks.map(|lock| lock.kind).max_by_key(|kind| *kind == Kind::Exclusive)
+    locks
+        .map(|lock| lock.kind)
+        .max_by_key(|kind| *kind == Kind::Exclusive)
 }
 
 #[cfg(test)]
@@ -118,7 +126,12 @@ mod tests {
     use super::*;
 
     fn lock(owner: u64, kind: Kind, start: u64, end: u64) -> Lock {
-        Lock { owner, kind, start, end }
+        Lock {
+            owner,
+            kind,
+            start,
+            end,
+        }
     }
 
     #[test]
@@ -142,7 +155,11 @@ mod tests {
         assert!(locks.conflict(&lock(2, Kind::Shared, 59, 61)).is_some());
         assert!(locks.release_all(1));
         assert!(!locks.release_all(1));
-        assert!(locks.conflict(&lock(2, Kind::Exclusive, 0, u64::MAX)).is_none());
+        assert!(
+            locks
+                .conflict(&lock(2, Kind::Exclusive, 0, u64::MAX))
+                .is_none()
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use interface::fs::{
     FS_RETRY_MAGICAL, FS_RETRY_NORMAL, FS_RETRY_REAUTH, O_CREAT, O_EXCL, O_EXEC, O_NOATIME,
     O_NOLINK, O_NOTRANS, O_READ, O_WRITE,
 };
-use crate::user::User;
+use iohelp::User;
 use machuser::wire::STRING_MAX;
 use machuser::{Call, Error, Result, Right};
 
@@ -94,7 +94,11 @@ pub(crate) fn new_node(dir: Access, user: &User, kind: u32, mode: u32) -> NewNod
     } else if !user.has_gid(dir.gid) && !user.has_uid(0) {
         mode &= !S_ISGID;
     }
-    NewNode { mode: mode & !S_IFMT | kind, uid, gid: dir.gid }
+    NewNode {
+        mode: mode & !S_IFMT | kind,
+        uid,
+        gid: dir.gid,
+    }
 }
 
 impl<F: FileSystem> Shared<F> {
@@ -162,12 +166,18 @@ impl<F: FileSystem> Shared<F> {
         let mut created = false;
 
         loop {
-            let start = rest.iter().position(|&byte| byte != b'/').unwrap_or(rest.len());
+            let start = rest
+                .iter()
+                .position(|&byte| byte != b'/')
+                .unwrap_or(rest.len());
             rest = &rest[start..];
             if rest.is_empty() {
                 break;
             }
-            let end = rest.iter().position(|&byte| byte == b'/').unwrap_or(rest.len());
+            let end = rest
+                .iter()
+                .position(|&byte| byte == b'/')
+                .unwrap_or(rest.len());
             let name = &rest[..end];
             // Slashes at the end belong to the last component.
             let last = rest[end..].iter().all(|&byte| byte == b'/');
@@ -215,7 +225,14 @@ impl<F: FileSystem> Shared<F> {
             let stop = last && !must_be_directory;
             if !(stop && flags & O_NOTRANS != 0) && translated(volume, &child, access) {
                 let flags = if last { flags } else { 0 };
-                let through = self.through_translator(call, Some((&node, name)), &child, origin, user, flags)?;
+                let through = self.through_translator(
+                    call,
+                    Some((&node, name)),
+                    &child,
+                    origin,
+                    user,
+                    flags,
+                )?;
                 if let Some((retry, name, port)) = through {
                     let name = join(name, rest, must_be_directory)?;
                     return Ok(Walked::Elsewhere((retry, name, port)));
@@ -266,7 +283,10 @@ impl<F: FileSystem> Shared<F> {
             _ => None,
         };
         match top {
-            None => self.volume.parent(node).map(|parent| Walked::At(parent, false)),
+            None => self
+                .volume
+                .parent(node)
+                .map(|parent| Walked::At(parent, false)),
             Some(None) => Ok(Walked::At(node.clone(), false)),
             Some(Some(above)) => {
                 let name = join(Vec::new(), rest, must_be_directory)?;
@@ -296,7 +316,9 @@ impl<F: FileSystem> Shared<F> {
             Err(Error::ENOENT) => {
                 access::check_add(access, user)?;
                 let new = new_node(access, user, S_IFREG, mode);
-                self.volume.create(dir, Some(name), new).map(|node| (node, true))
+                self.volume
+                    .create(dir, Some(name), new)
+                    .map(|node| (node, true))
             }
             Err(error) => Err(error),
         }

@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 use interface::fs::{HONORED_STATE_MODES, O_EXEC, O_READ, O_WRITE};
-use crate::user::User;
+use iohelp::User;
 use machuser::sync::{Mutex, OnceLock};
 use machuser::{Error, Result, SendRight};
 
@@ -64,13 +64,19 @@ impl<F: FileSystem> Peropen<F> {
         let clear = clear & HONORED_STATE_MODES;
         let change = |modes: i32| Some(modes & !clear | set);
         // The closure never refuses.
-        let _ = self.modes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change);
+        let _ = self
+            .modes
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, change);
     }
 
     /// Fails with `EBADF` unless it is open for this ([`O_READ`], [`O_WRITE`], [`O_EXEC`]).
     #[inline]
     pub(crate) fn require(&self, mode: i32) -> Result<()> {
-        if self.modes() & mode != 0 { Ok(()) } else { Err(Error::EBADF) }
+        if self.modes() & mode != 0 {
+            Ok(())
+        } else {
+            Err(Error::EBADF)
+        }
     }
 
     /// The number under which it owns locks.
@@ -80,7 +86,10 @@ impl<F: FileSystem> Peropen<F> {
             return owner;
         }
         let fresh = self.shared.next_lock_owner();
-        match self.lock_owner.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {
+        match self
+            .lock_owner
+            .compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed)
+        {
             Ok(_) => fresh,
             Err(other) => other,
         }
@@ -119,7 +128,11 @@ impl<F: FileSystem> Protid<F> {
 
     /// A port of which it is not known yet whose it is: [`Protid::authenticate`] must follow.
     pub(crate) fn unauthenticated(shared: &Arc<Shared<F>>, peropen: Arc<Peropen<F>>) -> Protid<F> {
-        Protid { peropen, user: OnceLock::new(), shared: shared.clone() }
+        Protid {
+            peropen,
+            user: OnceLock::new(),
+            shared: shared.clone(),
+        }
     }
 
     /// Sets whose port it is. Requests that come while `who` finds out wait for it.

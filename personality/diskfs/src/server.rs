@@ -1,12 +1,14 @@
 //! What all ports of one file system share.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 
-use interface::{auth, fs, fsys, io};
+use fshelp::Starter;
+use interface::{fs, fsys, io};
 use machuser::sync::{Condvar, Mutex, OnceLock};
 use machuser::{Call, Error, Outcome, Request, Result, Right, SendRight, env, thread};
 use ports::{Object, Port, Server};
@@ -14,9 +16,8 @@ use ports::{Object, Port, Server};
 use crate::control::Control;
 use crate::exec::ExecServer;
 use crate::peropen::{Origin, Peropen, Protid};
-use crate::translators::AnyStarter;
-use crate::user::User;
 use crate::volume::FileSystem;
+use iohelp::User;
 
 /// Class of the ports to open files.
 const CLASS_FILE: u32 = 1;
@@ -33,7 +34,7 @@ const FAREWELL: Duration = Duration::from_millis(20);
 pub(crate) struct Shared<F: FileSystem> {
     pub(crate) volume: F,
     pub(crate) server: Arc<Server>,
-    pub(crate) starter: AnyStarter,
+    pub(crate) starter: Box<dyn Starter>,
     pub(crate) root: Arc<F::Node>,
     /// Held by whoever changes names, or what permission to change them depends on.
     pub(crate) names: Mutex<()>,
@@ -81,7 +82,7 @@ impl Object for Identity {
 }
 
 impl<F: FileSystem> Shared<F> {
-    pub(crate) fn new(volume: F, server: Arc<Server>, starter: AnyStarter) -> Arc<Shared<F>> {
+    pub(crate) fn new(volume: F, server: Arc<Server>, starter: Box<dyn Starter>) -> Arc<Shared<F>> {
         Arc::new(Shared {
             root: volume.root(),
             volume,
@@ -108,11 +109,7 @@ impl<F: FileSystem> Shared<F> {
     }
 
     /// A port for the caller that it gets as the first right of the reply.
-    pub(crate) fn reply_port(
-        &self,
-        call: &Call<'_>,
-        protid: Protid<F>,
-    ) -> Result<Right<'static>> {
+    pub(crate) fn reply_port(&self, call: &Call<'_>, protid: Protid<F>) -> Result<Right<'static>> {
         self.server.reply_port(call, Arc::new(protid))
     }
 
@@ -143,32 +140,21 @@ impl<F: FileSystem> Shared<F> {
         let handle = env::port(env::init_port::AUTH).ok_or(Error::EOPNOTSUPP)?;
         let protid = Arc::new(Protid::unauthenticated(self, peropen.clone()));
         let port = self.server.port(protid.clone())?;
-        let mut result = Ok(());
         protid.authenticate(|| {
-            let ids = loop {
-                // Nobody repeats a request that has no answer, so an interruption must not end it.
-                match auth::auth_server_authenticate(&handle, &rendezvous, port.right()) {
-                    Err(error) if error.is_interrupted() => {}
-                    other => break other,
-                }
-            };
-            match ids {
-                Ok((euids, _, egids, _)) => Arc::new(User::new(euids, egids)),
-                Err(error) => {
-                    result = Err(error);
-                    Arc::new(User::nobody())
-                }
-            }
+            Arc::new(iohelp::server_authenticate(&*handle, &rendezvous, &|| {
+                port.right()
+            }))
         });
-        result
+        Ok(())
     }
 
     /// Ports that are the same for the same node, and for the same file system.
-    pub(crate) fn identity(
-        &self,
-        node: &Arc<F::Node>,
-    ) -> Result<(Right<'static>, Right<'static>)> {
-        let node = self.volume.attached(node).rare().identity(|| self.identity_port())?;
+    pub(crate) fn identity(&self, node: &Arc<F::Node>) -> Result<(Right<'static>, Right<'static>)> {
+        let node = self
+            .volume
+            .attached(node)
+            .rare()
+            .identity(|| self.identity_port())?;
         let file_system = match self.file_system_identity.get() {
             Some(port) => port.clone(),
             None => {
@@ -186,7 +172,9 @@ impl<F: FileSystem> Shared<F> {
     /// The control port.
     pub(crate) fn control(self: &Arc<Self>) -> Result<&Port> {
         if self.control.get().is_none() {
-            let fresh = self.server.port(Arc::new(Control { shared: self.clone() }))?;
+            let fresh = self.server.port(Arc::new(Control {
+                shared: self.clone(),
+            }))?;
             self.control.get_or_init(|| fresh);
         }
         self.control.get().ok_or(Error::EIO)
@@ -236,7 +224,10 @@ impl<F: FileSystem> Shared<F> {
         // Its own root is the only one that it knows.
         for index in [env::init_port::CRDIR, env::init_port::CWDIR] {
             if env::port(index).is_none() {
-                let origin = Arc::new(Origin { dotdot: None, shadow: None });
+                let origin = Arc::new(Origin {
+                    dotdot: None,
+                    shadow: None,
+                });
                 let user = Arc::new(User::new(alloc::vec![0], alloc::vec![0]));
                 let flags = fs::O_READ | fs::O_EXEC;
                 let port = self.file_port(self.root.clone(), &origin, flags, user)?;
@@ -264,7 +255,8 @@ impl<F: FileSystem> Shared<F> {
 
     /// The exec server, looked up again if the one that is known has died.
     pub(crate) fn exec_server(&self, again: bool) -> Result<Arc<SendRight>> {
-        self.exec.get(again, || crate::program::open(EXEC_SERVER, 0, 0))
+        self.exec
+            .get(again, || fshelp::lookup::open(EXEC_SERVER, 0, 0))
     }
 
     /// Ends the program, soon.
@@ -279,5 +271,4 @@ impl<F: FileSystem> Shared<F> {
         drop(self.ending.wait_while(ended, |ended| !*ended));
         thread::sleep(FAREWELL);
     }
-
 }

@@ -1,57 +1,40 @@
 //! Translators: recorded, started on demand, asked for their roots.
 
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use interface::fs::{
-    FS_TRANS_EXCL, FS_TRANS_FORCE, FS_TRANS_ORPHAN, FS_TRANS_SET, O_NOTRANS,
-};
+use fshelp::{Entered, Program};
+use interface::fs::{FS_TRANS_EXCL, FS_TRANS_FORCE, FS_TRANS_ORPHAN, FS_TRANS_SET, O_NOTRANS};
 use interface::fsys;
+use iohelp::User;
 use machuser::{Call, Error, Result, Right, SendRight};
 
 use crate::access;
 use crate::lookup::Answer;
 use crate::peropen::{Origin, Protid};
 use crate::server::Shared;
-use crate::transbox::{Entered, TRIES};
-use crate::user::User;
 use crate::volume::{
     FileSystem, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, S_IFSOCK, S_IPTRANS, Special,
 };
 
-/// What is to be started on a node.
-pub struct Program<'a> {
-    /// Arguments, each ended by a zero byte; the first is the program.
-    pub argv: &'a [u8],
-    /// As whom it runs: the node's owner.
-    pub uid: u32,
-    /// With which group.
-    pub gid: u32,
-    /// The directory that the node is in, without any ids: the program's working directory.
-    pub directory: Right<'static>,
-    /// Opens the node under the translator, as its owner, with these flags.
-    pub underlying: &'a dyn Fn(i32) -> Result<Right<'static>>,
-}
-
-/// How translators are started.
-pub trait Starter: Send + Sync {
-    /// Starts the program and waits until it has said that it runs; answers its control port.
-    ///
-    /// # Errors
-    /// `EDIED` if it ends before; what looking it up and running it fail with.
-    fn start(&self, program: Program<'_>) -> Result<SendRight>;
-}
+/// How often one look-up starts a translator that dies before it answers.
+const TRIES: usize = 3;
 
 /// A record that stands for a kind of node, or `None`. Records that no such node can have are
 /// refused with `EINVAL`.
 fn special(record: &[u8]) -> Result<Option<Special<'_>>> {
-    let mut words = record.strip_suffix(b"\0").unwrap_or(record).split(|&byte| byte == 0);
+    let mut words = record
+        .strip_suffix(b"\0")
+        .unwrap_or(record)
+        .split(|&byte| byte == 0);
     let program = words.next().unwrap_or(b"");
     let special = match program {
         b"/hurd/symlink" => {
-            let target = words.next().filter(|target| !target.is_empty()).ok_or(Error::EINVAL)?;
+            let target = words
+                .next()
+                .filter(|target| !target.is_empty())
+                .ok_or(Error::EINVAL)?;
             Special::Symlink(target)
         }
         b"/hurd/chrdev" | b"/hurd/blkdev" => {
@@ -80,7 +63,10 @@ const fn device_number(major: u64, minor: u64) -> u64 {
 }
 
 fn device_words(device: u64) -> (u64, u64) {
-    ((device >> 8) & 0xfff, (device & 0xff) | (device >> 12) & 0xfff00)
+    (
+        (device >> 8) & 0xfff,
+        (device & 0xff) | (device >> 12) & 0xfff00,
+    )
 }
 
 impl<F: FileSystem> Shared<F> {
@@ -152,19 +138,22 @@ impl<F: FileSystem> Shared<F> {
             let control = match rare.translator.enter(call)? {
                 Entered::Active(control) => control,
                 Entered::Idle(starting) => {
-                    let Some(argv) = self.startable(node)? else { return Ok(None) };
-                    let control = Arc::new(self.start(node, dir, origin, &argv)?);
+                    let Some(argv) = self.startable(node)? else {
+                        return Ok(None);
+                    };
+                    let control = Arc::new(self.start(call, node, dir, origin, &argv)?);
                     starting.started(control.clone());
                     self.watch(node, &control);
                     control
                 }
             };
             let dotdot = self.dotdot(dir, origin)?;
-            let answer =
-                fsys::fsys_getroot(&*control, dotdot, user.uids(), user.gids(), flags);
+            let answer = fsys::fsys_getroot(&*control, dotdot, user.uids(), user.gids(), flags);
             match answer {
                 Ok((retry, name, port)) => return Ok(Some((retry, name, Right::from(port)))),
-                Err(error) if error.is_server_died() => rare.translator.died(&control),
+                Err(error) if error.is_server_died() => {
+                    rare.translator.died(&control);
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -188,6 +177,7 @@ impl<F: FileSystem> Shared<F> {
 
     fn start(
         self: &Arc<Self>,
+        call: &Call<'_>,
         node: &Arc<F::Node>,
         dir: Option<(&Arc<F::Node>, &[u8])>,
         origin: &Arc<Origin<F>>,
@@ -201,13 +191,15 @@ impl<F: FileSystem> Shared<F> {
             Ok(port.right())
         };
         let directory = self.dotdot(dir, origin)?;
-        self.starter.start(Program {
+        let (uid, gid) = (access.uid, access.gid);
+        let program = Program {
             argv,
-            uid: access.uid,
-            gid: access.gid,
+            uid,
+            gid,
             directory,
             underlying: &underlying,
-        })
+        };
+        self.starter.start(call, program)
     }
 
     /// Keeps the node in memory as long as the translator runs.
@@ -229,28 +221,43 @@ impl<F: FileSystem> Shared<F> {
 
     fn translator_died(&self, number: u64, control: &SendRight) {
         let mut translated = self.translated.lock();
-        let Some(node) = translated.get(&number) else { return };
+        let Some(node) = translated.get(&number) else {
+            return;
+        };
         let rare = self.volume.attached(node).rare();
         rare.translator.died(control);
         // Another one may run by now.
-        let node = if rare.translator.is_active() { None } else { translated.remove(&number) };
+        let node = if rare.translator.is_active() {
+            None
+        } else {
+            translated.remove(&number)
+        };
         drop(translated);
         drop(node);
     }
 
     /// The translators that run on nodes of this file system: where, and their control ports.
     pub(crate) fn children(&self) -> Vec<(Vec<u8>, SendRight)> {
-        let nodes: Vec<_> =
-            self.translated.lock().iter().map(|(number, node)| (*number, node.clone())).collect();
+        let nodes: Vec<_> = self
+            .translated
+            .lock()
+            .iter()
+            .map(|(number, node)| (*number, node.clone()))
+            .collect();
         let mut children = Vec::new();
         for (number, node) in nodes {
-            let Ok(control) = self.active_control(&node) else { continue };
+            let Ok(control) = self.active_control(&node) else {
+                continue;
+            };
             let rare = self.volume.attached(&node).rare();
             let place = rare.place().or_else(|| {
                 let directory = self.volume.access(&node).kind() == S_IFDIR;
                 directory.then(|| self.path_of(&node)).flatten()
             });
-            children.push((place.unwrap_or_else(|| format!("#{number}").into_bytes()), control));
+            children.push((
+                place.unwrap_or_else(|| format!("#{number}").into_bytes()),
+                control,
+            ));
         }
         children
     }
@@ -336,7 +343,11 @@ impl<F: FileSystem> Protid<F> {
             let _names = shared.names.lock();
             let kind = volume.access(node).kind();
             let force = passive_flags & FS_TRANS_FORCE != 0;
-            let special = if force || passive.is_empty() { None } else { special(passive)? };
+            let special = if force || passive.is_empty() {
+                None
+            } else {
+                special(passive)?
+            };
             match special {
                 Some(_) if kind == S_IFDIR => return Err(Error::EISDIR),
                 Some(special) => {
@@ -354,16 +365,3 @@ impl<F: FileSystem> Protid<F> {
         Ok(())
     }
 }
-
-/// Starts nothing: for file systems whose nodes have no translators.
-pub struct NoStarter;
-
-impl Starter for NoStarter {
-    fn start(&self, _program: Program<'_>) -> Result<SendRight> {
-        Err(Error::EOPNOTSUPP)
-    }
-}
-
-/// Any starter.
-pub(crate) type AnyStarter = Box<dyn Starter>;
-

@@ -183,7 +183,11 @@ pub trait FileSystem: Send + Sync + Sized + 'static {
 
     /// Changes options. `EINVAL` for one that is not known or cannot change now; then none has.
     fn set_options(&self, options: &[&[u8]]) -> Result<()> {
-        if options.is_empty() { Ok(()) } else { Err(Error::EINVAL) }
+        if options.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::EINVAL)
+        }
     }
 
     /// Where the content comes from: a path or a word, for `fsys_get_source`.

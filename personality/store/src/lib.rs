@@ -52,7 +52,9 @@ pub trait Store: Send + Sync {
 
 /// Checks that a range lies in a store.
 fn check(store: &dyn Store, offset: u64, length: usize, beyond: Error) -> Result<()> {
-    let fits = offset.checked_add(length as u64).is_some_and(|end| end <= store.size());
+    let fits = offset
+        .checked_add(length as u64)
+        .is_some_and(|end| end <= store.size());
     if fits { Ok(()) } else { Err(beyond) }
 }
 
@@ -69,7 +71,11 @@ impl<P: AsName + Send + Sync> Io<P> {
     pub fn new(port: P) -> Result<Io<P>> {
         let size = u64::try_from(io::io_stat(&port)?.size).map_err(|_| Error::EINVAL)?;
         let modes = io::io_get_openmodes(&port)?;
-        Ok(Io { size, writable: modes & fs::O_WRITE != 0, port })
+        Ok(Io {
+            size,
+            writable: modes & fs::O_WRITE != 0,
+            port,
+        })
     }
 }
 
@@ -202,8 +208,15 @@ pub struct Slice {
 impl Slice {
     /// The part of `inner` that `range` says; `EINVAL` if it has no such part.
     pub fn new(inner: Box<dyn Store>, range: Range) -> Result<Slice> {
-        let fits = range.start.checked_add(range.length).is_some_and(|end| end <= inner.size());
-        if fits { Ok(Slice { inner, range }) } else { Err(Error::EINVAL) }
+        let fits = range
+            .start
+            .checked_add(range.length)
+            .is_some_and(|end| end <= inner.size());
+        if fits {
+            Ok(Slice { inner, range })
+        } else {
+            Err(Error::EINVAL)
+        }
     }
 
     /// The partition of `inner` with this number, from 1.
@@ -274,7 +287,9 @@ fn nested(
             let number = parse_size(&rest).ok_or(Error::EINVAL)? as usize;
             Ok(Box::new(Io::new(resolver.descriptor(number)?)?))
         }
-        b"zero" => Ok(Box::new(Zero { size: parse_size(&rest).ok_or(Error::EINVAL)? })),
+        b"zero" => Ok(Box::new(Zero {
+            size: parse_size(&rest).ok_or(Error::EINVAL)?,
+        })),
         b"slice" => {
             let (start, rest) = split(&rest).ok_or(Error::EINVAL)?;
             let (length, inner) = split(&rest).ok_or(Error::EINVAL)?;
@@ -282,13 +297,19 @@ fn nested(
                 start: parse_size(&start).ok_or(Error::EINVAL)?,
                 length: parse_size(&length).ok_or(Error::EINVAL)?,
             };
-            Ok(Box::new(Slice::new(nested(&inner, write, resolver, depth)?, range)?))
+            Ok(Box::new(Slice::new(
+                nested(&inner, write, resolver, depth)?,
+                range,
+            )?))
         }
         b"part" => {
             let (number, inner) = split(&rest).ok_or(Error::EINVAL)?;
             let number = parse_size(&number).and_then(|number| u32::try_from(number).ok());
             let inner = nested(&inner, write, resolver, depth)?;
-            Ok(Box::new(Slice::partition(inner, number.ok_or(Error::EINVAL)?)?))
+            Ok(Box::new(Slice::partition(
+                inner,
+                number.ok_or(Error::EINVAL)?,
+            )?))
         }
         _ => Err(Error::EINVAL),
     }
@@ -334,7 +355,13 @@ mod tests {
 
     #[test]
     fn sizes_are_read_and_written() {
-        for (text, bytes) in [("0", 0), ("7", 7), ("64M", 64 << 20), ("3K", 3072), ("1T", 1 << 40)] {
+        for (text, bytes) in [
+            ("0", 0),
+            ("7", 7),
+            ("64M", 64 << 20),
+            ("3K", 3072),
+            ("1T", 1 << 40),
+        ] {
             assert_eq!(parse_size(text.as_bytes()), Some(bytes));
             assert_eq!(format_size(bytes), text.as_bytes());
         }
@@ -356,10 +383,23 @@ mod tests {
 
     #[test]
     fn malformed_names_are_refused() {
-        for name in ["zero:x", "slice:1:zero:4K", "slice:3K:2K:zero:4K", "part:1:zero:4K", "odd:1"] {
-            assert_eq!(open(name.as_bytes(), false, &Nothing).err(), Some(Error::EINVAL), "{name}");
+        for name in [
+            "zero:x",
+            "slice:1:zero:4K",
+            "slice:3K:2K:zero:4K",
+            "part:1:zero:4K",
+            "odd:1",
+        ] {
+            assert_eq!(
+                open(name.as_bytes(), false, &Nothing).err(),
+                Some(Error::EINVAL),
+                "{name}"
+            );
         }
-        assert_eq!(open(b"/dev/none", false, &Nothing).err(), Some(Error::ENOENT));
+        assert_eq!(
+            open(b"/dev/none", false, &Nothing).err(),
+            Some(Error::ENOENT)
+        );
         assert_eq!(open(b"fd:3", false, &Nothing).err(), Some(Error::EBADF));
         let deep = [b"slice:0:1:".repeat(100).as_slice(), b"zero:1"].concat();
         assert_eq!(open(&deep, false, &Nothing).err(), Some(Error::EINVAL));
@@ -368,7 +408,15 @@ mod tests {
     #[test]
     fn a_slice_writes_only_its_part() {
         let memory = Box::new(Memory::new(vec![9; 16]));
-        let slice = Slice::new(memory, Range { start: 4, length: 4 }).ok().unwrap();
+        let slice = Slice::new(
+            memory,
+            Range {
+                start: 4,
+                length: 4,
+            },
+        )
+        .ok()
+        .unwrap();
         slice.write(0, &[1, 2, 3, 4]).unwrap();
         let mut all = [0; 16];
         slice.inner.read(0, &mut all).unwrap();

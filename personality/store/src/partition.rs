@@ -38,7 +38,11 @@ pub fn find(store: &dyn Store, number: u32) -> Result<Range> {
     }
     if number <= 4 {
         let entry = entry(&table, number as usize - 1);
-        return if entry.kind == 0 { Err(Error::ENXIO) } else { range(store, entry) };
+        return if entry.kind == 0 {
+            Err(Error::ENXIO)
+        } else {
+            range(store, entry)
+        };
     }
     logical(store, &table, number - 5)
 }
@@ -53,11 +57,18 @@ struct Entry {
 fn boot_record(store: &dyn Store, sector: u64) -> Result<[u8; 512]> {
     let mut table = [0; 512];
     let offset = sector.checked_mul(SECTOR).ok_or(Error::EINVAL)?;
-    if offset.checked_add(SECTOR).is_none_or(|end| end > store.size()) {
+    if offset
+        .checked_add(SECTOR)
+        .is_none_or(|end| end > store.size())
+    {
         return Err(Error::EINVAL);
     }
     store.read(offset, &mut table)?;
-    if table[510..] == [0x55, 0xaa] { Ok(table) } else { Err(Error::EINVAL) }
+    if table[510..] == [0x55, 0xaa] {
+        Ok(table)
+    } else {
+        Err(Error::EINVAL)
+    }
 }
 
 fn entry(table: &[u8; 512], index: usize) -> Entry {
@@ -82,8 +93,14 @@ fn word64(bytes: &[u8], at: usize) -> u64 {
 fn range(store: &dyn Store, entry: Entry) -> Result<Range> {
     let start = entry.first.checked_mul(SECTOR).ok_or(Error::EINVAL)?;
     let length = entry.count.checked_mul(SECTOR).ok_or(Error::EINVAL)?;
-    let fits = start.checked_add(length).is_some_and(|end| end <= store.size());
-    if fits && start > 0 && length > 0 { Ok(Range { start, length }) } else { Err(Error::EINVAL) }
+    let fits = start
+        .checked_add(length)
+        .is_some_and(|end| end <= store.size());
+    if fits && start > 0 && length > 0 {
+        Ok(Range { start, length })
+    } else {
+        Err(Error::EINVAL)
+    }
 }
 
 fn is_extended(kind: u8) -> bool {
@@ -95,7 +112,9 @@ fn logical(store: &dyn Store, table: &[u8; 512], index: u32) -> Result<Range> {
     if index >= LOGICAL_MOST {
         return Err(Error::ENXIO);
     }
-    let extended = (0..4).map(|index| entry(table, index)).find(|entry| is_extended(entry.kind));
+    let extended = (0..4)
+        .map(|index| entry(table, index))
+        .find(|entry| is_extended(entry.kind));
     let base = extended.ok_or(Error::ENXIO)?.first;
     let mut at = base;
     for step in 0..=index {
@@ -105,7 +124,13 @@ fn logical(store: &dyn Store, table: &[u8; 512], index: u32) -> Result<Range> {
             if found.kind == 0 {
                 return Err(Error::ENXIO);
             }
-            return range(store, Entry { first: at + found.first, ..found });
+            return range(
+                store,
+                Entry {
+                    first: at + found.first,
+                    ..found
+                },
+            );
         }
         let next = entry(&table, 1);
         if !is_extended(next.kind) {
@@ -134,7 +159,11 @@ fn guid(store: &dyn Store, number: u32) -> Result<Range> {
     let offset = entries
         .checked_mul(SECTOR)
         .and_then(|start| start.checked_add(u64::from(number - 1) * u64::from(size)))
-        .filter(|offset| offset.checked_add(128).is_some_and(|end| end <= store.size()))
+        .filter(|offset| {
+            offset
+                .checked_add(128)
+                .is_some_and(|end| end <= store.size())
+        })
         .ok_or(Error::EINVAL)?;
     let mut found = [0; 128];
     store.read(offset, &mut found)?;
@@ -143,8 +172,18 @@ fn guid(store: &dyn Store, number: u32) -> Result<Range> {
     }
     let first = word64(&found, 32);
     let last = word64(&found, 40);
-    let count = last.checked_sub(first).and_then(|less| less.checked_add(1)).ok_or(Error::EINVAL)?;
-    range(store, Entry { kind: 1, first, count })
+    let count = last
+        .checked_sub(first)
+        .and_then(|less| less.checked_add(1))
+        .ok_or(Error::EINVAL)?;
+    range(
+        store,
+        Entry {
+            kind: 1,
+            first,
+            count,
+        },
+    )
 }
 
 #[cfg(test)]
@@ -176,10 +215,28 @@ mod tests {
         put(&mut disk, 100, 1, 0x05, 50, 100);
         put(&mut disk, 150, 0, 0x83, 2, 8);
         let store = Memory::new(disk);
-        assert_eq!(find(&store, 1), Ok(Range { start: 5120, length: 10240 }));
+        assert_eq!(
+            find(&store, 1),
+            Ok(Range {
+                start: 5120,
+                length: 10240
+            })
+        );
         assert_eq!(find(&store, 3), Err(Error::ENXIO));
-        assert_eq!(find(&store, 5), Ok(Range { start: 101 * 512, length: 9 * 512 }));
-        assert_eq!(find(&store, 6), Ok(Range { start: 152 * 512, length: 8 * 512 }));
+        assert_eq!(
+            find(&store, 5),
+            Ok(Range {
+                start: 101 * 512,
+                length: 9 * 512
+            })
+        );
+        assert_eq!(
+            find(&store, 6),
+            Ok(Range {
+                start: 152 * 512,
+                length: 8 * 512
+            })
+        );
         assert_eq!(find(&store, 7), Err(Error::ENXIO));
         assert_eq!(find(&store, 0), Err(Error::ENXIO));
     }
@@ -218,7 +275,13 @@ mod tests {
         disk[at + 32..at + 40].copy_from_slice(&40u64.to_le_bytes());
         disk[at + 40..at + 48].copy_from_slice(&49u64.to_le_bytes());
         let store = Memory::new(disk);
-        assert_eq!(find(&store, 2), Ok(Range { start: 40 * 512, length: 5120 }));
+        assert_eq!(
+            find(&store, 2),
+            Ok(Range {
+                start: 40 * 512,
+                length: 5120
+            })
+        );
         assert_eq!(find(&store, 1), Err(Error::ENXIO));
         assert_eq!(find(&store, 129), Err(Error::ENXIO));
     }

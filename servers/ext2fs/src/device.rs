@@ -18,7 +18,10 @@ pub struct Device {
 impl Device {
     /// The device that lies on `store`.
     pub fn new(store: Box<dyn Store>) -> Device {
-        Device { store, run: Mutex::new(Vec::new()) }
+        Device {
+            store,
+            run: Mutex::new(Vec::new()),
+        }
     }
 }
 
@@ -40,7 +43,9 @@ impl BlockDevice for Device {
         if run.len() < length {
             run.resize(length, 0);
         }
-        self.store.read(offset, &mut run[..length]).map_err(failure)?;
+        self.store
+            .read(offset, &mut run[..length])
+            .map_err(failure)?;
         let mut at = 0;
         for buffer in buffers {
             buffer.copy_from_slice(&run[at..at + buffer.len()]);

@@ -45,7 +45,10 @@ impl Drop for Node {
     fn drop(&mut self) {
         let mut known = self.nodes.known.lock();
         // Another node of the same inode may have been made since the last reference went.
-        if known.get(&self.inode.ino).is_some_and(|weak| weak.strong_count() == 0) {
+        if known
+            .get(&self.inode.ino)
+            .is_some_and(|weak| weak.strong_count() == 0)
+        {
             known.remove(&self.inode.ino);
         }
     }
@@ -69,7 +72,12 @@ impl Nodes {
                 Some(node) => node,
                 None => {
                     let attached = Attached::new();
-                    let node = Arc::new(Node { attached, inode, mode, nodes: self.clone() });
+                    let node = Arc::new(Node {
+                        attached,
+                        inode,
+                        mode,
+                        nodes: self.clone(),
+                    });
                     known.insert(ino, Arc::downgrade(&node));
                     node
                 }
@@ -100,7 +108,12 @@ impl Volume {
         });
         let ino = fs.root();
         let root = nodes.put(fs.inode(ino)?, fs.has_translator(ino)?);
-        Ok(Volume { fs: Mutex::new(fs), nodes, root, source: source.to_vec() })
+        Ok(Volume {
+            fs: Mutex::new(fs),
+            nodes,
+            root,
+            source: source.to_vec(),
+        })
     }
 
     fn node(&self, fs: &mut Fs<Device>, ino: Ino) -> Result<Arc<Node>> {
@@ -121,7 +134,10 @@ impl Node {
 }
 
 fn time(stamp: Timestamp) -> TimeSpec {
-    TimeSpec { seconds: stamp.seconds, nanoseconds: i64::from(stamp.nanoseconds) }
+    TimeSpec {
+        seconds: stamp.seconds,
+        nanoseconds: i64::from(stamp.nanoseconds),
+    }
 }
 
 fn kind_bits(kind: FileKind) -> u32 {
@@ -207,7 +223,12 @@ impl FileSystem for Volume {
     }
 
     fn limits(&self) -> Limits {
-        Limits { name: ext2::NAME_MAX, links: 65000, symlink: 4095, size_bits: 42 }
+        Limits {
+            name: ext2::NAME_MAX,
+            links: 65000,
+            symlink: 4095,
+            size_bits: 42,
+        }
     }
 
     fn attached<'n>(&self, node: &'n Node) -> &'n Attached {
@@ -219,7 +240,11 @@ impl FileSystem for Volume {
     }
 
     fn access(&self, node: &Node) -> Access {
-        Access { mode: node.mode, uid: node.inode.uid, gid: node.inode.gid }
+        Access {
+            mode: node.mode,
+            uid: node.inode.uid,
+            gid: node.inode.gid,
+        }
     }
 
     fn stat(&self, node: &Node) -> Result<StatBuf> {
@@ -257,7 +282,10 @@ impl FileSystem for Volume {
         amount: usize,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<usize> {
-        self.fs.lock().read(node.inode.ino, offset, amount, sink).map_err(failure)
+        self.fs
+            .lock()
+            .read(node.inode.ino, offset, amount, sink)
+            .map_err(failure)
     }
 
     fn read_link(&self, node: &Node) -> Result<Vec<u8>> {
@@ -283,13 +311,21 @@ impl FileSystem for Volume {
         let give = |entry: ext2::DirEntry<'_>| {
             let kind = kind_bits(entry.kind);
             let number = u64::from(entry.ino);
-            if sink(Entry { name: entry.name, number, kind, next: entry.next }) {
+            if sink(Entry {
+                name: entry.name,
+                number,
+                kind,
+                next: entry.next,
+            }) {
                 ControlFlow::Continue(())
             } else {
                 ControlFlow::Break(())
             }
         };
-        self.fs.lock().read_dir(dir.inode.ino, cursor, give).map_err(failure)
+        self.fs
+            .lock()
+            .read_dir(dir.inode.ino, cursor, give)
+            .map_err(failure)
     }
 
     fn translator(&self, node: &Node) -> Result<Option<Vec<u8>>> {

@@ -44,7 +44,9 @@ impl Content {
     /// Hands out up to `amount` bytes from `offset` on, in order. Answers how many: fewer only at
     /// the end of the file.
     pub fn read(&self, offset: u64, amount: usize, sink: &mut dyn FnMut(&[u8])) -> usize {
-        let Some(rest) = self.size.checked_sub(offset).filter(|&rest| rest > 0) else { return 0 };
+        let Some(rest) = self.size.checked_sub(offset).filter(|&rest| rest > 0) else {
+            return 0;
+        };
         let amount = usize::try_from(rest).map_or(amount, |rest| rest.min(amount));
         let mut at = offset;
         let end = offset + amount as u64;
@@ -52,7 +54,10 @@ impl Content {
         // The usual read lies in one page: no need to set up an iterator.
         if end <= (first + 1) * PAGE as u64 {
             let within = (offset % PAGE as u64) as usize;
-            let page = self.pages.get(&first).map_or(&[][..], |page| page.as_slice());
+            let page = self
+                .pages
+                .get(&first)
+                .map_or(&[][..], |page| page.as_slice());
             hand_out(page, within, amount, sink);
             return amount;
         }
@@ -160,7 +165,11 @@ impl Content {
 /// The first page of a file grows by doubling, so that many small files take little; a file that
 /// has a second page has whole ones.
 fn capacity_for(index: u64, length: usize) -> usize {
-    if index == 0 { length.next_power_of_two().clamp(SMALLEST, PAGE) } else { PAGE }
+    if index == 0 {
+        length.next_power_of_two().clamp(SMALLEST, PAGE)
+    } else {
+        PAGE
+    }
 }
 
 fn cost(page: &Vec<u8>) -> u64 {
@@ -168,7 +177,9 @@ fn cost(page: &Vec<u8>) -> u64 {
 }
 
 fn hand_out(page: &[u8], within: usize, length: usize, sink: &mut dyn FnMut(&[u8])) {
-    let there = page.get(within..page.len().min(within + length)).unwrap_or(&[]);
+    let there = page
+        .get(within..page.len().min(within + length))
+        .unwrap_or(&[]);
     if !there.is_empty() {
         sink(there);
     }

@@ -17,7 +17,11 @@ pub struct Directory<T> {
 
 impl<T> Default for Directory<T> {
     fn default() -> Directory<T> {
-        Directory { by_name: BTreeMap::new(), by_number: BTreeMap::new(), next: 0 }
+        Directory {
+            by_name: BTreeMap::new(),
+            by_number: BTreeMap::new(),
+            next: 0,
+        }
     }
 }
 
@@ -55,7 +59,9 @@ impl<T> Directory<T> {
     /// The entries from number `from` on, with their numbers.
     pub fn from(&self, from: u64) -> impl Iterator<Item = (u64, &[u8], &T)> {
         self.by_number.range(from..).filter_map(|(&number, name)| {
-            self.by_name.get(name).map(|(_, value)| (number, &**name, value))
+            self.by_name
+                .get(name)
+                .map(|(_, value)| (number, &**name, value))
         })
     }
 }

@@ -7,10 +7,9 @@
 
 extern crate alloc;
 
-use alloc::boxed::Box;
 use alloc::format;
 
-use diskfs::{Change, FileServer, FileSystem, NoStarter};
+use diskfs::{Change, FileServer, FileSystem};
 use interface::io;
 use machuser::{Error, Result, env, mach};
 use tmpfs::Volume;
@@ -38,7 +37,7 @@ fn serve() -> Result<()> {
         Some(limit) => limit,
         None => mach::vm_statistics()?.free / 2,
     };
-    let server = FileServer::new(Volume::new(limit, 0o755, 0, 0)?, Box::new(NoStarter))?;
+    let server = FileServer::new(Volume::new(limit, 0o755, 0, 0)?)?;
     server.start()?;
     if let Some(node) = server.startup(0)? {
         let status = io::io_stat(&node)?;

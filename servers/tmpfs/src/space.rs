@@ -22,7 +22,11 @@ pub struct Space {
 impl Space {
     /// An empty account with this limit.
     pub const fn new(limit: u64) -> Space {
-        Space { limit: AtomicU64::new(limit), used: AtomicU64::new(0), nodes: AtomicU64::new(0) }
+        Space {
+            limit: AtomicU64::new(limit),
+            used: AtomicU64::new(0),
+            nodes: AtomicU64::new(0),
+        }
     }
 
     /// The limit.
@@ -88,7 +92,8 @@ impl Space {
         }
         // The allocator may give more than was asked for: what is given back later is the
         // capacity, so that is what must be charged.
-        self.used.fetch_add((bytes.capacity() - capacity) as u64, Ordering::Relaxed);
+        self.used
+            .fetch_add((bytes.capacity() - capacity) as u64, Ordering::Relaxed);
         Ok(())
     }
 }

@@ -59,7 +59,10 @@ struct Inner {
 
 enum Body {
     Regular(Content),
-    Directory { parent: Weak<Node>, entries: Directory<Arc<Node>> },
+    Directory {
+        parent: Weak<Node>,
+        entries: Directory<Arc<Node>>,
+    },
     Symlink(Box<[u8]>),
     Special,
 }
@@ -120,7 +123,10 @@ fn entry_cost(name: &[u8]) -> u64 {
 
 fn now() -> TimeSpec {
     let now = machuser::clock::realtime();
-    TimeSpec { seconds: now.as_secs() as i64, nanoseconds: i64::from(now.subsec_nanos()) }
+    TimeSpec {
+        seconds: now.as_secs() as i64,
+        nanoseconds: i64::from(now.subsec_nanos()),
+    }
 }
 
 fn earlier(one: TimeSpec, other: TimeSpec) -> bool {
@@ -143,18 +149,30 @@ impl Volume {
     /// `ENOSPC` if the limit has no room for the root.
     pub fn new(limit: u64, mode: u32, uid: u32, gid: u32) -> Result<Volume> {
         let space = Arc::new(Space::new(limit));
-        let new = NewNode { mode: S_IFDIR | mode & 0o7777, uid, gid };
+        let new = NewNode {
+            mode: S_IFDIR | mode & 0o7777,
+            uid,
+            gid,
+        };
         let root = Arc::new_cyclic(|this| Node::new(1, &space, new, this.clone()));
         // The node exists, so that giving it up gives its place back.
         space.take_node()?;
-        Ok(Volume { space, root, next: AtomicU64::new(2), id: machuser::sys::random() })
+        Ok(Volume {
+            space,
+            root,
+            next: AtomicU64::new(2),
+            id: machuser::sys::random(),
+        })
     }
 
     fn lock_two<'a>(
         &self,
         from: &'a Arc<Node>,
         to: &'a Arc<Node>,
-    ) -> (machuser::sync::MutexGuard<'a, Inner>, Option<machuser::sync::MutexGuard<'a, Inner>>) {
+    ) -> (
+        machuser::sync::MutexGuard<'a, Inner>,
+        Option<machuser::sync::MutexGuard<'a, Inner>>,
+    ) {
         // Only operations that change names hold two locks, and they come one at a time: the order
         // does not matter.
         let first = from.inner.lock();
@@ -167,7 +185,10 @@ impl Node {
     fn new(number: u64, space: &Arc<Space>, new: NewNode, parent: Weak<Node>) -> Node {
         let now = now();
         let body = if new.mode & S_IFMT == S_IFDIR {
-            Body::Directory { parent, entries: Directory::default() }
+            Body::Directory {
+                parent,
+                entries: Directory::default(),
+            }
         } else {
             Body::Regular(Content::default())
         };
@@ -277,7 +298,12 @@ impl FileSystem for Volume {
     }
 
     fn limits(&self) -> Limits {
-        Limits { name: NAME_MAX, links: LINK_MAX, symlink: SYMLINK_MAX, size_bits: 64 }
+        Limits {
+            name: NAME_MAX,
+            links: LINK_MAX,
+            symlink: SYMLINK_MAX,
+            size_bits: 64,
+        }
     }
 
     fn attached<'n>(&self, node: &'n Node) -> &'n Attached {
@@ -290,7 +316,11 @@ impl FileSystem for Volume {
 
     fn access(&self, node: &Node) -> Access {
         let inner = node.inner.lock();
-        Access { mode: inner.mode, uid: inner.uid, gid: inner.gid }
+        Access {
+            mode: inner.mode,
+            uid: inner.uid,
+            gid: inner.gid,
+        }
     }
 
     fn stat(&self, node: &Node) -> Result<StatBuf> {
@@ -337,7 +367,9 @@ impl FileSystem for Volume {
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<usize> {
         let inner = &mut *node.inner.lock();
-        let Body::Regular(content) = &inner.body else { return Err(Error::EINVAL) };
+        let Body::Regular(content) = &inner.body else {
+            return Err(Error::EINVAL);
+        };
         let count = content.read(offset, amount, sink);
         inner.read_now();
         Ok(count)
@@ -351,7 +383,9 @@ impl FileSystem for Volume {
         fill: &mut dyn FnMut(&mut [u8]),
     ) -> Result<(usize, u64)> {
         let inner = &mut *node.inner.lock();
-        let Body::Regular(content) = &mut inner.body else { return Err(Error::EINVAL) };
+        let Body::Regular(content) = &mut inner.body else {
+            return Err(Error::EINVAL);
+        };
         let offset = match position {
             Position::At(offset) => offset,
             Position::End => content.size(),
@@ -363,7 +397,9 @@ impl FileSystem for Volume {
 
     fn set_size(&self, node: &Node, size: u64) -> Result<()> {
         let inner = &mut *node.inner.lock();
-        let Body::Regular(content) = &mut inner.body else { return Err(Error::EINVAL) };
+        let Body::Regular(content) = &mut inner.body else {
+            return Err(Error::EINVAL);
+        };
         content.set_size(&self.space, size)?;
         inner.modify();
         Ok(())
@@ -371,14 +407,21 @@ impl FileSystem for Volume {
 
     fn read_link(&self, node: &Node) -> Result<Vec<u8>> {
         let inner = &mut *node.inner.lock();
-        let Body::Symlink(target) = &inner.body else { return Err(Error::EINVAL) };
+        let Body::Symlink(target) = &inner.body else {
+            return Err(Error::EINVAL);
+        };
         let target = target.to_vec();
         inner.read_now();
         Ok(target)
     }
 
     fn lookup(&self, dir: &Arc<Node>, name: &[u8]) -> Result<Arc<Node>> {
-        dir.inner.lock().entries()?.get(name).cloned().ok_or(Error::ENOENT)
+        dir.inner
+            .lock()
+            .entries()?
+            .get(name)
+            .cloned()
+            .ok_or(Error::ENOENT)
     }
 
     fn parent(&self, dir: &Arc<Node>) -> Result<Arc<Node>> {
@@ -395,15 +438,29 @@ impl FileSystem for Volume {
         sink: &mut dyn FnMut(Entry<'_>) -> bool,
     ) -> Result<u64> {
         // Its lock may be needed for the parent's number, so not within the directory's.
-        let parent = if cursor < FIRST_ENTRY { Some(self.parent(dir)) } else { None };
+        let parent = if cursor < FIRST_ENTRY {
+            Some(self.parent(dir))
+        } else {
+            None
+        };
         let inner = &mut *dir.inner.lock();
         let mut cursor = cursor;
-        if let Some(parent) = parent {
+        if inner.links == 0 {
             // A removed directory has no entries at all.
-            let Ok(parent) = parent else { return Ok(cursor) };
+            return Ok(cursor);
+        }
+        if let Some(parent) = parent {
+            let Ok(parent) = parent else {
+                return Ok(cursor);
+            };
             let own = [(&b"."[..], dir.number), (&b".."[..], parent.number)];
             for (name, number) in own.into_iter().skip(cursor as usize) {
-                if !sink(Entry { name, number, kind: S_IFDIR, next: cursor + 1 }) {
+                if !sink(Entry {
+                    name,
+                    number,
+                    kind: S_IFDIR,
+                    next: cursor + 1,
+                }) {
                     return Ok(cursor);
                 }
                 cursor += 1;
@@ -411,7 +468,12 @@ impl FileSystem for Volume {
         }
         for (number, name, node) in inner.entries()?.from(cursor - FIRST_ENTRY) {
             let next = number + FIRST_ENTRY + 1;
-            if !sink(Entry { name, number: node.number, kind: node.kind(), next }) {
+            if !sink(Entry {
+                name,
+                number: node.number,
+                kind: node.kind(),
+                next,
+            }) {
                 return Ok(cursor);
             }
             cursor = next;
@@ -420,12 +482,7 @@ impl FileSystem for Volume {
         Ok(cursor)
     }
 
-    fn create(
-        &self,
-        dir: &Arc<Node>,
-        name: Option<&[u8]>,
-        new: NewNode,
-    ) -> Result<Arc<Node>> {
+    fn create(&self, dir: &Arc<Node>, name: Option<&[u8]>, new: NewNode) -> Result<Arc<Node>> {
         let inner = &mut *dir.inner.lock();
         if inner.links == 0 {
             return Err(Error::ENOENT);
@@ -465,7 +522,10 @@ impl FileSystem for Volume {
                 return Err(Error::ENOENT);
             }
             let entries = inner.entries()?;
-            if entries.get(name).is_some_and(|there| Arc::ptr_eq(there, node)) {
+            if entries
+                .get(name)
+                .is_some_and(|there| Arc::ptr_eq(there, node))
+            {
                 return Ok(());
             }
             {

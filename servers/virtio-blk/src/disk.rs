@@ -146,8 +146,9 @@ impl Disk {
             return Err(Error::ENXIO);
         }
         let device = Device::new(transport).map_err(|_| Error::ENODEV)?;
-        let slots: Vec<Buffer> =
-            (0..SLOTS).map(|_| Buffer::new(SLOT_PAGES)).collect::<Result<_>>()?;
+        let slots: Vec<Buffer> = (0..SLOTS)
+            .map(|_| Buffer::new(SLOT_PAGES))
+            .collect::<Result<_>>()?;
         Ok(Disk {
             bytes: device.capacity().saturating_mul(SECTOR),
             read_only: device.readonly(),
@@ -192,18 +193,24 @@ impl Disk {
         let state = &mut *self.state.lock();
         state.device.ack_interrupt();
         while let Some(token) = state.device.peek_used() {
-            let Some(&index) = state.owner.get(usize::from(token)) else { break };
+            let Some(&index) = state.owner.get(usize::from(token)) else {
+                break;
+            };
             let buffer = state.slots[index];
             // SAFETY: the request is being taken back; its owner waits for `Done`.
             let result = unsafe {
                 match state.progress[index] {
                     Progress::Reading(bytes) => {
                         let (request, data, response) = parts(buffer, bytes);
-                        state.device.complete_read_blocks(token, request, data, response)
+                        state
+                            .device
+                            .complete_read_blocks(token, request, data, response)
                     }
                     Progress::Writing(bytes) => {
                         let (request, data, response) = parts(buffer, bytes);
-                        state.device.complete_write_blocks(token, request, data, response)
+                        state
+                            .device
+                            .complete_write_blocks(token, request, data, response)
                     }
                     // The device names a request that it does not have.
                     Progress::Idle | Progress::Done(_) => break,
@@ -217,7 +224,11 @@ impl Disk {
 
     fn slot_of(&self, state: &mut State) -> Option<Slot<'_>> {
         let index = state.free.pop()?;
-        Some(Slot { disk: self, index, buffer: state.slots[index] })
+        Some(Slot {
+            disk: self,
+            index,
+            buffer: state.slots[index],
+        })
     }
 
     /// A free slot; waits for one. Who holds one already must not wait for another.
@@ -252,15 +263,20 @@ impl Disk {
         let token = unsafe {
             let (request, data, response) = parts(slot.buffer, bytes);
             if write {
-                state.device.write_blocks_nb(sector, request, data, response)
+                state
+                    .device
+                    .write_blocks_nb(sector, request, data, response)
             } else {
                 state.device.read_blocks_nb(sector, request, data, response)
             }
         }
         .map_err(failure)?;
         state.owner[usize::from(token)] = slot.index;
-        state.progress[slot.index] =
-            if write { Progress::Writing(bytes) } else { Progress::Reading(bytes) };
+        state.progress[slot.index] = if write {
+            Progress::Writing(bytes)
+        } else {
+            Progress::Reading(bytes)
+        };
         state.in_flight += 1;
         drop(guard);
         Ok(Pending(Some(slot)))
@@ -277,12 +293,7 @@ impl Disk {
     }
 
     /// Hands out up to `amount` bytes from `offset` on, in order; answers how many.
-    pub fn read(
-        &self,
-        offset: u64,
-        amount: usize,
-        sink: &mut dyn FnMut(&[u8]),
-    ) -> Result<usize> {
+    pub fn read(&self, offset: u64, amount: usize, sink: &mut dyn FnMut(&[u8])) -> Result<usize> {
         let amount = self.bytes.saturating_sub(offset).min(amount as u64);
         let end = offset + amount;
         let mut next = offset / SECTOR * SECTOR;
@@ -291,13 +302,19 @@ impl Disk {
         while next < stop && amount > 0 || !pending.is_empty() {
             // While one transfer is copied out, the device may work at the next.
             while next < stop && pending.len() < 2 {
-                let slot = if pending.is_empty() { Some(self.slot()) } else { self.free_slot() };
+                let slot = if pending.is_empty() {
+                    Some(self.slot())
+                } else {
+                    self.free_slot()
+                };
                 let Some(slot) = slot else { break };
                 let bytes = (stop - next).min(TRANSFER as u64) as usize;
                 pending.push_back((next, bytes, self.submit(slot, next / SECTOR, bytes, false)?));
                 next += bytes as u64;
             }
-            let Some((start, bytes, request)) = pending.pop_front() else { break };
+            let Some((start, bytes, request)) = pending.pop_front() else {
+                break;
+            };
             let mut slot = request.wait()?;
             let from = offset.saturating_sub(start) as usize;
             let to = (end - start).min(bytes as u64) as usize;

@@ -32,7 +32,11 @@ fn allocate(pages: usize) -> Result<Piece> {
     let right = RIGHT.get().ok_or(Error::KERN_INVALID_HOST)?;
     let (address, physical) = mach::vm_allocate_contiguous(right, mach::SELF, pages as u64)?;
     let bytes = pages * PAGE_SIZE;
-    let piece = Piece { address: address as usize, physical, bytes };
+    let piece = Piece {
+        address: address as usize,
+        physical,
+        bytes,
+    };
     PIECES.lock().push(piece);
     Ok(piece)
 }
@@ -83,7 +87,10 @@ struct Bounce {
     used: u64,
 }
 
-static BOUNCE: Mutex<Bounce> = Mutex::new(Bounce { page: None, used: 0 });
+static BOUNCE: Mutex<Bounce> = Mutex::new(Bounce {
+    page: None,
+    used: 0,
+});
 const _: () = assert!(CELLS == u64::BITS as usize);
 
 impl Bounce {
@@ -126,7 +133,9 @@ pub enum Memory {}
 unsafe impl Hal for Memory {
     fn dma_alloc(pages: usize, _direction: BufferDirection) -> (PhysAddr, NonNull<u8>) {
         // Physical address 0 is how the library is told of a failure.
-        let Ok(piece) = allocate(pages) else { return (0, NonNull::dangling()) };
+        let Ok(piece) = allocate(pages) else {
+            return (0, NonNull::dangling());
+        };
         match NonNull::new(piece.address as *mut u8) {
             Some(address) => (piece.physical, address),
             None => (0, NonNull::dangling()),
@@ -152,7 +161,10 @@ unsafe impl Hal for Memory {
         if let Some(physical) = physical(address.as_ptr() as usize, buffer.len()) {
             return physical;
         }
-        let cell = BOUNCE.lock().take(buffer.len()).expect("a cell for a request's header");
+        let cell = BOUNCE
+            .lock()
+            .take(buffer.len())
+            .expect("a cell for a request's header");
         if direction != BufferDirection::DeviceToDriver {
             // SAFETY: the caller promises that the buffer is valid and not accessed meanwhile; the
             // cell was given to nobody else and is as long.
@@ -169,7 +181,9 @@ unsafe impl Hal for Memory {
 
     unsafe fn unshare(physical: PhysAddr, buffer: NonNull<[u8]>, direction: BufferDirection) {
         let mut bounce = BOUNCE.lock();
-        let Some(cell) = bounce.give(physical) else { return };
+        let Some(cell) = bounce.give(physical) else {
+            return;
+        };
         if direction != BufferDirection::DriverToDevice {
             // SAFETY: as in `share`; the lock is held, so that the cell is nobody else's yet.
             unsafe {

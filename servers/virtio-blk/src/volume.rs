@@ -33,7 +33,13 @@ pub struct Volume {
 impl Volume {
     /// A directory of these disks, in this order.
     pub fn new(disks: Vec<Arc<Disk>>) -> Volume {
-        let node = |number, disk| Arc::new(Node { attached: Attached::new(), number, disk });
+        let node = |number, disk| {
+            Arc::new(Node {
+                attached: Attached::new(),
+                number,
+                disk,
+            })
+        };
         Volume {
             root: node(1, None),
             disks: disks
@@ -47,7 +53,10 @@ impl Volume {
 
 impl Node {
     fn disk(&self) -> Result<&Disk> {
-        self.disk.as_ref().map(|(_, disk)| &**disk).ok_or(Error::EISDIR)
+        self.disk
+            .as_ref()
+            .map(|(_, disk)| &**disk)
+            .ok_or(Error::EISDIR)
     }
 }
 
@@ -63,7 +72,10 @@ impl FileSystem for Volume {
     }
 
     fn status(&self) -> Result<StatFs> {
-        Ok(StatFs { files: self.disks.len() as u64 + 1, ..StatFs::default() })
+        Ok(StatFs {
+            files: self.disks.len() as u64 + 1,
+            ..StatFs::default()
+        })
     }
 
     fn sync(&self, _wait: bool) -> Result<()> {
@@ -83,7 +95,12 @@ impl FileSystem for Volume {
     }
 
     fn limits(&self) -> Limits {
-        Limits { name: 255, links: 2, symlink: 0, size_bits: 64 }
+        Limits {
+            name: 255,
+            links: 2,
+            symlink: 0,
+            size_bits: 64,
+        }
     }
 
     fn attached<'n>(&self, node: &'n Node) -> &'n Attached {
@@ -101,13 +118,25 @@ impl FileSystem for Volume {
             None => S_IFDIR | DIRECTORY_MODE,
             Some(_) => S_IFREG | DISK_MODE,
         };
-        Access { mode, uid: 0, gid: 0 }
+        Access {
+            mode,
+            uid: 0,
+            gid: 0,
+        }
     }
 
     fn stat(&self, node: &Node) -> Result<StatBuf> {
-        let common = StatBuf { ino: node.number, blksize: TRANSFER as u32, ..StatBuf::default() };
+        let common = StatBuf {
+            ino: node.number,
+            blksize: TRANSFER as u32,
+            ..StatBuf::default()
+        };
         Ok(match &node.disk {
-            None => StatBuf { mode: S_IFDIR | DIRECTORY_MODE, nlink: 2, ..common },
+            None => StatBuf {
+                mode: S_IFDIR | DIRECTORY_MODE,
+                nlink: 2,
+                ..common
+            },
             Some((_, disk)) => StatBuf {
                 mode: S_IFBLK | DISK_MODE,
                 nlink: 1,
@@ -162,7 +191,9 @@ impl FileSystem for Volume {
             return Err(Error::ENOTDIR);
         }
         let named = |node: &&Arc<Node>| {
-            node.disk.as_ref().is_some_and(|(own, _)| own.as_bytes() == name)
+            node.disk
+                .as_ref()
+                .is_some_and(|(own, _)| own.as_bytes() == name)
         };
         self.disks.iter().find(named).cloned().ok_or(Error::ENOENT)
     }
@@ -179,11 +210,18 @@ impl FileSystem for Volume {
     ) -> Result<u64> {
         let own = [(&b"."[..], 1, S_IFDIR), (&b".."[..], 1, S_IFDIR)].into_iter();
         let disks = self.disks.iter().filter_map(|node| {
-            node.disk.as_ref().map(|(name, _)| (name.as_bytes(), node.number, S_IFBLK))
+            node.disk
+                .as_ref()
+                .map(|(name, _)| (name.as_bytes(), node.number, S_IFBLK))
         });
         let mut at = cursor;
         for (name, number, kind) in own.chain(disks).skip(cursor as usize) {
-            if !sink(Entry { name, number, kind, next: at + 1 }) {
+            if !sink(Entry {
+                name,
+                number,
+                kind,
+                next: at + 1,
+            }) {
                 break;
             }
             at += 1;
