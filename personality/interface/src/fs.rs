@@ -38,10 +38,8 @@ pub mod flags {
     pub const O_SHLOCK: i32 = 0x0002_0000;
     /// Open with an exclusive lock.
     pub const O_EXLOCK: i32 = 0x0004_0000;
-    /// As [`O_FSYNC`], for data.
-    pub const O_DSYNC: i32 = 0x0008_0000;
-    /// As [`O_FSYNC`], for reads.
-    pub const O_RSYNC: i32 = 0x0010_0000;
+    /// The terminal does not become the controlling one. The client's business.
+    pub const O_IGNORE_CTTY: i32 = 0x0008_0000;
     /// Fail unless it is a directory. The Hurd's libraries ask for it with a trailing slash.
     pub const O_DIRECTORY: i32 = 0x0020_0000;
     /// Fail for a symbolic link in the last place. The client's business.
@@ -49,7 +47,7 @@ pub mod flags {
     /// Make the file empty. The client's business.
     pub const O_TRUNC: i32 = 0x0001_0000;
     /// Create a file without a name.
-    pub const O_TMPFILE: i32 = 0x0040_0000;
+    pub const O_TMPFILE: i32 = 0x0080_0000;
     /// Close on exec. The client's business.
     pub const O_CLOEXEC: i32 = 0x0040_0000;
     /// What means something at open time only.

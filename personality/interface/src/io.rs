@@ -49,18 +49,18 @@ pub mod mode {
     /// Execute or search.
     pub const S_IEXEC: u32 = 0o100;
     /// Whether the bits for unknown users are used.
-    pub const S_IUSEUNK: u32 = 0o2000000;
+    pub const S_IUSEUNK: u32 = 0o400000;
     /// Shift of the bits for unknown users.
     pub const S_IUNKSHIFT: u32 = 12;
     /// The bits for unknown users.
     pub const S_IUNKNOWN: u32 = 0o7 << (6 + S_IUNKSHIFT);
     /// The file has a passive translator.
-    pub const S_IPTRANS: u32 = 0o4000000;
+    pub const S_IPTRANS: u32 = 0o10000000;
     /// The file has an active translator.
-    pub const S_IATRANS: u32 = 0o10000000;
+    pub const S_IATRANS: u32 = 0o20000000;
     /// The file is a translator's root.
-    pub const S_IROOT: u32 = 0o20000000;
-    /// Both kinds of translators.
+    pub const S_IROOT: u32 = 0o40000000;
+    /// All that says something about translators.
     pub const S_ITRANS: u32 = S_IPTRANS | S_IATRANS | S_IROOT;
     /// All the permission bits.
     pub const S_PERMISSIONS: u32 = 0o7777;

@@ -588,7 +588,7 @@ impl Once {
 
 /// A value that is set once.
 pub struct OnceLock<T> {
-    /// 0 empty, 2 filled.
+    /// 0 empty, 1 empty and somebody waits, 2 filled.
     state: AtomicU32,
     filling: Mutex<()>,
     value: UnsafeCell<Option<T>>,
@@ -635,10 +635,27 @@ impl<T> OnceLock<T> {
             let value = f();
             // SAFETY: the lock is held and nobody reads before state 2.
             unsafe { *self.value.get() = Some(value) };
-            self.state.store(2, Ordering::Release);
+            if self.state.swap(2, Ordering::AcqRel) == 1 {
+                sys::gsync_wake(&self.state, true);
+            }
         }
         drop(guard);
         self.get().expect("just set")
+    }
+
+    /// The value; waits until it is set.
+    pub fn wait(&self) -> &T {
+        loop {
+            if let Some(value) = self.get() {
+                return value;
+            }
+            let old = self
+                .state
+                .compare_exchange(0, 1, Ordering::AcqRel, Ordering::Acquire);
+            if old != Err(2) {
+                sys::gsync_wait(&self.state, 1, None);
+            }
+        }
     }
 
     /// Sets the value; gives it back if there is one already.

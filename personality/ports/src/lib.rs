@@ -173,6 +173,9 @@ pub struct Server {
     deaths: ReceiveRight,
     on_death: Mutex<BTreeMap<Name, Vec<DeathCallback>>>,
     stopped: AtomicBool,
+    /// The thread that runs `finish` when it has replied; 0 for none.
+    finishing: AtomicU32,
+    finish: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 impl core::fmt::Debug for Server {
@@ -224,6 +227,8 @@ impl Server {
             deaths,
             on_death: Mutex::new(BTreeMap::new()),
             stopped: AtomicBool::new(false),
+            finishing: AtomicU32::new(0),
+            finish: Mutex::new(None),
         }))
     }
 
@@ -460,6 +465,28 @@ impl Server {
         }
     }
 
+    /// Has `f` run by this thread after it has replied to the request that it serves: to end the
+    /// program without leaving a caller without an answer.
+    pub fn after_reply(&self, f: impl FnOnce() + Send + 'static) {
+        *self.finish.lock() = Some(Box::new(f));
+        self.finishing.store(thread::number(), Ordering::SeqCst);
+    }
+
+    #[inline]
+    fn is_finishing(&self) -> bool {
+        let number = self.finishing.load(Ordering::SeqCst);
+        number != 0 && number == thread::number()
+    }
+
+    #[cold]
+    fn run_finish(&self) {
+        self.finishing.store(0, Ordering::SeqCst);
+        let finish = self.finish.lock().take();
+        if let Some(finish) = finish {
+            finish();
+        }
+    }
+
     // ---- threads
 
     /// Serves until the program ends, with this thread as one of the workers. Answers the error
@@ -520,6 +547,13 @@ impl Server {
             let last = self.idle.fetch_sub(1, Ordering::SeqCst) == 1;
             let answer = self.serve_call(&incoming, &mut buffer, &worker, last);
             self.idle.fetch_add(1, Ordering::SeqCst);
+            if self.is_finishing() {
+                buffer.put(&answer);
+                sys::reply(answer.label, answer.len, answer.mrs);
+                self.run_finish();
+                next = sys::receive();
+                continue;
+            }
             buffer.put(&answer);
             next = sys::reply_receive(answer.label, answer.len, answer.mrs);
         };
@@ -705,6 +739,9 @@ impl Server {
             match self.find(name) {
                 Some(entry) => self.dispatch(&entry, &mut request, &worker),
                 None => request.refuse(Error::EOPNOTSUPP),
+            }
+            if self.is_finishing() {
+                self.run_finish();
             }
         }
     }
