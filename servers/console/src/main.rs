@@ -1,0 +1,185 @@
+//! The driver of a PL011 serial line: a translator whose node is the line.
+//!
+//! `console --memory=FD:ADDRESS:BYTES --interrupts=FD:LINE:COUNT`: the descriptors hold the
+//! device's registers and its interrupt line, the only rights that the driver has to the machine.
+
+#![cfg_attr(target_os = "none", no_std, no_main)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use core::time::Duration;
+
+use console_driver::{Bus, Line};
+use interface::fs::{O_NONBLOCK, O_READ, O_WRITE};
+use interface::io::{SELECT_READ, SELECT_WRITE, StatBuf, fstype};
+use machuser::mach::{self, Interrupt, Registers};
+use machuser::sync::{Condvar, Mutex};
+use machuser::{Data, DataOut, Error, Result, clock, env, thread};
+use trivfs::{Node, Open};
+
+machuser::program!(main);
+
+struct Uart(Registers);
+
+impl Bus for Uart {
+    fn read(&self, offset: usize) -> u32 {
+        self.0.read32(offset)
+    }
+
+    fn write(&self, offset: usize, value: u32) {
+        self.0.write32(offset, value);
+    }
+}
+
+struct Device {
+    line: Mutex<Line<Uart>>,
+    received: Condvar,
+    room: Condvar,
+}
+
+impl Device {
+    /// Serves the device's interrupts, for ever.
+    fn serve(&self, interrupt: &Interrupt) {
+        loop {
+            interrupt.wait();
+            let received = self.line.lock().interrupt();
+            if received {
+                self.received.notify_all();
+            }
+            self.room.notify_all();
+            interrupt.acknowledge();
+        }
+    }
+}
+
+struct Console(Arc<Device>);
+
+impl Node for Console {
+    type State = ();
+
+    const ALLOW_OPEN: i32 = O_READ | O_WRITE;
+    const FSTYPE: i32 = fstype::DEV;
+    const SEEKABLE: bool = false;
+
+    fn stat(&self, _: &mut StatBuf) {}
+
+    fn read(
+        &self,
+        open: &Open<'_, Self>,
+        _: u64,
+        amount: usize,
+        to: &mut DataOut<'_>,
+    ) -> Result<()> {
+        let mut buffer = [0; 256];
+        let most = amount.min(buffer.len());
+        let mut line = self.0.line.lock();
+        while line.received() == 0 && most != 0 {
+            if open.modes & O_NONBLOCK != 0 {
+                return Err(Error::EWOULDBLOCK);
+            }
+            line = self.0.received.wait_cancellable(line, open.call)?;
+        }
+        let count = line.take(&mut buffer[..most]);
+        to.write(&buffer[..count]);
+        Ok(())
+    }
+
+    fn write(&self, open: &Open<'_, Self>, _: u64, data: Data<'_>) -> Result<usize> {
+        let mut buffer = [0; 512];
+        let mut done = 0;
+        let mut line = self.0.line.lock();
+        while done < data.len() {
+            let count = data.copy_to(done, &mut buffer);
+            let sent = line.send(&buffer[..count]);
+            done += sent;
+            if sent == count {
+                continue;
+            }
+            if open.modes & O_NONBLOCK != 0 {
+                return if done == 0 {
+                    Err(Error::EWOULDBLOCK)
+                } else {
+                    Ok(done)
+                };
+            }
+            line = match self.0.room.wait_cancellable(line, open.call) {
+                Ok(line) => line,
+                Err(_) if done != 0 => return Ok(done),
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(done)
+    }
+
+    fn readable(&self, _: &Open<'_, Self>, _: u64) -> Result<usize> {
+        Ok(self.0.line.lock().received())
+    }
+
+    fn select(&self, open: &Open<'_, Self>, wanted: i32, until: Option<Duration>) -> Result<i32> {
+        let mut line = self.0.line.lock();
+        loop {
+            let readable = if line.received() != 0 { SELECT_READ } else { 0 };
+            let ready = wanted & (readable | SELECT_WRITE);
+            if ready != 0 {
+                return Ok(ready);
+            }
+            line = match until.map(|until| until.saturating_sub(clock::realtime())) {
+                None => self.0.received.wait_cancellable(line, open.call)?,
+                Some(Duration::ZERO) => return Ok(0),
+                Some(left) => {
+                    self.0
+                        .received
+                        .wait_timeout_cancellable(line, left, open.call)?
+                        .0
+                }
+            };
+        }
+    }
+}
+
+/// The numbers of an argument `--NAME=A:B:C`, decimal or with `0x`.
+fn numbers(arguments: &[Vec<u8>], name: &str) -> Option<[u64; 3]> {
+    let value = arguments.iter().find_map(|argument| {
+        core::str::from_utf8(argument)
+            .ok()?
+            .strip_prefix("--")?
+            .strip_prefix(name)?
+            .strip_prefix('=')
+    })?;
+    let mut numbers = value
+        .split(':')
+        .map(|number| match number.strip_prefix("0x") {
+            Some(digits) => u64::from_str_radix(digits, 16).ok(),
+            None => number.parse().ok(),
+        });
+    let three = [numbers.next()??, numbers.next()??, numbers.next()??];
+    numbers.next().is_none().then_some(three)
+}
+
+fn main() {
+    if let Err(error) = serve() {
+        mach::log(&format!("console: {error}"));
+    }
+}
+
+fn serve() -> Result<()> {
+    let arguments = env::args();
+    let [memory, address, bytes] = numbers(&arguments, "memory").ok_or(Error::EINVAL)?;
+    let [line, ..] = numbers(&arguments, "interrupts").ok_or(Error::EINVAL)?;
+    let fd = |number: u64| env::fd(number as usize).ok_or(Error::EBADF);
+    let registers = Registers::new(&*fd(memory)?, (address % 4096) as usize, bytes as usize)?;
+    let interrupt = Interrupt::attach(&*fd(line)?)?;
+    let device = Arc::new(Device {
+        line: Mutex::new(Line::new(Uart(registers))),
+        received: Condvar::new(),
+        room: Condvar::new(),
+    });
+    let served = device.clone();
+    thread::try_spawn(move || served.serve(&interrupt))?;
+    trivfs::run(Console(device))
+}
