@@ -15,6 +15,8 @@ use crate::cli::TestArgs;
 use crate::step;
 use crate::workspace::Workspace;
 
+/// Cargo profile of the tests: optimised, with all checks.
+const PROFILE: &str = "host-test";
 /// Cases that a property test tries with `--long`.
 const LONG_PROPERTY_CASES: &str = "5000";
 /// How a source shows that it holds tests.
@@ -85,7 +87,7 @@ fn cargo_test(
     report: &mut Report,
 ) -> Result<()> {
     let mut command = cargo::cargo(workspace);
-    command.args(["test", "--no-fail-fast", targets]);
+    command.args(["test", "--profile", PROFILE, "--no-fail-fast", targets]);
     for package in packages {
         command.args(["-p", &package.name]);
     }
