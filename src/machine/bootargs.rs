@@ -11,6 +11,9 @@ use anyhow::{Result, ensure};
 /// of 128 KiB or more.
 pub const MAXIMUM: usize = 127 << 10;
 
+/// Who runs the commands if the command line does not say it.
+pub const USUAL_USER: &str = "root";
+
 /// A number that the guest cannot print by accident: it marks what the tool
 /// looks for on the serial line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +49,11 @@ pub struct BootArguments {
 impl BootArguments {
     /// The command line.
     pub fn line(&self) -> Result<String> {
-        let mut line = format!("hird.nonce={} hird.user={}", self.nonce, self.user);
+        let mut line = format!("hird.nonce={}", self.nonce);
+        if self.user != USUAL_USER {
+            line += " hird.user=";
+            line += &self.user;
+        }
         if self.debug {
             line += " hird.debug=1";
         }
@@ -90,7 +97,7 @@ mod tests {
         };
         assert_eq!(
             arguments.line().expect("it is short"),
-            "hird.nonce=00000000000000ab hird.user=root hird.exec=echo%20100%25%0Als%20%C3%A9"
+            "hird.nonce=00000000000000ab hird.exec=echo%20100%25%0Als%20%C3%A9"
         );
     }
 
