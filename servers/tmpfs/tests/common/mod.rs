@@ -1,6 +1,8 @@
 //! A file system in a task of its own, and a client beside it.
 #![allow(dead_code)]
 
+use std::sync::Arc;
+
 use diskfs::{FileServer, Program, Starter};
 use interface::{fs, io};
 use machuser::sys::Task;
@@ -9,7 +11,7 @@ use tmpfs::Volume;
 
 /// A file system that serves.
 pub struct Served {
-    pub task: Task,
+    pub task: Arc<Task>,
     pub server: FileServer<Volume>,
 }
 
@@ -27,7 +29,7 @@ pub fn serve(limit: u64) -> Served {
 }
 
 pub fn serve_with(limit: u64, starter: Box<dyn Starter>) -> Served {
-    let task = Task::new();
+    let task = Arc::new(Task::new());
     let server = task.run(|| {
         let volume = Volume::new(limit, 0o755, 0, 0).expect("room for the root");
         let server = FileServer::with_starter(volume, starter).expect("a server");
@@ -46,6 +48,18 @@ impl Served {
         let right = right.expect("a root");
         self.task
             .run(|| Task::first().give_send((&right).into()))
+            .expect("a right")
+    }
+
+    /// The task that serves.
+    pub fn task(&self) -> Arc<Task> {
+        self.task.clone()
+    }
+
+    /// A right that the serving task holds, for this one.
+    pub fn task_give(&self, right: SendRight) -> SendRight {
+        self.task
+            .run(|| Task::first().give_send(right.into()))
             .expect("a right")
     }
 
