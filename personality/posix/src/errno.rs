@@ -153,6 +153,7 @@ errnos! {
     ENEEDAUTH = 81, "Need authenticator";
     EBACKGROUND = 100, "Inappropriate operation for background process";
     EDIED = 101, "Translator died";
+    EIEIO = 104, "The server died";
     EGREGIOUS = 103, "You really blew it this time";
     EGRATUITOUS = 105, "Gratuitous error";
     EILSEQ = 106, "Invalid or incomplete multibyte or wide character";

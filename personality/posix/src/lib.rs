@@ -41,9 +41,18 @@ mod host;
 #[cfg(not(target_os = "none"))]
 use host as sys;
 
-#[cfg(not(target_os = "none"))]
+#[cfg_attr(
+    not(target_os = "none"),
+    allow(dead_code, unused_imports, reason = "the other back end is used")
+)]
+mod hurd;
+#[cfg(target_os = "none")]
+use hurd as sys;
+
 #[doc(hidden)]
-pub use host::start;
+pub use machuser;
+#[doc(hidden)]
+pub use sys::start;
 
 pub use errno::Errno;
 
@@ -62,6 +71,18 @@ pub type Pid = i32;
 macro_rules! main {
     ($main:path) => {
         fn main() {
+            $crate::start($main)
+        }
+    };
+}
+
+/// Makes a function `fn() -> i32` the program: what it returns is the exit status.
+#[macro_export]
+#[cfg(target_os = "none")]
+macro_rules! main {
+    ($main:path) => {
+        #[unsafe(no_mangle)]
+        fn __hird_main() {
             $crate::start($main)
         }
     };

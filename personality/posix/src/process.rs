@@ -265,6 +265,13 @@ pub fn become_user(uid: u32, gids: &[u32], password: &[u8]) -> Result<()> {
     sys::become_user(uid, gids, password)
 }
 
+/// Whether the password server takes this password for that of `uid`.
+///
+/// Errors: `EACCES` if it does not.
+pub fn check_password(uid: u32, password: &[u8]) -> Result<()> {
+    sys::check_password(uid, password)
+}
+
 /// One process of [`list`].
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ProcessInfo {

@@ -1,0 +1,123 @@
+//! The back end over the Hurd's servers.
+
+mod descriptors;
+mod files;
+mod identity;
+mod messages;
+mod names;
+mod processes;
+mod signals;
+mod terminals;
+mod translators;
+
+pub(crate) use files::*;
+pub(crate) use identity::*;
+pub(crate) use processes::*;
+pub(crate) use signals::*;
+pub(crate) use terminals::*;
+pub(crate) use translators::*;
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use interface::process;
+use machuser::env::{self, init_port};
+use machuser::{Error, SendRight, clock};
+
+use crate::system::Uname;
+use crate::time::Timespec;
+use crate::{Errno, Result};
+
+/// Runs a program's `main` and ends the process with its status.
+#[doc(hidden)]
+pub fn start(main: fn() -> i32) -> ! {
+    exit(main())
+}
+
+/// The number that a program sees for an error of a call.
+fn errno(error: Error) -> Errno {
+    match error {
+        Error::MACH_SEND_INTERRUPTED | Error::MACH_RCV_INTERRUPTED => Errno::EINTR,
+        Error::MIG_BAD_ID => Errno::EOPNOTSUPP,
+        Error::MIG_BAD_ARGUMENTS | Error::KERN_INVALID_ARGUMENT => Errno::EINVAL,
+        Error::KERN_RESOURCE_SHORTAGE | Error::KERN_NO_SPACE => Errno::ENOMEM,
+        Error::MACH_SEND_TOO_LARGE => Errno::E2BIG,
+        error if error.is_server_died() => Errno::EIEIO,
+        error => Errno::from_wire(error.0),
+    }
+}
+
+/// One of the ports that the program was started with.
+fn initial(index: usize) -> Result<Arc<SendRight>> {
+    env::port(index).ok_or(match index {
+        init_port::CTTYID => Errno::ENXIO,
+        init_port::PROC => Errno::ESRCH,
+        init_port::AUTH => Errno::EACCES,
+        _ => Errno::ENOENT,
+    })
+}
+
+/// A right that a server must have sent.
+fn sent(right: Option<SendRight>) -> Result<SendRight> {
+    right.ok_or(Errno::EIEIO)
+}
+
+/// Strings, each ended by a zero byte, as one.
+fn join_strings(strings: &[Vec<u8>]) -> Vec<u8> {
+    let mut joined = Vec::with_capacity(strings.iter().map(|s| s.len() + 1).sum());
+    for string in strings {
+        joined.extend_from_slice(string);
+        joined.push(0);
+    }
+    joined
+}
+
+/// The strings of [`join_strings`].
+fn split_strings(joined: &[u8]) -> Vec<Vec<u8>> {
+    let mut strings: Vec<Vec<u8>> = joined.split(|&b| b == 0).map(<[u8]>::to_vec).collect();
+    if strings.last().is_some_and(Vec::is_empty) {
+        strings.pop();
+    }
+    strings
+}
+
+pub(crate) fn args() -> Vec<Vec<u8>> {
+    env::args().to_vec()
+}
+
+pub(crate) fn environment() -> Vec<Vec<u8>> {
+    env::vars()
+}
+
+pub(crate) fn program_path() -> Option<Vec<u8>> {
+    let proc = initial(init_port::PROC).ok()?;
+    let path = process::proc_get_exe(&*proc, getpid()).ok()?;
+    (path.first() == Some(&b'/')).then_some(path)
+}
+
+pub(crate) fn now() -> Timespec {
+    let time = clock::realtime();
+    Timespec {
+        sec: time.as_secs() as i64,
+        nsec: time.subsec_nanos(),
+    }
+}
+
+pub(crate) fn monotonic() -> Duration {
+    clock::now()
+}
+
+pub(crate) fn uname() -> Result<Uname> {
+    let proc = initial(init_port::PROC)?;
+    let bytes = process::proc_uname(&*proc).map_err(errno)?;
+    let mut fields = split_strings(&bytes).into_iter();
+    let mut next = || fields.next().unwrap_or_default();
+    Ok(Uname {
+        sysname: next(),
+        nodename: next(),
+        release: next(),
+        version: next(),
+        machine: next(),
+    })
+}

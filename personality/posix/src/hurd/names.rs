@@ -1,0 +1,215 @@
+//! Paths: the client's side of the retry protocol of `dir_lookup`.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use interface::fs::{self, FS_RETRY_MAGICAL, FS_RETRY_NORMAL, FS_RETRY_REAUTH};
+use interface::{io, term};
+use machuser::SendRight;
+use machuser::env::init_port;
+
+use super::signals::interruptible;
+use super::{descriptors, errno, identity, initial, sent};
+use crate::fs::{Kind, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_NOLINK, O_TRUNC};
+use crate::{Errno, Fd, Result};
+
+/// How many retries one look-up takes.
+const RETRIES: usize = 32;
+/// The longest name that one request carries.
+const LONGEST: usize = 1023;
+
+/// Opens the file at `path`. `flags` are those of [`crate::fs::open`]; `mode` is what a new file
+/// gets, the umask already taken off.
+pub(super) fn lookup(path: &[u8], flags: u32, mode: u32) -> Result<SendRight> {
+    if path.is_empty() {
+        return Err(Errno::ENOENT);
+    }
+    let start = if path[0] == b'/' {
+        init_port::CRDIR
+    } else {
+        init_port::CWDIR
+    };
+    lookup_at(initial(start)?, path, flags, mode)
+}
+
+/// As [`lookup`], from a directory.
+pub(super) fn lookup_at(
+    directory: Arc<SendRight>,
+    path: &[u8],
+    flags: u32,
+    mode: u32,
+) -> Result<SendRight> {
+    if path.contains(&0) {
+        return Err(Errno::EINVAL);
+    }
+    let mut name = path.to_vec();
+    if flags & O_DIRECTORY != 0 && !name.is_empty() {
+        name.push(b'/');
+    }
+    let mut server_flags = flags & !(O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_DIRECTORY);
+    if flags & O_NOFOLLOW != 0 {
+        server_flags |= O_NOLINK;
+    }
+    let mut walk = Walk { retries: 0 };
+    let file = walk.resolve(directory, name, server_flags as i32, mode)?;
+    if flags & O_NOFOLLOW != 0 {
+        let stat = io::io_stat(&file).map_err(errno)?;
+        if Kind::from_mode(stat.mode) == Kind::Symlink {
+            return Err(Errno::ELOOP);
+        }
+    }
+    if flags & O_TRUNC != 0 {
+        fs::file_set_size(&file, 0).map_err(errno)?;
+    }
+    Ok(file)
+}
+
+/// The directory that a path's last component is in, and that component.
+///
+/// The component is `.` for a path that names the root. Errors: `ENOENT` for an empty path.
+pub(super) fn parent(path: &[u8]) -> Result<(Arc<SendRight>, Vec<u8>)> {
+    if path.is_empty() {
+        return Err(Errno::ENOENT);
+    }
+    let name = crate::basename(path);
+    if name == b"/" {
+        return Ok((initial(init_port::CRDIR)?, b".".to_vec()));
+    }
+    if name.len() > LONGEST {
+        return Err(Errno::ENAMETOOLONG);
+    }
+    let directory = match crate::dirname(path) {
+        b"." if !path.contains(&b'/') => initial(init_port::CWDIR)?,
+        b"/" => initial(init_port::CRDIR)?,
+        directory => Arc::new(lookup(directory, O_DIRECTORY, 0)?),
+    };
+    Ok((directory, name.to_vec()))
+}
+
+struct Walk {
+    retries: usize,
+}
+
+impl Walk {
+    fn resolve(
+        &mut self,
+        mut directory: Arc<SendRight>,
+        mut name: Vec<u8>,
+        flags: i32,
+        mode: u32,
+    ) -> Result<SendRight> {
+        loop {
+            let slashes = name.iter().take_while(|&&b| b == b'/').count();
+            name.drain(..slashes);
+            if name.len() > LONGEST {
+                // The front of a path that no request can carry is looked up by itself.
+                let slash = name[..LONGEST].iter().rposition(|&b| b == b'/');
+                let rest = name.split_off(slash.ok_or(Errno::ENAMETOOLONG)? + 1);
+                directory = Arc::new(self.resolve(directory, name, 0, 0)?);
+                name = rest;
+                continue;
+            }
+            self.retries += 1;
+            if self.retries > RETRIES {
+                return Err(Errno::ELOOP);
+            }
+            let answer = interruptible(&directory, || {
+                fs::dir_lookup(&*directory, &name, flags, mode)
+            });
+            let (retry, next, port) = match answer {
+                Err(Errno::EOPNOTSUPP) => return Err(Errno::ENOTDIR),
+                answer => answer?,
+            };
+            match retry {
+                FS_RETRY_NORMAL => {
+                    let port = sent(port)?;
+                    if next.is_empty() {
+                        return Ok(port);
+                    }
+                    directory = Arc::new(port);
+                    name = next;
+                }
+                FS_RETRY_REAUTH => {
+                    directory = Arc::new(identity::reauthenticate(&sent(port)?)?);
+                    // Even nothing is looked up: the port has no open modes yet.
+                    name = next;
+                }
+                FS_RETRY_MAGICAL => match self.magical(&next, flags)? {
+                    Magical::File(file) => return Ok(file),
+                    Magical::From(start, rest) => {
+                        directory = start;
+                        name = rest;
+                    }
+                    Magical::Name(text) => name = text,
+                },
+                _ => return Err(Errno::EGRATUITOUS),
+            }
+        }
+    }
+
+    /// A name that means something to this process alone.
+    fn magical(&self, name: &[u8], flags: i32) -> Result<Magical> {
+        if name.first() == Some(&b'/') {
+            return Ok(Magical::From(initial(init_port::CRDIR)?, name.to_vec()));
+        }
+        let mut parts = name.splitn(2, |&b| b == b'/');
+        let first = parts.next().unwrap_or_default();
+        let rest = parts.next();
+        let with_rest = |text: &[u8]| match rest {
+            Some(rest) => [text, b"/", rest].concat(),
+            None => text.to_vec(),
+        };
+        match first {
+            b"fd" => {
+                let rest = rest.ok_or(Errno::ENOENT)?;
+                let mut parts = rest.splitn(2, |&b| b == b'/');
+                let number = parts
+                    .next()
+                    .and_then(crate::parse_number)
+                    .ok_or(Errno::ENOENT)?;
+                let fd = Fd::try_from(number).map_err(|_| Errno::EBADF)?;
+                let open = descriptors::get(fd)?;
+                match parts.next() {
+                    None => Ok(Magical::File((*open.port).clone())),
+                    Some(rest) => Ok(Magical::From(open.port.clone(), rest.to_vec())),
+                }
+            }
+            b"tty" => {
+                let identity_port = initial(init_port::CTTYID)?;
+                let terminal = term::termctty_open_terminal(&*identity_port, flags);
+                let terminal = sent(terminal.map_err(errno)?)?;
+                let terminal = identity::reauthenticate(&terminal)?;
+                match rest {
+                    None => Ok(Magical::File(terminal)),
+                    Some(rest) => Ok(Magical::From(Arc::new(terminal), rest.to_vec())),
+                }
+            }
+            b"machtype" => Ok(Magical::Name(with_rest(MACHINE))),
+            b"pid" => {
+                let pid = u64::from(super::getpid().unsigned_abs());
+                let mut digits = [0; 20];
+                Ok(Magical::Name(with_rest(crate::io::decimal(
+                    pid,
+                    &mut digits,
+                ))))
+            }
+            _ => Err(Errno::EGRATUITOUS),
+        }
+    }
+}
+
+/// What `machtype` stands for: kind and variant of the processor.
+const MACHINE: &[u8] = if cfg!(target_arch = "aarch64") {
+    b"aarch64/generic"
+} else {
+    b"x86_64/generic"
+};
+
+enum Magical {
+    /// It is this file.
+    File(SendRight),
+    /// Look this up from there.
+    From(Arc<SendRight>, Vec<u8>),
+    /// Look this up in the last directory.
+    Name(Vec<u8>),
+}
