@@ -65,6 +65,17 @@ struct Entry {
     idle: AtomicBool,
     /// How many [`Port`]s there are.
     handles: AtomicUsize,
+    /// The mach server has destroyed the port already.
+    gone: AtomicBool,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if self.gone.load(Ordering::SeqCst) {
+            let right = core::mem::replace(&mut self.right, ReceiveRight::from_raw(machuser::NULL));
+            let _ = right.into_raw();
+        }
+    }
 }
 
 /// A port of this server. While it exists, the port stays, even without send rights.
@@ -263,7 +274,9 @@ impl Server {
         }
         let name = sys::reply_new_port(call.caller())?;
         let _port = self.insert(ReceiveRight::from_raw(name), object, true);
-        sys::request_notification(name, Notification::NoSenders, 1, name)?;
+        if !sys::REPLY_PORTS_ARE_TRANSIENT {
+            sys::request_notification(name, Notification::NoSenders, 1, name)?;
+        }
         Ok(Right::already_sent())
     }
 
@@ -276,6 +289,7 @@ impl Server {
             made: AtomicBool::new(made),
             idle: AtomicBool::new(false),
             handles: AtomicUsize::new(1),
+            gone: AtomicBool::new(false),
         });
         let mut table = self.table.write();
         if table.len() <= index {
@@ -496,6 +510,7 @@ impl Server {
             return error;
         }
         self.threads.fetch_add(1, Ordering::SeqCst);
+        self.idle.fetch_add(1, Ordering::SeqCst);
         self.work()
     }
 
@@ -513,12 +528,15 @@ impl Server {
     fn add_worker(&self) -> Result<()> {
         let server = self.me.upgrade().ok_or(Error::KERN_TERMINATED)?;
         self.threads.fetch_add(1, Ordering::SeqCst);
+        // A thread that has yet to run counts as a free one: it will be.
+        self.idle.fetch_add(1, Ordering::SeqCst);
         thread::try_spawn(move || {
             server.work();
         })
         .map(drop)
         .inspect_err(|_| {
             self.threads.fetch_sub(1, Ordering::SeqCst);
+            self.idle.fetch_sub(1, Ordering::SeqCst);
         })
     }
 
@@ -537,7 +555,6 @@ impl Server {
     fn work(&self) -> Error {
         let worker = self.register();
         let mut buffer = MessageBuffer::new();
-        self.idle.fetch_add(1, Ordering::SeqCst);
         let mut next = sys::receive();
         let error = loop {
             let incoming = match next {
@@ -561,6 +578,7 @@ impl Server {
         self.backlog_filled.notify_all();
         self.unregister(&worker);
         self.threads.fetch_sub(1, Ordering::SeqCst);
+        self.idle.fetch_sub(1, Ordering::SeqCst);
         error
     }
 
@@ -625,6 +643,8 @@ impl Server {
                 if let Some(token) = message.words.first() {
                     window::gone(*token);
                 }
+            } else if message.port == 0 {
+                self.notified_of_end(&message);
             } else if message.port == self.deaths.as_raw() {
                 self.notified_of_death(&message);
             } else if (65..=72).contains(&message.label) {
@@ -635,6 +655,21 @@ impl Server {
         }
         self.stopped.store(true, Ordering::SeqCst);
         self.backlog_filled.notify_all();
+    }
+
+    /// A port that [`sys::reply_new_port`] made has gone with its last send right.
+    fn notified_of_end(&self, message: &Message) {
+        let (notify::NUMBER_MACH_NOTIFY_NO_SENDERS, Some(name)) = (
+            message.label,
+            message.words.get(1).and_then(|word| Name::try_from(*word).ok()),
+        ) else {
+            return;
+        };
+        if let Some(entry) = self.take(name, |_| true) {
+            entry.gone.store(true, Ordering::SeqCst);
+            self.cancel_requests(name, None);
+            entry.object.no_senders();
+        }
     }
 
     fn notified_of_death(&self, message: &Message) {

@@ -888,6 +888,10 @@ pub fn reply_rights(caller: u32, rights: &[RightArg]) -> Result<()> {
     Ok(())
 }
 
+/// Whether a port that [`reply_new_port`] makes dies with its last send right, of which its
+/// receiver is told on port name 0.
+pub const REPLY_PORTS_ARE_TRANSIENT: bool = false;
+
 /// Allocates a port and puts a send right of it into the caller's inbox.
 pub fn reply_new_port(caller: u32) -> Result<Name> {
     let mut u = universe();

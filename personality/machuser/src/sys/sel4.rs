@@ -187,9 +187,13 @@ pub fn reply_rights(caller: u32, rights: &[RightArg]) -> Result<()> {
     Ok(())
 }
 
+/// Whether a port that [`reply_new_port`] makes dies with its last send right, of which its
+/// receiver is told on port name 0.
+pub const REPLY_PORTS_ARE_TRANSIENT: bool = true;
+
 /// A new receive right, of which the thread that this server is answering gets a send right.
 pub fn reply_new_port(caller: u32) -> Result<Name> {
-    let (_, mrs) = mach_call(routine::REPLY_NEW_PORT, 2, [caller as u64, 0, 0, 0])?;
+    let (_, mrs) = mach_call(routine::REPLY_NEW_PORT, 2, [caller as u64, 1, 0, 0])?;
     Ok(mrs[0] as Name)
 }
 
