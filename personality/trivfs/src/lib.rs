@@ -31,6 +31,8 @@ extern crate alloc;
 
 mod control;
 mod file;
+#[cfg(not(target_os = "none"))]
+pub mod testing;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -254,6 +256,24 @@ impl<N: Node> Translator<N> {
     /// The file that the translator sits on.
     pub fn underlying(&self) -> Option<&SendRight> {
         self.underlying.get()?.as_ref()
+    }
+
+    /// A port of an open of the node by `user`, in these modes and with this state, whatever the
+    /// permissions say: for programs that hand out opens by requests of their own.
+    pub fn open_port(
+        self: &Arc<Self>,
+        user: User,
+        modes: i32,
+        state: N::State,
+    ) -> Result<Port> {
+        let real = self.real_node(&user)?;
+        let peropen = Arc::new(Peropen {
+            translator: self.clone(),
+            state,
+            modes: AtomicI32::new(modes),
+            position: Mutex::new(0),
+        });
+        self.server.port(Arc::new(File::new(peropen, user, real)))
     }
 
     fn control(self: &Arc<Self>) -> Result<Port> {
