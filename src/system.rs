@@ -49,11 +49,7 @@ impl System {
         let packages = Packages::read(workspace)?;
         let output = workspace.output(options.platform)?;
 
-        let mut manifests = vec![workspace.path("images/root.manifest")];
-        if options.tests {
-            manifests.push(workspace.path("images/tests.manifest"));
-        }
-        let entries = manifest::read(&manifests)?;
+        let entries = root_manifest(workspace, options.tests)?;
         let modules = match env::var_os(BOOT_MANIFEST_VARIABLE) {
             Some(path) => boot::manifest::read(Path::new(&path))?,
             None => boot::manifest::read(&workspace.path("images/boot.manifest"))?,
@@ -123,23 +119,6 @@ impl System {
         persistent::open(&disk, shared, &self.root, &self.contents, &self.prints)
     }
 
-    /// Paths of the programs in a folder of the root file system.
-    pub fn programs_in(&self, folder: &str) -> Vec<String> {
-        let inside = |entry: &&Entry| {
-            entry
-                .path
-                .strip_prefix(folder)
-                .is_some_and(|rest| rest.starts_with('/'))
-                && matches!(entry.kind, Kind::Program(..))
-        };
-        self.contents
-            .entries
-            .iter()
-            .filter(inside)
-            .map(|entry| entry.path.clone())
-            .collect()
-    }
-
     /// Size of what the machine boots from, in bytes.
     pub fn image_bytes(&self) -> Result<u64> {
         let data = fs::metadata(&self.image);
@@ -147,6 +126,32 @@ impl System {
             .with_context(|| format!("no image {}", self.image.display()))?
             .len())
     }
+}
+
+/// What the root file system holds, for tests or without them.
+fn root_manifest(workspace: &Workspace, tests: bool) -> Result<Vec<Entry>> {
+    let mut manifests = vec![workspace.path("images/root.manifest")];
+    if tests {
+        manifests.push(workspace.path("images/tests.manifest"));
+    }
+    manifest::read(&manifests)
+}
+
+/// Paths of the programs in a folder of the root file system that tests boot.
+pub fn test_programs(workspace: &Workspace, folder: &str) -> Result<Vec<String>> {
+    let inside = |entry: &Entry| {
+        entry
+            .path
+            .strip_prefix(folder)
+            .is_some_and(|rest| rest.starts_with('/'))
+            && matches!(entry.kind, Kind::Program(..))
+    };
+    let entries = root_manifest(workspace, true)?;
+    Ok(entries
+        .into_iter()
+        .filter(inside)
+        .map(|entry| entry.path)
+        .collect())
 }
 
 /// The file of the host behind each node that copies one.

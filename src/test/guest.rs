@@ -18,7 +18,7 @@ use crate::machine::qemu::{Console, Disk, Machine};
 use crate::machine::session::{Next, Session};
 use crate::rootfs::image::tool;
 use crate::step;
-use crate::system::{Options, System};
+use crate::system::{Options, System, test_programs};
 use crate::workspace::Workspace;
 
 /// Where the test programs lie in the root file system.
@@ -37,8 +37,11 @@ pub fn run(workspace: &Workspace, arguments: &TestArgs, report: &mut Report) -> 
         debug_kernel: arguments.debug_kernel,
         tests: true,
     };
+    let cases = select(workspace, arguments)?;
+    if cases.is_empty() {
+        return Ok(());
+    }
     let system = System::build(workspace, options)?;
-    let cases = select(workspace, arguments, &system)?;
     let folder = workspace.output(arguments.platform)?;
     let runner = Runner {
         system: &system,
@@ -65,9 +68,9 @@ pub fn run(workspace: &Workspace, arguments: &TestArgs, report: &mut Report) -> 
 }
 
 /// The cases and test programs that are wanted.
-fn select(workspace: &Workspace, arguments: &TestArgs, system: &System) -> Result<Vec<Case>> {
+fn select(workspace: &Workspace, arguments: &TestArgs) -> Result<Vec<Case>> {
     let mut cases = transcript::read_all(&workspace.path("tests/guest"))?;
-    for path in system.programs_in(PROGRAMS) {
+    for path in test_programs(workspace, PROGRAMS)? {
         let named = |case: &Case| match &case.body {
             Body::Program(command) => command.split_whitespace().next() == Some(path.as_str()),
             Body::Transcript(_) => false,
