@@ -185,8 +185,9 @@ fn interact(machine: &Machine, log: &Log, timeout: Option<f64>) -> Result<u8> {
                     session.stop()?;
                     break;
                 }
-                // A dead system stays on the screen until the person leaves.
-                Next::Event(_) => {}
+                // It stays on the screen until the person leaves.
+                Next::Event(Event::Dead) => step::say("the system died; Ctrl-a x leaves"),
+                Next::Event(Event::Begin | Event::End(_)) => {}
                 Next::Closed => {
                     let status = session.stop()?;
                     if !status.success() {
