@@ -1,0 +1,9 @@
+//! `random`: see [`streams::Random`].
+#![cfg_attr(target_os = "none", no_std, no_main)]
+#![forbid(unsafe_code)]
+
+machuser::program!(main);
+
+fn main() {
+    trivfs::main(streams::Random::default())
+}
