@@ -23,6 +23,10 @@ mod arch;
 #[path = "arch/x86_64.rs"]
 mod arch;
 
+#[cfg(all(target_os = "none", target_arch = "aarch64"))]
+#[path = "arch/aarch64_memory.rs"]
+mod memory;
+
 mod address_space_id;
 mod boot_info;
 pub mod cap;
