@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use interface::fsys::{self, FSYS_GOAWAY_FORCE, FSYS_GOAWAY_NOSYNC};
 use iohelp::User;
-use machuser::{Call, Error, Outcome, Request, Result, Right, SendRight};
+use machuser::{Call, Error, Outcome, Request, Result, Right, SendRight, env};
 use ports::Object;
 
 pub(crate) struct Control<N: Node>(pub(crate) Arc<Translator<N>>);
@@ -72,6 +72,18 @@ impl<N: Node> fsys::Fsys for Control<N> {
         _do_children: i32,
     ) -> Result<()> {
         self.0.node.set_options(&options)
+    }
+
+    /// A translator that was started before auth and proc learns of them here: without auth it
+    /// could not find out who its users are.
+    fn fsys_init(
+        &self,
+        _call: &Call<'_>,
+        proc_server: Option<SendRight>,
+        auth_handle: Option<SendRight>,
+    ) -> Result<()> {
+        env::set_port(env::init_port::PROC, proc_server)?;
+        env::set_port(env::init_port::AUTH, auth_handle)
     }
 
     fn fsys_get_options(&self, _call: &Call<'_>) -> Result<Vec<u8>> {
