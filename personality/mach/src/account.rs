@@ -57,6 +57,23 @@ impl Limits {
     }
 }
 
+/// Bytes of the mach server's own memory that things take, charged as kernel objects.
+pub(crate) mod cost {
+    /// A message, without its words and rights.
+    pub(crate) const MESSAGE: u64 = 128;
+    /// A right in a message.
+    pub(crate) const CARRIED: u64 = 16;
+    /// A region of a map.
+    pub(crate) const REGION: u64 = 128;
+    /// A memory object, without its pages.
+    pub(crate) const OBJECT: u64 = 192;
+    /// An account.
+    pub(crate) const ACCOUNT: u64 = 192;
+}
+
+/// How deep accounts nest: a charge is a charge to every account above.
+pub(crate) const DEPTH: u32 = 32;
+
 /// One account.
 #[derive(Debug)]
 pub struct Account {
@@ -66,8 +83,10 @@ pub struct Account {
     pub used: Limits,
     /// The account above.
     pub parent: Option<AccountId>,
-    /// Tasks, child accounts and objects charged to it.
+    /// Tasks, child accounts, objects and messages charged to it.
     pub(crate) users: u32,
+    /// Accounts above it.
+    depth: u32,
 }
 
 /// All accounts.
@@ -77,16 +96,30 @@ pub(crate) struct Accounts {
 }
 
 impl Accounts {
-    /// A new account below `parent`, with one user.
-    pub(crate) fn create(&mut self, parent: Option<AccountId>, limit: Limits) -> AccountId {
-        if let Some(above) = parent.and_then(|id| self.slab.get_mut(id)) {
-            above.users += 1;
+    /// The account above all others, with one user.
+    pub(crate) fn create_root(&mut self) -> AccountId {
+        self.insert(None, Limits::UNLIMITED, 0)
+    }
+
+    /// A new account below `parent`, which pays for it, with one user.
+    pub(crate) fn create(&mut self, parent: AccountId, limit: Limits) -> Result<AccountId> {
+        let above = self.slab.get(parent).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        let depth = above.depth + 1;
+        if depth > DEPTH {
+            return Err(Error::KERN_RESOURCE_SHORTAGE);
         }
+        self.charge(parent, Limits::objects(cost::ACCOUNT))?;
+        self.retain(parent);
+        Ok(self.insert(Some(parent), limit, depth))
+    }
+
+    fn insert(&mut self, parent: Option<AccountId>, limit: Limits, depth: u32) -> AccountId {
         self.slab.insert(Account {
             limit,
             used: Limits::default(),
             parent,
             users: 1,
+            depth,
         })
     }
 
@@ -107,12 +140,15 @@ impl Accounts {
             if account.users == 0 {
                 next = account.parent;
                 self.slab.remove(id);
+                if let Some(parent) = next {
+                    self.refund(parent, Limits::objects(cost::ACCOUNT));
+                }
             }
         }
     }
 
-    /// Charges all of `amount`, or nothing.
-    pub(crate) fn charge(&mut self, id: AccountId, amount: Limits) -> Result<()> {
+    /// Whether `amount` could be charged.
+    pub(crate) fn check(&self, id: AccountId, amount: Limits) -> Result<()> {
         let mut next = Some(id);
         while let Some(account) = next.and_then(|id| self.slab.get(id)) {
             let fits = |used: u64, more: u64, limit: u64| {
@@ -126,6 +162,18 @@ impl Accounts {
             }
             next = account.parent;
         }
+        Ok(())
+    }
+
+    /// Charges all of `amount`, or nothing.
+    pub(crate) fn charge(&mut self, id: AccountId, amount: Limits) -> Result<()> {
+        self.check(id, amount)?;
+        self.force(id, amount);
+        Ok(())
+    }
+
+    /// Charges `amount` even past the limit: what cannot be refused any more is refused the next time.
+    pub(crate) fn force(&mut self, id: AccountId, amount: Limits) {
         let mut next = Some(id);
         while let Some(account) = next.and_then(|id| self.slab.get_mut(id)) {
             account.used.memory += amount.memory;
@@ -133,7 +181,6 @@ impl Accounts {
             account.used.rights += amount.rights;
             next = account.parent;
         }
-        Ok(())
     }
 
     /// Gives back what was charged.

@@ -82,6 +82,8 @@ errors! {
     MACH_RCV_INTERRUPTED = 0x1000_4005;
     /// The port died while it was waited for.
     MACH_RCV_PORT_DIED = 0x1000_4009;
+    /// The port joined a set while it was waited for.
+    MACH_RCV_PORT_CHANGED = 0x1000_4006;
     /// The port is a member of a set.
     MACH_RCV_IN_SET = 0x1000_400a;
     /// The message id is unknown (`MIG_BAD_ID`).

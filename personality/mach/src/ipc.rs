@@ -1,12 +1,12 @@
 //! Ports, rights that move, queues and notifications.
 
 use crate::abi::{DEAD_NAME, INDEX_MASK, REPLY, disposition, notify};
-use crate::account::Limits;
+use crate::account::{AccountId, Limits, cost};
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::slab::Id;
 use crate::space::{Right, UREFS_MAX, is_valid};
-use crate::task::{Mach, Task, TaskId, ThreadId};
+use crate::task::{Mach, TaskId, ThreadId};
 use crate::vm::ObjectId;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -44,8 +44,8 @@ pub(crate) enum Owner {
     Task(TaskId, u32),
     /// The mach server receives.
     Kernel(KernelObject),
-    /// The receive right is in a message.
-    Transit,
+    /// The receive right is in a message: in this port's queue, or (`None`) nowhere yet.
+    Transit(Option<PortId>),
 }
 
 /// A port.
@@ -67,6 +67,8 @@ pub struct Port {
     pub(crate) set: Option<u32>,
     /// First name in the list of those that denote this port.
     pub(crate) first: Option<(u32, u32)>,
+    /// Its key in the receiver's list of ports with messages.
+    pub(crate) ready: Option<(u32, u64)>,
 }
 
 /// A right outside of any space.
@@ -92,6 +94,23 @@ pub struct Message {
     pub words: Vec<u64>,
     /// Its rights.
     pub rights: Vec<Carried>,
+    /// Whom it is charged to while it is in a queue.
+    pub(crate) payer: Option<AccountId>,
+}
+
+impl Message {
+    /// A message that nobody pays for yet.
+    pub(crate) fn new(label: u32, words: Vec<u64>, rights: Vec<Carried>) -> Message {
+        Message { label, words, rights, payer: None }
+    }
+
+    pub(crate) fn cost(words: usize, rights: usize) -> Limits {
+        Limits {
+            memory: 0,
+            objects: cost::MESSAGE + 8 * words as u64 + cost::CARRIED * rights as u64,
+            rights: rights as u64,
+        }
+    }
 }
 
 /// A thread that waits in `msg_receive`.
@@ -109,7 +128,8 @@ pub(crate) struct Sender<R> {
     pub(crate) reply: R,
     pub(crate) task: TaskId,
     pub(crate) port: PortId,
-    pub(crate) message: Message,
+    /// What it asked for, carried out when there is room: until then it keeps its rights.
+    pub(crate) words: Vec<u64>,
 }
 
 impl<K: Kernel> Mach<K> {
@@ -129,6 +149,7 @@ impl<K: Kernel> Mach<K> {
             transient: false,
             set: None,
             first: None,
+            ready: None,
         })
     }
 
@@ -259,8 +280,85 @@ impl<K: Kernel> Mach<K> {
 
     // ---- rights: copy in, copy out, release
 
-    /// Takes a right that a message names out of the sender's space.
+    /// What is left of a name after a message took a right from it.
+    fn taken(right: Right, how: u32) -> Result<Right> {
+        const GONE: Right = Right::Free { next: 0 };
+        match (how, right) {
+            (
+                disposition::COPY_SEND,
+                Right::Send { .. } | Right::Dead { .. } | Right::Receive { urefs: 1.., .. },
+            )
+            | (disposition::MAKE_SEND | disposition::MAKE_SEND_ONCE, Right::Receive { .. }) => {
+                Ok(right)
+            }
+            (disposition::MOVE_SEND, Right::Send { urefs: 1, .. })
+            | (disposition::MOVE_SEND | disposition::MOVE_SEND_ONCE, Right::Dead { urefs: 1 })
+            | (disposition::MOVE_SEND_ONCE, Right::SendOnce { .. })
+            | (disposition::MOVE_RECEIVE, Right::Receive { urefs: 0, .. }) => Ok(GONE),
+            (disposition::MOVE_SEND, Right::Send { port, urefs }) => {
+                Ok(Right::Send { port, urefs: urefs - 1 })
+            }
+            (disposition::MOVE_SEND | disposition::MOVE_SEND_ONCE, Right::Dead { urefs }) => {
+                Ok(Right::Dead { urefs: urefs - 1 })
+            }
+            (disposition::MOVE_SEND, Right::Receive { port, urefs: urefs @ 1.. }) => {
+                Ok(Right::Receive { port, urefs: urefs - 1 })
+            }
+            (disposition::MOVE_RECEIVE, Right::Receive { port, urefs }) => {
+                Ok(Right::Send { port, urefs })
+            }
+            _ => Err(Error::MACH_SEND_INVALID_RIGHT),
+        }
+    }
+
+    /// What a name denotes after the rights in `before` were taken, as [`Mach::copy_in`] needs it.
+    fn right_after(&self, task: TaskId, name: u32, before: &[u64]) -> Result<Right> {
+        let invalid = Error::MACH_SEND_INVALID_RIGHT;
+        let mut right = self.task(task)?.space.get(name).map_err(|_| invalid)?.right;
+        for word in before {
+            if *word as u32 == name {
+                right = Self::taken(right, (*word >> 32) as u32)?;
+            }
+        }
+        Ok(right)
+    }
+
+    /// Whether a list of rights can be copied in, one after the other: name in the low half of a
+    /// word, disposition in the high half.
+    pub(crate) fn copy_in_check(&self, task: TaskId, list: &[u64]) -> Result<()> {
+        let mut made = 0;
+        for (place, word) in list.iter().enumerate() {
+            let (name, how) = (*word as u32, (*word >> 32) as u32);
+            if name == 0 || name == DEAD_NAME {
+                continue;
+            }
+            if name == crate::abi::TASK_SELF {
+                match how {
+                    disposition::COPY_SEND | disposition::MAKE_SEND | disposition::MOVE_SEND => {
+                        continue;
+                    }
+                    _ => return Err(Error::MACH_SEND_INVALID_RIGHT),
+                }
+            }
+            Self::taken(self.right_after(task, name, &list[..place])?, how)?;
+            made += (how == disposition::MAKE_SEND_ONCE) as u64;
+        }
+        if made > 0 {
+            // Each may become a message that nobody can refuse.
+            let account = self.task(task)?.account;
+            self.accounts.check(account, Limits::objects(made * cost::MESSAGE))?;
+        }
+        Ok(())
+    }
+
+    /// Takes a right that a message names out of the sender's space. It fails only where
+    /// [`Mach::copy_in_check`] does.
     pub(crate) fn copy_in(&mut self, task: TaskId, name: u32, how: u32) -> Result<Carried> {
+        self.copy_in_check(task, &[(how as u64) << 32 | name as u64])?;
+        self.copy_in_checked(task, name, how)
+    }
+
+    fn copy_in_checked(&mut self, task: TaskId, name: u32, how: u32) -> Result<Carried> {
         if name == 0 {
             return Ok(Carried::Null);
         }
@@ -270,49 +368,31 @@ impl<K: Kernel> Mach<K> {
         if name == crate::abi::TASK_SELF {
             // The task's own port: always held, never moved away.
             let port = self.task(task)?.port;
-            return match how {
-                disposition::COPY_SEND | disposition::MAKE_SEND | disposition::MOVE_SEND => {
-                    self.send_right_made(port);
-                    Ok(Carried::Send(port))
-                }
-                _ => Err(Error::MACH_SEND_INVALID_RIGHT),
-            };
+            self.send_right_made(port);
+            return Ok(Carried::Send(port));
         }
-        let right = self
-            .task(task)?
-            .space
-            .get(name)
-            .map_err(|_| Error::MACH_SEND_INVALID_RIGHT)?
-            .right;
+        let invalid = Error::MACH_SEND_INVALID_RIGHT;
+        let right = self.task(task)?.space.get(name).map_err(|_| invalid)?.right;
         match (how, right) {
-            (disposition::COPY_SEND, Right::Send { port, .. }) => {
+            (
+                disposition::COPY_SEND | disposition::MOVE_SEND,
+                Right::Send { port, .. } | Right::Receive { port, urefs: 1.. },
+            ) => {
                 self.send_right_made(port);
-                Ok(Carried::Send(port))
-            }
-            (disposition::COPY_SEND, Right::Receive { port, urefs }) if urefs > 0 => {
-                self.send_right_made(port);
-                Ok(Carried::Send(port))
-            }
-            (disposition::COPY_SEND | disposition::MOVE_SEND, Right::Dead { .. }) => {
                 if how == disposition::MOVE_SEND {
                     self.name_deallocate(task, name)?;
                 }
+                Ok(Carried::Send(port))
+            }
+            (disposition::COPY_SEND, Right::Dead { .. }) => Ok(Carried::Dead),
+            (disposition::MOVE_SEND | disposition::MOVE_SEND_ONCE, Right::Dead { .. }) => {
+                self.name_deallocate(task, name)?;
                 Ok(Carried::Dead)
-            }
-            (disposition::MOVE_SEND, Right::Send { port, .. }) => {
-                self.send_right_made(port);
-                self.name_deallocate(task, name)?;
-                Ok(Carried::Send(port))
-            }
-            (disposition::MOVE_SEND, Right::Receive { port, urefs }) if urefs > 0 => {
-                self.send_right_made(port);
-                self.name_deallocate(task, name)?;
-                Ok(Carried::Send(port))
             }
             (disposition::MAKE_SEND, Right::Receive { port, .. }) => {
                 self.send_right_made(port);
                 if let Some(port) = self.ports.get_mut(port) {
-                    port.mscount += 1;
+                    port.mscount = port.mscount.wrapping_add(1);
                 }
                 Ok(Carried::Send(port))
             }
@@ -326,15 +406,11 @@ impl<K: Kernel> Mach<K> {
                 self.drop_name(task, name, port);
                 Ok(Carried::SendOnce(port))
             }
-            (disposition::MOVE_SEND_ONCE, Right::Dead { .. }) => {
-                self.name_deallocate(task, name)?;
-                Ok(Carried::Dead)
-            }
             (disposition::MOVE_RECEIVE, Right::Receive { port, urefs }) => {
                 self.receive_right_take(task, name, port, urefs);
                 Ok(Carried::Receive(port))
             }
-            _ => Err(Error::MACH_SEND_INVALID_RIGHT),
+            _ => Err(invalid),
         }
     }
 
@@ -344,20 +420,34 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
+    /// Takes a port out of what its receiver keeps of it: its set, the list of ports with messages,
+    /// and the threads that wait for it by name.
+    fn receiver_leaves(&mut self, task: TaskId, name: u32, id: PortId) {
+        let Some(port) = self.ports.get_mut(id) else { return };
+        let (set, ready) = (port.set.take(), port.ready.take());
+        let Some(holder) = self.tasks.get_mut(task) else { return };
+        if let Some(set) = set {
+            holder.members.remove(&(set, name));
+        }
+        if let Some(key) = ready {
+            holder.ready.remove(&key);
+        }
+        if !holder.receivers.is_empty() && name != 0 {
+            self.receivers_abort(task, Some(name), Error::MACH_RCV_PORT_DIED);
+        }
+    }
+
     /// The receive right leaves a space; send rights under its name stay.
     fn receive_right_take(&mut self, task: TaskId, name: u32, port: PortId, urefs: u32) {
         // Names that invoked the old receiver's endpoint are emptied: calls to a
         // port in transit fail until it arrives.
         self.capabilities_remove(port);
+        self.receiver_leaves(task, name, port);
         if let Some(port) = self.ports.get_mut(port) {
-            port.owner = Owner::Transit;
+            port.owner = Owner::Transit(None);
             port.transient = false;
-            port.set = None;
             port.seqno = 0;
             port.mscount = 0;
-        }
-        if let Some(holder) = self.tasks.get_mut(task) {
-            holder.ready.retain(|ready| *ready != port);
         }
         if urefs > 0 {
             if let Some(holder) = self.tasks.get_mut(task) {
@@ -424,7 +514,7 @@ impl<K: Kernel> Mach<K> {
     }
 
     /// Frees a name that is in no list.
-    fn forget_name(&mut self, task: TaskId, name: u32) {
+    pub(crate) fn forget_name(&mut self, task: TaskId, name: u32) {
         let Some(holder) = self.tasks.get_mut(task) else {
             return;
         };
@@ -542,7 +632,10 @@ impl<K: Kernel> Mach<K> {
         if self.ports.get(port).is_none() {
             return Ok(DEAD_NAME);
         }
-        let holder = self.tasks.get_mut(task).ok_or(Error::KERN_INVALID_TASK)?;
+        // Everything that can be refused comes first.
+        let kernel = self.task(task)?.kernel;
+        self.kernel.endpoint_make(kernel)?;
+        let holder = self.task_mut(task)?;
         let name = match holder.space.find(port) {
             Some(name) => {
                 if let Right::Send { urefs, .. } = holder.space.get(name)?.right {
@@ -571,27 +664,25 @@ impl<K: Kernel> Mach<K> {
         if let Some(port) = self.ports.get_mut(port) {
             port.owner = Owner::Task(task, name);
         }
-        for (holder, name) in self.holders(port) {
-            let invokes = match self.right_of(holder, name) {
+        for (holder, other) in self.holders(port) {
+            let invokes = match self.right_of(holder, other) {
                 Some(Right::Send { .. }) => true,
                 Some(Right::Receive { urefs, .. }) => urefs > 0,
                 _ => false,
             };
-            if invokes && self.install(holder, name, port).is_err() {
-                // No memory for this holder's capability: its name is dead.
-                self.name_dies(holder, name, port);
+            if invokes && self.install(holder, other, port).is_err() {
+                // No memory for this holder's capability: its right is lost.
+                if (holder, other) == (task, name) {
+                    if let Ok(entry) = self.task_mut(task)?.space.get_mut(name) {
+                        entry.right = Right::Receive { port, urefs: 0 };
+                    }
+                } else {
+                    self.name_dies(holder, other, port);
+                }
+                self.release(Carried::Send(port));
             }
         }
-        if self
-            .ports
-            .get(port)
-            .is_some_and(|port| !port.queue.is_empty())
-        {
-            if let Some(holder) = self.tasks.get_mut(task) {
-                holder.ready.push_back(port);
-            }
-            self.receivers_serve(task);
-        }
+        self.ready_add(port);
         Ok(name)
     }
 
@@ -605,16 +696,28 @@ impl<K: Kernel> Mach<K> {
 
     /// Carries out all that released rights set off.
     pub(crate) fn settle(&mut self) {
-        while let Some(right) = self.released.pop() {
-            match right {
-                Carried::Null | Carried::Dead => {}
-                Carried::Send(port) => self.send_right_gone(port),
-                Carried::SendOnce(port) => {
-                    self.notify(port, notify::SEND_ONCE, &[], Carried::Null);
+        loop {
+            if let Some(right) = self.released.pop() {
+                match right {
+                    Carried::Null | Carried::Dead => {}
+                    Carried::Send(port) => self.send_right_gone(port),
+                    Carried::SendOnce(port) => {
+                        self.notify(port, notify::SEND_ONCE, &[], Carried::Null);
+                    }
+                    Carried::Receive(port) => self.port_destroy(port),
                 }
-                Carried::Receive(port) => self.port_destroy(port),
+            } else if let Some(port) = self.serving.pop_front() {
+                self.port_serve(port);
+            } else {
+                return;
             }
         }
+    }
+
+    /// Whether [`Mach::settle`] has something to do.
+    #[inline]
+    pub(crate) fn is_unsettled(&self) -> bool {
+        !self.released.is_empty() || !self.serving.is_empty()
     }
 
     /// One send right fewer.
@@ -659,35 +762,24 @@ impl<K: Kernel> Mach<K> {
     /// Destroys a port: its receive right is gone.
     pub(crate) fn port_destroy(&mut self, id: PortId) {
         self.capabilities_remove(id);
+        if let Some(Owner::Task(task, name)) = self.ports.get(id).map(|port| port.owner) {
+            self.receiver_leaves(task, name, id);
+        }
         for (task, name) in self.holders(id) {
             self.name_dies(task, name, id);
         }
         let Some(port) = self.ports.remove(id) else {
             return;
         };
-        if let Owner::Task(task, _) = port.owner {
-            if let Some(holder) = self.tasks.get_mut(task) {
-                holder.ready.retain(|ready| *ready != id);
-            }
-        }
         if let Some(request) = port.no_senders_request {
             self.release(Carried::SendOnce(request));
         }
         for message in port.queue {
-            for right in message.rights {
-                self.release(right);
-            }
+            self.message_destroy(message);
         }
         for serial in port.blocked {
-            if let Some(sender) = self.senders.remove(&serial) {
-                for right in sender.message.rights {
-                    self.release(right);
-                }
-                self.kernel.reply_send(
-                    sender.reply,
-                    crate::abi::REPLY_ERROR,
-                    &[Error::MACH_SEND_INVALID_DEST.0 as u64],
-                );
+            if let Some(sender) = self.sender_take(serial) {
+                self.reply_error(sender.reply, Error::MACH_SEND_INVALID_DEST);
             }
         }
     }
@@ -804,21 +896,12 @@ impl<K: Kernel> Mach<K> {
             Right::Dead { .. } => self.forget_name(task, name),
             Right::Reserved => return Err(Error::KERN_INVALID_RIGHT),
             Right::Set => {
-                let members: Vec<PortId> = self
-                    .task(task)?
-                    .space
-                    .names(0)
-                    .filter_map(|(_, entry)| match entry.right {
-                        Right::Receive { port, .. } => Some(port),
-                        _ => None,
-                    })
-                    .collect();
-                for port in members {
-                    if let Some(port) = self.ports.get_mut(port)
-                        && port.set == Some(name)
-                    {
-                        port.set = None;
-                    }
+                let holder = self.task_mut(task)?;
+                let members: Vec<(u32, u32)> =
+                    holder.members.range((name, 0)..=(name, u32::MAX)).copied().collect();
+                for member in members {
+                    let port = self.receive_port(task, member.1)?;
+                    self.set_change(task, member.1, port, None);
                 }
                 self.receivers_abort(task, Some(name), Error::MACH_RCV_PORT_DIED);
                 self.forget_name(task, name);
@@ -883,6 +966,26 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
+    /// Moves a port into a set of its receiver, or out of every set.
+    pub(crate) fn set_change(&mut self, task: TaskId, name: u32, id: PortId, set: Option<u32>) {
+        let Some(port) = self.ports.get_mut(id) else { return };
+        let (old, ready) = (core::mem::replace(&mut port.set, set), port.ready.take());
+        let Some(holder) = self.tasks.get_mut(task) else { return };
+        if let Some(old) = old {
+            holder.members.remove(&(old, name));
+        }
+        if let Some(set) = set {
+            holder.members.insert((set, name));
+        }
+        if let Some(key) = ready {
+            holder.ready.remove(&key);
+        }
+        if set.is_some() && old.is_none() && !holder.receivers.is_empty() {
+            self.receivers_abort(task, Some(name), Error::MACH_RCV_PORT_CHANGED);
+        }
+        self.ready_add(id);
+    }
+
     /// The port that a receive name denotes.
     pub(crate) fn receive_port(&self, task: TaskId, name: u32) -> Result<PortId> {
         match self.task(task)?.space.get(name)?.right {
@@ -893,7 +996,49 @@ impl<K: Kernel> Mach<K> {
 
     // ---- notifications
 
-    /// Arms a notification; answers the send-once right that was armed before.
+    /// Whether a notification can be armed.
+    pub(crate) fn notification_check(
+        &self,
+        task: TaskId,
+        name: u32,
+        id: u32,
+        sync: u32,
+        armed: bool,
+    ) -> Result<()> {
+        match id {
+            notify::NO_SENDERS => self.receive_port(task, name).map(drop),
+            notify::DEAD_NAME => match self.task(task)?.space.get(name)?.right {
+                Right::Dead { .. } if armed && sync == 0 => Err(Error::KERN_INVALID_ARGUMENT),
+                Right::Dead { .. }
+                | Right::Send { .. }
+                | Right::Receive { .. }
+                | Right::SendOnce { .. } => Ok(()),
+                _ => Err(Error::KERN_INVALID_RIGHT),
+            },
+            _ => Err(Error::KERN_INVALID_VALUE),
+        }
+    }
+
+    /// Copies in a send-once right or nothing, for a notification.
+    pub(crate) fn send_once_in(&mut self, task: TaskId, name: u32, how: u32) -> Result<Carried> {
+        let once = matches!(how, disposition::MOVE_SEND_ONCE | disposition::MAKE_SEND_ONCE);
+        let word = (how as u64) << 32 | name as u64;
+        if name == 0 {
+            return Ok(Carried::Null);
+        }
+        match self.copy_in_check(task, &[word]) {
+            Err(Error::KERN_RESOURCE_SHORTAGE) => return Err(Error::KERN_RESOURCE_SHORTAGE),
+            Ok(()) if once && name != DEAD_NAME => {}
+            _ => return Err(Error::KERN_INVALID_CAPABILITY),
+        }
+        if matches!(self.task(task)?.space.get(name)?.right, Right::Dead { .. }) {
+            return Err(Error::KERN_INVALID_CAPABILITY);
+        }
+        self.copy_in_checked(task, name, how)
+    }
+
+    /// Arms a notification that [`Mach::notification_check`] allows; answers the send-once right
+    /// that was armed before.
     pub(crate) fn notification_request(
         &mut self,
         task: TaskId,
@@ -952,15 +1097,10 @@ impl<K: Kernel> Mach<K> {
             Carried::Null => Vec::new(),
             right => alloc::vec![right],
         };
-        let message = Message {
-            label,
-            words: words.to_vec(),
-            rights,
-        };
         if let Some(port) = self.ports.get_mut(to) {
             port.sorights = port.sorights.saturating_sub(1);
         }
-        self.enqueue(to, message);
+        self.enqueue(to, Message::new(label, words.to_vec(), rights));
     }
 
     /// Tells a task something that belongs to none of its ports: it arrives with port name 0.
@@ -976,119 +1116,256 @@ impl<K: Kernel> Mach<K> {
                 port
             }
         };
-        self.enqueue(port, Message { label, words, rights: Vec::new() });
+        self.enqueue(port, Message::new(label, words, Vec::new()));
     }
 
     // ---- queues
 
-    /// Puts a message into a queue, whatever its limit, and serves who waits for it.
-    pub(crate) fn enqueue(&mut self, id: PortId, message: Message) {
-        let Some(port) = self.ports.get_mut(id) else {
-            for right in message.rights {
-                self.release(right);
-            }
-            return;
-        };
-        match port.owner {
-            Owner::Kernel(_) => {
-                for right in message.rights {
-                    self.release(right);
-                }
-            }
-            Owner::Transit => port.queue.push_back(message),
-            Owner::Task(task, _) => {
-                port.queue.push_back(message);
-                if port.queue.len() == 1
-                    && let Some(holder) = self.tasks.get_mut(task)
-                {
-                    holder.ready.push_back(id);
-                }
-                self.receivers_serve(task);
-            }
+    /// A message will not be received.
+    fn message_destroy(&mut self, mut message: Message) {
+        self.message_uncharge(&mut message);
+        for right in message.rights {
+            self.release(right);
         }
     }
 
-    /// Sends a message to a right that was copied in. `Ok(None)`: sent;
-    /// `Ok(Some)`: the queue is full.
-    pub(crate) fn send(&mut self, to: Carried, message: Message) -> Result<Option<Message>> {
-        let id = match to {
-            Carried::Send(port) | Carried::SendOnce(port) => port,
-            _ => {
-                for right in message.rights {
-                    self.release(right);
-                }
-                return Err(Error::MACH_SEND_INVALID_DEST);
-            }
-        };
-        let Some(port) = self.ports.get_mut(id) else {
-            for right in message.rights {
-                self.release(right);
-            }
-            return Err(Error::MACH_SEND_INVALID_DEST);
-        };
-        if matches!(to, Carried::SendOnce(_)) {
-            port.sorights = port.sorights.saturating_sub(1);
-        } else if port.queue.len() as u32 >= port.qlimit {
-            return Ok(Some(message));
+    /// A message leaves its queue.
+    fn message_uncharge(&mut self, message: &mut Message) {
+        if let Some(account) = message.payer.take() {
+            let cost = Message::cost(message.words.len(), message.rights.len());
+            self.accounts.refund(account, cost);
+            self.accounts.release(account);
         }
-        self.enqueue(id, message);
+    }
+
+    /// Puts a message into a queue, whatever its limit. Who waits for it gets it when
+    /// [`Mach::settle`] comes to it. What nobody paid for is charged to the receiver, even past its
+    /// limit: it can make no more rights to be told by until it has read what it was told.
+    pub(crate) fn enqueue(&mut self, id: PortId, mut message: Message) {
+        let owner = self.ports.get(id).map(|port| port.owner);
+        let receiver = match owner {
+            None | Some(Owner::Kernel(_)) => {
+                self.message_destroy(message);
+                return;
+            }
+            Some(Owner::Transit(_)) => None,
+            Some(Owner::Task(task, _)) => self.tasks.get(task),
+        };
+        if message.payer.is_none()
+            && let Some(receiver) = receiver
+        {
+            let account = receiver.account;
+            let cost = Message::cost(message.words.len(), message.rights.len());
+            self.accounts.force(account, cost);
+            self.accounts.retain(account);
+            message.payer = Some(account);
+        }
+        for right in &message.rights {
+            if let Carried::Receive(moved) = right
+                && let Some(moved) = self.ports.get_mut(*moved)
+            {
+                moved.owner = Owner::Transit(Some(id));
+            }
+        }
+        if let Some(port) = self.ports.get_mut(id) {
+            port.queue.push_back(message);
+        }
+        self.ready_add(id);
+    }
+
+    /// Whether a message to `to` carries the receive right that `to` itself waits in, so that
+    /// nobody could ever receive it.
+    fn is_circular(&self, to: PortId, rights: &[Carried]) -> bool {
+        if !rights.iter().any(|right| matches!(right, Carried::Receive(_))) {
+            return false;
+        }
+        let mut at = Some(to);
+        while let Some(id) = at {
+            if rights.contains(&Carried::Receive(id)) {
+                return true;
+            }
+            at = match self.ports.get(id).map(|port| port.owner) {
+                Some(Owner::Transit(next)) => next,
+                _ => None,
+            };
+        }
+        false
+    }
+
+    /// Puts a port with messages into its receiver's list of those, and has it served.
+    fn ready_add(&mut self, id: PortId) {
+        let serial = self.next_serial();
+        let Some(port) = self.ports.get_mut(id) else { return };
+        let Owner::Task(task, _) = port.owner else { return };
+        if port.queue.is_empty() {
+            return;
+        }
+        let Some(holder) = self.tasks.get_mut(task) else { return };
+        if port.ready.is_none() {
+            let key = (port.set.unwrap_or(0), serial);
+            port.ready = Some(key);
+            holder.ready.insert(key, id);
+        }
+        if !holder.receivers.is_empty() {
+            self.serving.push_back(id);
+        }
+    }
+
+    /// Sends what a request asks for: (name, disposition, label, milliseconds, rights, words,
+    /// rights..., words...). Answers the port whose queue is full, if it is; then, and on failure,
+    /// the sender has everything that it had.
+    pub(crate) fn message_try(&mut self, task: TaskId, words: &[u64]) -> Result<Option<PortId>> {
+        let [name, how, label, _, rights, count, rest @ ..] = words else {
+            return Err(Error::MIG_BAD_ARGUMENTS);
+        };
+        let (name, how) = (*name as u32, *how as u32);
+        let length = rest.len() as u64;
+        if *rights > length || *count != length - rights {
+            return Err(Error::MIG_BAD_ARGUMENTS);
+        }
+        let (list, body) = rest.split_at(*rights as usize);
+        let dead = Error::MACH_SEND_INVALID_DEST;
+        let to = (how as u64) << 32 | name as u64;
+        self.copy_in_check(task, &[to]).map_err(|error| match error {
+            Error::KERN_RESOURCE_SHORTAGE => error,
+            _ => dead,
+        })?;
+        let id = match name {
+            crate::abi::TASK_SELF => self.task(task)?.port,
+            _ => match self.task(task)?.space.get(name).map_err(|_| dead)?.right {
+                Right::Send { port, .. } | Right::Receive { port, .. } | Right::SendOnce { port } => {
+                    port
+                }
+                _ => return Err(dead),
+            },
+        };
+        if how == disposition::MOVE_RECEIVE {
+            return Err(dead);
+        }
+        let once = matches!(how, disposition::MOVE_SEND_ONCE | disposition::MAKE_SEND_ONCE);
+        let port = self.ports.get(id).ok_or(dead)?;
+        if matches!(port.owner, Owner::Kernel(_)) {
+            return Err(dead);
+        }
+        // The destination's right goes first.
+        let mut all = Vec::with_capacity(1 + list.len());
+        all.push(to);
+        all.extend_from_slice(list);
+        self.copy_in_check(task, &all)?;
+        if !once && port.queue.len() as u64 >= port.qlimit as u64 {
+            return Ok(Some(id));
+        }
+        let account = self.task(task)?.account;
+        self.accounts.charge(account, Message::cost(body.len(), list.len()))?;
+        self.accounts.retain(account);
+        let mut carried = Vec::with_capacity(all.len());
+        for word in &all {
+            carried.push(self.copy_in_checked(task, *word as u32, (*word >> 32) as u32)?);
+        }
+        let to = carried.remove(0);
+        let mut message = Message::new(*label as u32, body.to_vec(), carried);
+        message.payer = Some(account);
+        if self.is_circular(id, &message.rights) {
+            self.message_destroy(message);
+        } else {
+            self.enqueue(id, message);
+        }
+        match to {
+            Carried::SendOnce(_) => {
+                if let Some(port) = self.ports.get_mut(id) {
+                    port.sorights = port.sorights.saturating_sub(1);
+                }
+            }
+            to => self.release(to),
+        }
         Ok(None)
     }
 
-    fn matches(&self, name: u32, task: &Task<K>, port: &Port) -> bool {
+    /// Takes a sender that waits out of everything but its port's list.
+    pub(crate) fn sender_take(&mut self, serial: u64) -> Option<Sender<K::Reply>> {
+        let sender = self.senders.remove(&serial)?;
+        self.deadline_forget(sender.serial);
+        if let Some(task) = self.tasks.get_mut(sender.task) {
+            task.sending.remove(&serial);
+        }
+        Some(sender)
+    }
+
+    fn is_for(name: u32, port: &Port) -> bool {
         match (name, port.set, port.owner) {
             (0, set, _) => set.is_none(),
-            (wanted, Some(set), _) if set == wanted => true,
+            (wanted, Some(set), _) => set == wanted,
             (wanted, None, Owner::Task(_, own)) => own == wanted,
-            _ => {
-                let _ = task;
-                false
-            }
+            _ => false,
         }
     }
 
     /// Takes the next message for a name, if there is one.
     pub(crate) fn dequeue(&mut self, task: TaskId, name: u32) -> Option<(u32, u32, Message)> {
         let holder = self.tasks.get(task)?;
-        let place = holder.ready.iter().position(|id| {
-            self.ports
-                .get(*id)
-                .is_some_and(|port| self.matches(name, holder, port))
-        })?;
-        let id = self.tasks.get_mut(task)?.ready.remove(place)?;
+        let own = match holder.space.get(name).map(|entry| entry.right) {
+            Ok(Right::Receive { port, .. }) => Some(port),
+            _ => None,
+        };
+        let id = match own {
+            Some(port) => port,
+            None => *holder.ready.range((name, 0)..=(name, u64::MAX)).next()?.1,
+        };
+        self.port_dequeue(id)
+    }
+
+    fn port_dequeue(&mut self, id: PortId) -> Option<(u32, u32, Message)> {
         let port = self.ports.get_mut(id)?;
-        let message = port.queue.pop_front()?;
+        let Owner::Task(task, own) = port.owner else { return None };
+        let mut message = port.queue.pop_front()?;
         let seqno = port.seqno;
         port.seqno = port.seqno.wrapping_add(1);
-        let own = match port.owner {
-            Owner::Task(_, own) => own,
-            _ => 0,
-        };
-        let more = !port.queue.is_empty();
-        if more && let Some(holder) = self.tasks.get_mut(task) {
-            holder.ready.push_back(id);
+        if let Some(key) = port.ready.take()
+            && let Some(holder) = self.tasks.get_mut(task)
+        {
+            holder.ready.remove(&key);
         }
-        self.sender_admit(id);
+        self.ready_add(id);
+        self.message_uncharge(&mut message);
+        self.senders_admit(id);
         Some((own, seqno, message))
     }
 
-    /// Lets the first blocked sender put its message in.
-    fn sender_admit(&mut self, id: PortId) {
+    /// Lets senders that wait put their messages in, as far as there is room.
+    pub(crate) fn senders_admit(&mut self, id: PortId) {
         loop {
             let Some(port) = self.ports.get_mut(id) else {
                 return;
             };
-            if port.queue.len() as u32 >= port.qlimit {
+            if port.queue.len() as u64 >= port.qlimit as u64 {
                 return;
             }
             let Some(serial) = port.blocked.pop_front() else {
                 return;
             };
-            if let Some(sender) = self.senders.remove(&serial) {
-                self.deadline_forget(sender.serial);
-                self.kernel.reply_send(sender.reply, REPLY, &[]);
-                self.enqueue(id, sender.message);
-                return;
+            let Some(sender) = self.senders.get_mut(&serial) else {
+                continue;
+            };
+            let (task, words) = (sender.task, core::mem::take(&mut sender.words));
+            match self.message_try(task, &words) {
+                // Its name denotes another port now.
+                Ok(Some(other)) => {
+                    if let Some(sender) = self.senders.get_mut(&serial) {
+                        sender.words = words;
+                        sender.port = other;
+                    }
+                    if let Some(port) = self.ports.get_mut(other) {
+                        port.blocked.push_back(serial);
+                    }
+                }
+                sent => {
+                    if let Some(sender) = self.sender_take(serial) {
+                        match sent {
+                            Ok(_) => self.kernel.reply_send(sender.reply, REPLY, &[]),
+                            Err(error) => self.reply_error(sender.reply, error),
+                        }
+                    }
+                }
             }
         }
     }
@@ -1114,32 +1391,22 @@ impl<K: Kernel> Mach<K> {
         words
     }
 
-    /// Answers threads of a task that wait for messages which are there now.
-    pub(crate) fn receivers_serve(&mut self, task: TaskId) {
+    /// Gives a port's messages to the threads that wait for them.
+    fn port_serve(&mut self, id: PortId) {
         loop {
-            let Some(holder) = self.tasks.get(task) else {
+            let Some(port) = self.ports.get(id).filter(|port| !port.queue.is_empty()) else {
                 return;
             };
-            if holder.ready.is_empty() {
-                return;
-            }
-            let found = holder.receivers.iter().position(|receiver| {
-                holder.ready.iter().any(|id| {
-                    self.ports
-                        .get(*id)
-                        .is_some_and(|port| self.matches(receiver.name, holder, port))
-                })
+            let Owner::Task(task, _) = port.owner else { return };
+            let Some(holder) = self.tasks.get(task) else { return };
+            let found =
+                holder.receivers.iter().position(|receiver| Self::is_for(receiver.name, port));
+            let receiver = found.and_then(|place| {
+                self.tasks.get_mut(task).and_then(|holder| holder.receivers.remove(place))
             });
-            let Some(place) = found else { return };
-            let Some(receiver) = self
-                .tasks
-                .get_mut(task)
-                .and_then(|holder| holder.receivers.remove(place))
-            else {
-                return;
-            };
+            let Some(receiver) = receiver else { return };
             self.deadline_forget(receiver.serial);
-            let Some(next) = self.dequeue(task, receiver.name) else {
+            let Some(next) = self.port_dequeue(id) else {
                 return;
             };
             let words = self.message_words(task, next);
@@ -1160,8 +1427,8 @@ impl<K: Kernel> Mach<K> {
             let Some(receiver) = found.and_then(|place| holder.receivers.remove(place)) else {
                 return;
             };
-            self.kernel
-                .reply_send(receiver.reply, crate::abi::REPLY_ERROR, &[error.0 as u64]);
+            self.deadline_forget(receiver.serial);
+            self.reply_error(receiver.reply, error);
         }
     }
 
@@ -1183,20 +1450,85 @@ impl<K: Kernel> Mach<K> {
 
     /// Copies in a list of rights; all or none.
     pub(crate) fn copy_in_all(&mut self, task: TaskId, list: &[u64]) -> Result<Vec<Carried>> {
-        let mut rights = Vec::with_capacity(list.len());
-        for word in list {
-            match self.copy_in(task, *word as u32, (*word >> 32) as u32) {
-                Ok(right) => rights.push(right),
-                Err(error) => {
-                    // Rights that were moved are given back under whatever name.
-                    for right in rights {
-                        let _ = self.copy_out(task, right);
-                    }
-                    return Err(error);
+        self.copy_in_check(task, list)?;
+        list.iter()
+            .map(|word| self.copy_in_checked(task, *word as u32, (*word >> 32) as u32))
+            .collect()
+    }
+
+    /// Moves, copies or makes a right of one task for another. On failure both have what they had.
+    pub(crate) fn right_transfer(
+        &mut self,
+        from: TaskId,
+        name: u32,
+        how: u32,
+        to: TaskId,
+    ) -> Result<u32> {
+        self.copy_in_check(from, &[(how as u64) << 32 | name as u64])?;
+        let right = match name {
+            crate::abi::TASK_SELF => Right::Send { port: self.task(from)?.port, urefs: 1 },
+            0 | DEAD_NAME => Right::Dead { urefs: 1 },
+            _ => self.task(from)?.space.get(name)?.right,
+        };
+        match (how, right) {
+            (
+                disposition::COPY_SEND | disposition::MAKE_SEND | disposition::MOVE_SEND,
+                Right::Send { port, .. } | Right::Receive { port, .. },
+            ) => {
+                let moves = how == disposition::MOVE_SEND && name != crate::abi::TASK_SELF;
+                if moves && from == to {
+                    return Ok(name);
                 }
+                self.send_right_made(port);
+                let given = self.copy_out_right(to, Carried::Send(port));
+                if given.is_err() {
+                    // As if it had never been: nobody is told of a right that was not made.
+                    if let Some(port) = self.ports.get_mut(port) {
+                        port.srights -= 1;
+                    }
+                } else if moves {
+                    self.name_deallocate(from, name)?;
+                } else if how == disposition::MAKE_SEND
+                    && let Some(port) = self.ports.get_mut(port)
+                    && matches!(right, Right::Receive { .. })
+                {
+                    port.mscount = port.mscount.wrapping_add(1);
+                }
+                given
+            }
+            (disposition::MAKE_SEND_ONCE, Right::Receive { port, .. }) => {
+                let given = self.copy_out_right(to, Carried::SendOnce(port));
+                if given.is_ok()
+                    && let Some(port) = self.ports.get_mut(port)
+                {
+                    port.sorights += 1;
+                }
+                given
+            }
+            (disposition::MOVE_SEND_ONCE, Right::SendOnce { port }) => {
+                if from == to {
+                    return Ok(name);
+                }
+                let given = self.copy_out_right(to, Carried::SendOnce(port))?;
+                self.drop_name(from, name, port);
+                Ok(given)
+            }
+            (disposition::MOVE_RECEIVE, Right::Receive { port, .. }) => {
+                let holder = self.task(to)?;
+                if from != to && holder.space.find(port).is_none() {
+                    self.accounts.check(holder.account, Limits::rights(1))?;
+                    holder.space.check_room()?;
+                }
+                let kernel = holder.kernel;
+                self.kernel.endpoint_make(kernel)?;
+                let right = self.copy_in_checked(from, name, how)?;
+                self.copy_out(to, right)
+            }
+            _ => {
+                let right = self.copy_in_checked(from, name, how)?;
+                self.copy_out(to, right)
             }
         }
-        Ok(rights)
     }
 
     /// The port that a name lets its holder send to.

@@ -118,7 +118,10 @@ pub trait Kernel {
     fn call_interrupt(&mut self, thread: Self::Thread, instruction: u32, error: Error) -> bool;
     /// The name that the thread's page says it is calling; 0 when none.
     fn published_name(&mut self, thread: Self::Thread) -> u32;
-    /// Adds names to the inbox in the thread's page.
+    /// How many names more the inbox in the thread's page takes.
+    fn inbox_room(&mut self, thread: Self::Thread) -> Result<usize>;
+    /// Adds names to the inbox in the thread's page. It does not fail for as many as
+    /// [`Kernel::inbox_room`] answered in the same request.
     fn inbox_push(&mut self, thread: Self::Thread, names: &[u32]) -> Result<()>;
     /// Program counter and stack pointer of a stopped or faulted thread.
     fn thread_registers(&mut self, thread: Self::Thread) -> Vec<u64>;
@@ -145,7 +148,13 @@ pub trait Kernel {
     /// Takes a mapping away.
     fn frame_unmap(&mut self, mapping: Self::Mapping);
     /// Changes a mapping's access.
-    fn frame_protect(&mut self, task: Self::Task, mapping: Self::Mapping, protection: Protection);
+    fn frame_protect(
+        &mut self,
+        task: Self::Task,
+        mapping: Self::Mapping,
+        protection: Protection,
+        cache: Cache,
+    );
     /// Reads from a frame.
     fn frame_read(&mut self, frame: Self::Frame, offset: usize, bytes: &mut [u8]) -> Result<()>;
     /// Writes to a frame.
@@ -166,6 +175,9 @@ pub trait Kernel {
 
     /// Keeps the caller of the request being handled, to answer later.
     fn reply_save(&mut self) -> Result<Self::Reply>;
+    /// Whether the kept caller still waits: it does not when its thread was destroyed, stopped,
+    /// or had its call ended.
+    fn reply_waits(&mut self, reply: Self::Reply) -> bool;
     /// Answers a kept caller and frees the handle; nothing happens if the caller is gone.
     fn reply_send(&mut self, reply: Self::Reply, label: u32, words: &[u64]);
     /// Frees the handle without an answer.

@@ -12,6 +12,7 @@ extern crate alloc;
 
 pub mod abi;
 mod account;
+mod audit;
 mod error;
 mod ipc;
 mod kernel;
@@ -25,6 +26,7 @@ mod vm;
 mod window;
 
 pub use account::{Account, AccountId, Limits};
+pub use audit::Installed;
 pub use error::{Error, Result};
 pub use ipc::{Carried, KernelObject, Message, PortId};
 pub use kernel::{Cache, Kernel, Protection};

@@ -8,7 +8,7 @@ use crate::kernel::{Cache, Kernel, Protection};
 use crate::space::Right;
 use crate::sync::Timed;
 use crate::task::{BOOTSTRAP_PORT, EXCEPTION_PORT, Mach, TaskId, ThreadId, Ticket, thread_number};
-use crate::vm::{Mapping, ObjectId, PAGE, Place};
+use crate::vm::{Mapping, ObjectId, PAGE, Place, VM_MAX};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -140,7 +140,7 @@ impl<K: Kernel> Mach<K> {
         };
         let mut input = Input { words, next: 0 };
         let result = self.routine(task, label, &mut input, output);
-        if !self.released.is_empty() {
+        if self.is_unsettled() {
             self.settle();
         }
         match result {
@@ -219,14 +219,10 @@ impl<K: Kernel> Mach<K> {
             routine::REPLY_NEW_PORT => {
                 let caller = self.caller_of(task, input.name()?)?;
                 let transient = input.word()? != 0;
+                self.inbox_check(caller, 1)?;
                 let name = self.port_allocate(task)?;
-                let given = self
-                    .copy_in(task, name, crate::abi::disposition::MAKE_SEND)
-                    .and_then(|right| self.inbox_give(caller, &[right]));
-                if let Err(error) = given {
-                    let _ = self.name_destroy(task, name);
-                    return Err(error);
-                }
+                let right = self.copy_in(task, name, crate::abi::disposition::MAKE_SEND)?;
+                self.inbox_give(caller, &[right])?;
                 if transient
                     && let Ok(port) = self.receive_port(task, name)
                     && let Some(port) = self.ports.get_mut(port)
@@ -239,6 +235,7 @@ impl<K: Kernel> Mach<K> {
                 let caller = self.caller_of(task, input.name()?)?;
                 let count = input.word()?;
                 let list = input.rights(count)?;
+                self.inbox_check(caller, list.len())?;
                 let rights = self.copy_in_all(task, list)?;
                 self.inbox_give(caller, &rights)?;
             }
@@ -256,17 +253,15 @@ impl<K: Kernel> Mach<K> {
                 if address % 4 != 0 {
                     return Err(Error::KERN_INVALID_ARGUMENT);
                 }
-                let frame = self.page_in(task, address, Protection::READ)?;
                 let mut bytes = [0; 4];
-                self.kernel
-                    .frame_read(frame, (address % PAGE) as usize, &mut bytes)?;
+                self.vm_read(task, address, &mut bytes)?;
                 if u32::from_le_bytes(bytes) as u64 != value {
                     return Err(Error::KERN_INVALID_ARGUMENT);
                 }
                 self.futex_wait(task, address, time)?;
                 return Ok(false);
             }
-            routine::MSG_SEND => return self.message_send(task, input),
+            routine::MSG_SEND => return self.message_send(task, input.rest()),
             routine::MSG_RECEIVE => {
                 let (name, time) = (input.name()?, input.word()?);
                 if name != 0 {
@@ -424,13 +419,15 @@ impl<K: Kernel> Mach<K> {
                 if limit > QLIMIT_MAX as u64 {
                     return Err(Error::KERN_INVALID_VALUE);
                 }
-                if let Some(port) = self.ports.get_mut(port) {
-                    port.qlimit = limit as u32;
+                if let Some(entry) = self.ports.get_mut(port) {
+                    entry.qlimit = limit as u32;
                 }
+                self.senders_admit(port);
             }
             routine::MACH_PORT_MOVE_MEMBER => {
                 let target = self.target(task, input.name()?)?;
-                let port = self.receive_port(target, input.name()?)?;
+                let member = input.name()?;
+                let port = self.receive_port(target, member)?;
                 let set = match input.name()? {
                     0 => None,
                     set => match self.task(target)?.space.get(set)?.right {
@@ -438,14 +435,10 @@ impl<K: Kernel> Mach<K> {
                         _ => return Err(Error::KERN_INVALID_RIGHT),
                     },
                 };
-                let Some(port) = self.ports.get_mut(port) else {
-                    return Err(Error::KERN_INVALID_NAME);
-                };
-                if set.is_none() && port.set.is_none() {
+                if set.is_none() && self.ports.get(port).is_none_or(|port| port.set.is_none()) {
                     return Err(Error::KERN_NOT_IN_SET);
                 }
-                port.set = set;
-                self.receivers_serve(target);
+                self.set_change(target, member, port, set);
             }
             routine::MACH_PORT_GET_SET_STATUS => {
                 let target = self.target(task, input.name()?)?;
@@ -453,40 +446,22 @@ impl<K: Kernel> Mach<K> {
                 if self.task(target)?.space.get(set)?.right != Right::Set {
                     return Err(Error::KERN_INVALID_RIGHT);
                 }
-                let members: Vec<u32> = self
-                    .task(target)?
-                    .space
-                    .names(0)
-                    .filter(|(_, entry)| match entry.right {
-                        Right::Receive { port, .. } => self
-                            .ports
-                            .get(port)
-                            .is_some_and(|port| port.set == Some(set)),
-                        _ => false,
-                    })
-                    .map(|(name, _)| name)
-                    .take(out.room())
-                    .collect();
-                for name in members {
-                    out.put(name as u64);
+                // With a third word: the names behind that one.
+                let from = input.name().map_or(0, |name| name.saturating_add(1));
+                let members = &self.task(target)?.members;
+                for (_, name) in members.range((set, from)..=(set, u32::MAX)).take(out.room()) {
+                    out.put(*name as u64);
                 }
             }
             routine::MACH_PORT_REQUEST_NOTIFICATION => {
                 let target = self.target(task, input.name()?)?;
                 let (name, id, sync) = (input.name()?, input.word()?, input.word()?);
                 let (notify, how) = (input.name()?, input.word()?);
-                let to = self
-                    .copy_in(task, notify, how as u32)
-                    .map_err(|_| Error::KERN_INVALID_CAPABILITY)?;
-                let old = match self.notification_request(target, name, id as u32, sync as u32, to)
-                {
-                    Ok(old) => old,
-                    Err(error) => {
-                        // The right was not taken: it goes back where it came from.
-                        let _ = self.copy_out(task, to);
-                        return Err(error);
-                    }
-                };
+                let (id, sync) = (id as u32, sync as u32);
+                self.notification_check(target, name, id, sync, notify != 0)?;
+                let to = self.send_once_in(task, notify, how as u32)?;
+                let old = self.notification_request(target, name, id, sync, to)?;
+                // Without room for its name, the old right is destroyed, which tells whom it tells.
                 let old = self.copy_out(task, old).unwrap_or(0);
                 out.put(old as u64);
             }
@@ -504,18 +479,20 @@ impl<K: Kernel> Mach<K> {
                         return Err(Error::KERN_INVALID_VALUE);
                     }
                 }
-                let right = self
-                    .copy_in(task, name, how as u32)
-                    .map_err(|_| Error::KERN_INVALID_CAPABILITY)?;
-                out.put(self.copy_out(target, right)? as u64);
+                let given = self.right_transfer(task, name, how as u32, target);
+                out.put(given.map_err(|error| match error {
+                    Error::MACH_SEND_INVALID_RIGHT => Error::KERN_INVALID_CAPABILITY,
+                    error => error,
+                })? as u64);
             }
             routine::MACH_PORT_EXTRACT_RIGHT => {
                 let target = self.target(task, input.name()?)?;
                 let (name, how) = (input.name()?, input.word()?);
-                let right = self
-                    .copy_in(target, name, how as u32)
-                    .map_err(|_| Error::KERN_INVALID_RIGHT)?;
-                out.put(self.copy_out(task, right)? as u64);
+                let given = self.right_transfer(target, name, how as u32, task);
+                out.put(given.map_err(|error| match error {
+                    Error::MACH_SEND_INVALID_RIGHT => Error::KERN_INVALID_RIGHT,
+                    error => error,
+                })? as u64);
             }
             routine::MACH_PORT_GET_RECEIVE_STATUS => {
                 let target = self.target(task, input.name()?)?;
@@ -569,12 +546,9 @@ impl<K: Kernel> Mach<K> {
                             port.srights += 1;
                         }
                     }
-                    let message = Message {
-                        label: crate::abi::notify::NEW_TASK,
-                        words: Vec::new(),
-                        rights: alloc::vec![Carried::Send(port), Carried::Send(parent)],
-                    };
-                    self.enqueue(notify, message);
+                    let rights = alloc::vec![Carried::Send(port), Carried::Send(parent)];
+                    let label = crate::abi::notify::NEW_TASK;
+                    self.enqueue(notify, Message::new(label, Vec::new(), rights));
                 }
                 out.put(name as u64);
             }
@@ -587,9 +561,8 @@ impl<K: Kernel> Mach<K> {
             }
             routine::TASK_CLEAR => {
                 let target = self.target(task, input.name()?)?;
-                for thread in self.task(target)?.threads.clone() {
-                    self.thread_remove(thread);
-                }
+                self.threads_remove(target)?;
+                self.windows_end(target);
                 self.map_clear(target);
                 return Ok(target != task);
             }
@@ -682,7 +655,14 @@ impl<K: Kernel> Mach<K> {
                 } else {
                     self.thread_named(task, name)?
                 };
+                let holder = self.threads.get(thread).map(|thread| thread.task);
                 self.thread_remove(thread);
+                if name != 0
+                    && let Some(holder) = holder
+                {
+                    // A thread that ends itself waits for nothing.
+                    self.waits_purge(holder);
+                }
                 if name == 0 && input.rest().len() >= 2 {
                     // Its stack goes with it.
                     let (address, size) = (input.word()?, input.word()?);
@@ -816,7 +796,7 @@ impl<K: Kernel> Mach<K> {
                     return Err(Error::KERN_INVALID_ARGUMENT);
                 }
                 let account = self.task(task)?.account;
-                let object = self.object_create(size.next_multiple_of(PAGE), account, false);
+                let object = self.object_create(size.next_multiple_of(PAGE), account, false)?;
                 let port = self.object_port(object)?;
                 match self.put_send(task, port) {
                     Ok(name) => out.put(name as u64),
@@ -839,8 +819,18 @@ impl<K: Kernel> Mach<K> {
                 let account = self.task(target)?.account;
                 self.accounts
                     .charge(account, Limits::memory(pages * PAGE))?;
-                let frames = match self.kernel.frames_allocate_contiguous(pages as usize) {
-                    Ok(frames) => frames,
+                let made = self.object_create(pages * PAGE, account, false);
+                let made = made.and_then(|object| {
+                    match self.kernel.frames_allocate_contiguous(pages as usize) {
+                        Ok(frames) => Ok((object, frames)),
+                        Err(error) => {
+                            self.object_check(object);
+                            Err(error)
+                        }
+                    }
+                });
+                let (object, frames) = match made {
+                    Ok(made) => made,
                     Err(error) => {
                         self.accounts.refund(account, Limits::memory(pages * PAGE));
                         return Err(error);
@@ -849,7 +839,6 @@ impl<K: Kernel> Mach<K> {
                 let physical = frames
                     .first()
                     .map_or(0, |frame| self.kernel.frame_physical(*frame));
-                let object = self.object_create(pages * PAGE, account, false);
                 if let Some(object) = self.objects.get_mut(object) {
                     object.pages = frames
                         .into_iter()
@@ -885,7 +874,7 @@ impl<K: Kernel> Mach<K> {
                     rights: input.word()?,
                 };
                 let parent = self.task(task)?.account;
-                let account = self.accounts.create(Some(parent), limit);
+                let account = self.accounts.create(parent, limit)?;
                 let port = self.port_for(KernelObject::Account(account));
                 let name = self.put_send(task, port)?;
                 out.put(name as u64);
@@ -942,9 +931,9 @@ impl<K: Kernel> Mach<K> {
                 }
                 let mut frames = Vec::new();
                 for page in 0..bytes.div_ceil(PAGE) {
-                    let frame = self
-                        .kernel
-                        .frame_device(physical + page * PAGE)
+                    let frame = physical
+                        .checked_add(page * PAGE)
+                        .and_then(|at| self.kernel.frame_device(at))
                         .ok_or(Error::KERN_INVALID_ADDRESS)?;
                     frames.push(frame);
                 }
@@ -964,36 +953,50 @@ impl<K: Kernel> Mach<K> {
                 let KernelObject::Interrupt(line) = self.object_of(task, input.name()?)? else {
                     return Err(Error::KERN_INVALID_ARGUMENT);
                 };
-                // Slots that are no names of rights: dead names that stay with the task.
-                let account = self.task(task)?.account;
-                self.accounts.charge(account, Limits::rights(2))?;
-                let holder = self.task_mut(task)?;
-                let notification = holder.space.insert(Right::Dead { urefs: 1 })?;
-                let handler = holder.space.insert(Right::Dead { urefs: 1 })?;
-                let kernel = holder.kernel;
+                // Slots that are no names of rights, and stay with the task.
+                let notification = self.slot_reserve(task)?;
+                let handler = match self.slot_reserve(task) {
+                    Ok(handler) => handler,
+                    Err(error) => {
+                        self.forget_name(task, notification);
+                        return Err(error);
+                    }
+                };
+                let kernel = self.task(task)?.kernel;
                 let mask = crate::abi::INDEX_MASK;
-                self.kernel
-                    .interrupt_install(kernel, line, notification & mask, handler & mask)?;
+                let installed =
+                    self.kernel
+                        .interrupt_install(kernel, line, notification & mask, handler & mask);
+                if let Err(error) = installed {
+                    self.forget_name(task, notification);
+                    self.forget_name(task, handler);
+                    return Err(error);
+                }
                 out.put((notification & mask) as u64);
                 out.put((handler & mask) as u64);
             }
             routine::REGISTER_NEW_TASK_NOTIFICATION => {
                 self.check_host(task, input.name()?)?;
                 let name = input.name()?;
-                if self.new_task_notify != Carried::Null {
+                // Whoever took it before keeps it for as long as the port lives.
+                if let Carried::Send(port) = self.new_task_notify
+                    && self.ports.get(port).is_some()
+                {
                     return Err(Error::KERN_NO_ACCESS);
                 }
-                self.new_task_notify =
-                    self.copy_in(task, name, crate::abi::disposition::COPY_SEND)?;
+                let right = self.copy_in(task, name, crate::abi::disposition::COPY_SEND)?;
+                let Carried::Send(_) = right else {
+                    return Err(Error::KERN_INVALID_CAPABILITY);
+                };
+                self.new_task_notify = right;
             }
             routine::HOST_TASKS => {
                 self.check_host(task, input.name()?)?;
                 let from = input.name()?;
                 let found = self
                     .tasks
-                    .iter()
-                    .find(|(id, _)| id.index >= from)
-                    .map(|(id, task)| (id, task.port))
+                    .first_from(from)
+                    .and_then(|id| Some((id, self.tasks.get(id)?.port)))
                     .ok_or(Error::KERN_INVALID_ARGUMENT)?;
                 let name = self.put_send(task, found.1)?;
                 out.put(found.0.index as u64);
@@ -1017,7 +1020,7 @@ impl<K: Kernel> Mach<K> {
                 out.put(if self.epoch == 0 {
                     0
                 } else {
-                    self.epoch + self.kernel.now()
+                    self.epoch.saturating_add(self.kernel.now())
                 });
             }
             routine::HOST_GET_UPTIME64 => out.put(self.kernel.now()),
@@ -1031,6 +1034,16 @@ impl<K: Kernel> Mach<K> {
             _ => return Err(Error::MIG_BAD_ID),
         }
         Ok(true)
+    }
+
+    /// Whether a caller's inbox takes so many names more.
+    fn inbox_check(&mut self, caller: ThreadId, names: usize) -> Result<()> {
+        let thread = self.threads.get(caller).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        let kernel = thread.kernel;
+        if names > self.kernel.inbox_room(kernel)? {
+            return Err(Error::KERN_NO_SPACE);
+        }
+        Ok(())
     }
 
     fn inbox_give(&mut self, caller: ThreadId, rights: &[Carried]) -> Result<()> {
@@ -1047,69 +1060,24 @@ impl<K: Kernel> Mach<K> {
             .inbox_push(kernel, &names[..rights.len().min(MESSAGE_WORDS)])
     }
 
-    fn message_send(&mut self, task: TaskId, input: &mut Input<'_>) -> Result<bool> {
-        let (name, how, label) = (input.name()?, input.word()? as u32, input.word()? as u32);
-        let time = input.word()?;
-        let (rights, words) = (input.word()?, input.word()?);
-        let to = self
-            .copy_in(task, name, how)
-            .map_err(|_| Error::MACH_SEND_INVALID_DEST)?;
-        let list = match input.rights(rights) {
-            Ok(list) => self.copy_in_all(task, list),
-            Err(error) => Err(error),
-        };
-        let rights = match list {
-            Ok(rights) if words == input.rest().len() as u64 => rights,
-            other => {
-                for right in other.as_ref().ok().into_iter().flatten() {
-                    let _ = self.copy_out(task, *right);
-                }
-                let _ = self.copy_out(task, to);
-                return Err(other.err().unwrap_or(Error::MIG_BAD_ARGUMENTS));
-            }
-        };
-        let message = Message {
-            label,
-            words: input.rest().to_vec(),
-            rights,
-        };
-        let sent = self.send(to, message);
-        let (id, full) = match (sent, to) {
-            (Ok(None), Carried::Send(_)) => {
-                self.release(to);
-                return Ok(true);
-            }
-            (Ok(None), _) => return Ok(true),
-            (Err(error), _) => {
-                self.release(to);
-                return Err(error);
-            }
-            (Ok(Some(message)), Carried::Send(id) | Carried::SendOnce(id)) => (id, message),
-            (Ok(Some(_)), _) => return Err(Error::MACH_SEND_INVALID_DEST),
+    /// Sends a message, now or when there is room.
+    fn message_send(&mut self, task: TaskId, words: &[u64]) -> Result<bool> {
+        let Some(id) = self.message_try(task, words)? else {
+            return Ok(true);
         };
         // The queue is full: the sender waits, unless it said that it would not.
-        self.release(to);
+        let time = words.get(3).copied().unwrap_or(u64::MAX);
         if time == u64::MAX {
-            for right in full.rights {
-                let _ = self.copy_out(task, right);
-            }
             return Err(Error::MACH_SEND_TIMED_OUT);
         }
         let reply = self.kernel.reply_save()?;
         let serial = self.deadline(time, Timed::Send);
-        self.senders.insert(
-            serial.number,
-            Sender {
-                serial,
-                reply,
-                task,
-                port: id,
-                message: full,
-            },
-        );
+        let sender = Sender { serial, reply, task, port: id, words: words.to_vec() };
+        self.senders.insert(serial.number, sender);
         if let Some(port) = self.ports.get_mut(id) {
             port.blocked.push_back(serial.number);
         }
+        self.task_mut(task)?.sending.insert(serial.number);
         Ok(false)
     }
 
@@ -1131,10 +1099,9 @@ impl<K: Kernel> Mach<K> {
         };
         let account = self.task(target)?.account;
         let (object, offset) = if name == 0 {
-            (
-                self.object_create(size.next_multiple_of(PAGE), account, true),
-                0,
-            )
+            let rounded = size.checked_next_multiple_of(PAGE);
+            let rounded = rounded.filter(|size| *size <= VM_MAX).ok_or(Error::KERN_NO_SPACE)?;
+            (self.object_create(rounded, account, true)?, 0)
         } else {
             let object = self.memory_named(task, name)?;
             let bytes = self.objects.get(object).map_or(0, |object| object.size);

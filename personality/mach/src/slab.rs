@@ -86,6 +86,11 @@ impl<T> Slab<T> {
         self.used as usize
     }
 
+    /// How many places there are, in use or not.
+    pub(crate) fn places(&self) -> u32 {
+        self.places.len() as u32
+    }
+
     /// Whether none is.
     pub fn is_empty(&self) -> bool {
         self.used == 0

@@ -106,6 +106,11 @@ impl Space {
             .get_mut(index.checked_sub(FIRST_NAME)? as usize)
     }
 
+    /// The entry at an index that is known to be in use.
+    pub(crate) fn at_index(&self, index: u32) -> Option<&Entry> {
+        self.entries.get(index.checked_sub(FIRST_NAME)? as usize)
+    }
+
     /// The full name of an index in use.
     pub(crate) fn name_of(&self, index: u32) -> u32 {
         self.name_at((index - FIRST_NAME) as usize)
@@ -115,6 +120,14 @@ impl Space {
     #[inline]
     pub(crate) fn find(&self, port: PortId) -> Option<u32> {
         self.by_port.get(&port).copied()
+    }
+
+    /// Whether there is an index for one more name.
+    pub(crate) fn check_room(&self) -> Result<()> {
+        if self.free == END && self.entries.len() as u32 + FIRST_NAME > INDEX_MASK {
+            return Err(Error::KERN_NO_SPACE);
+        }
+        Ok(())
     }
 
     /// A new name for a right. Coalescing is the caller's business.
@@ -127,9 +140,7 @@ impl Space {
             self.entries[place].right = right;
             place
         } else {
-            if self.entries.len() as u32 + FIRST_NAME > INDEX_MASK {
-                return Err(Error::KERN_NO_SPACE);
-            }
+            self.check_room()?;
             self.entries.push(Entry {
                 generation: 0,
                 right,

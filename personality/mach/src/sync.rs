@@ -5,13 +5,15 @@ use crate::kernel::Kernel;
 use crate::task::{Mach, TaskId};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
-use hashbrown::HashMap;
-use rustc_hash::FxBuildHasher;
 
-struct Waiter<R> {
-    serial: Serial,
-    reply: R,
+/// A thread that waits on an address.
+pub(crate) struct Waiter<R> {
+    pub(crate) serial: Serial,
+    pub(crate) reply: R,
 }
+
+/// A task's threads that wait on addresses.
+pub(crate) type Futexes<R> = BTreeMap<u64, VecDeque<Waiter<R>>>;
 
 /// Number of a wait, and when its time is over (0: never).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,32 +30,16 @@ pub(crate) enum Timed {
     Send,
 }
 
-/// Threads that wait on an address or for a time.
-pub(crate) struct Waits<R> {
-    futexes: HashMap<(TaskId, u64), VecDeque<Waiter<R>>, FxBuildHasher>,
+/// When waits end.
+#[derive(Default)]
+pub(crate) struct Waits {
     deadlines: BTreeMap<(u64, u64), Timed>,
 }
 
-impl<R> Default for Waits<R> {
-    fn default() -> Self {
-        Waits {
-            futexes: HashMap::default(),
-            deadlines: BTreeMap::new(),
-        }
-    }
-}
-
-impl<R> Waits<R> {
-    /// Takes all waiters of a task out.
-    pub(crate) fn remove_task(&mut self, task: TaskId) -> Vec<R> {
-        let mut replies = Vec::new();
-        self.futexes.retain(|(owner, _), waiters| {
-            if *owner == task {
-                replies.extend(waiters.drain(..).map(|waiter| waiter.reply));
-            }
-            *owner != task
-        });
-        replies
+impl Waits {
+    /// All time limits: (when, number of the wait), what they end.
+    pub(crate) fn deadlines(&self) -> impl Iterator<Item = ((u64, u64), Timed)> {
+        self.deadlines.iter().map(|(key, what)| (*key, *what))
     }
 }
 
@@ -97,7 +83,10 @@ impl<K: Kernel> Mach<K> {
             self.waits.deadlines.remove(&(at, serial));
             match what {
                 Timed::Futex(task, address) => {
-                    let Some(waiters) = self.waits.futexes.get_mut(&(task, address)) else {
+                    let Some(holder) = self.tasks.get_mut(task) else {
+                        continue;
+                    };
+                    let Some(waiters) = holder.futexes.get_mut(&address) else {
                         continue;
                     };
                     if let Some(place) = waiters
@@ -106,7 +95,7 @@ impl<K: Kernel> Mach<K> {
                         && let Some(waiter) = waiters.remove(place)
                     {
                         if waiters.is_empty() {
-                            self.waits.futexes.remove(&(task, address));
+                            holder.futexes.remove(&address);
                         }
                         self.reply_error(waiter.reply, Error::KERN_TIMEDOUT);
                     }
@@ -124,12 +113,9 @@ impl<K: Kernel> Mach<K> {
                     }
                 }
                 Timed::Send => {
-                    if let Some(sender) = self.senders.remove(&serial) {
+                    if let Some(sender) = self.sender_take(serial) {
                         if let Some(port) = self.ports.get_mut(sender.port) {
                             port.blocked.retain(|other| *other != serial);
-                        }
-                        for right in sender.message.rights {
-                            self.release(right);
                         }
                         self.reply_error(sender.reply, Error::MACH_SEND_TIMED_OUT);
                     }
@@ -149,17 +135,72 @@ impl<K: Kernel> Mach<K> {
     ) -> crate::error::Result<()> {
         let reply = self.kernel.reply_save()?;
         let serial = self.deadline(milliseconds, Timed::Futex(task, address));
-        self.waits
-            .futexes
-            .entry((task, address))
-            .or_default()
-            .push_back(Waiter { serial, reply });
+        if let Some(holder) = self.tasks.get_mut(task) {
+            let waiters = holder.futexes.entry(address).or_default();
+            waiters.push_back(Waiter { serial, reply });
+        }
         Ok(())
+    }
+
+    /// Forgets the waits of a task's threads whose calls are over: those that were stopped (they
+    /// call again), had their call ended, or are gone. What they asked for has not happened.
+    pub(crate) fn waits_purge(&mut self, task: TaskId) {
+        self.waits_forget(task, |kernel, reply| !kernel.reply_waits(reply));
+    }
+
+    /// Forgets all waits of a task.
+    pub(crate) fn waits_drop(&mut self, task: TaskId) {
+        self.waits_forget(task, |_, _| true);
+    }
+
+    fn waits_forget(&mut self, task: TaskId, over: impl Fn(&mut K, K::Reply) -> bool) {
+        let Some(holder) = self.tasks.get_mut(task) else {
+            return;
+        };
+        let kernel = &mut self.kernel;
+        let mut gone: Vec<(Serial, K::Reply)> = Vec::new();
+        holder.receivers.retain(|receiver| {
+            let over = over(kernel, receiver.reply);
+            if over {
+                gone.push((receiver.serial, receiver.reply));
+            }
+            !over
+        });
+        holder.futexes.retain(|_, waiters| {
+            waiters.retain(|waiter| {
+                let over = over(kernel, waiter.reply);
+                if over {
+                    gone.push((waiter.serial, waiter.reply));
+                }
+                !over
+            });
+            !waiters.is_empty()
+        });
+        let sending: Vec<u64> = holder.sending.iter().copied().collect();
+        for serial in sending {
+            let reply = self.senders.get(&serial).map(|sender| sender.reply);
+            if let Some(reply) = reply
+                && over(&mut self.kernel, reply)
+                && let Some(sender) = self.sender_take(serial)
+            {
+                if let Some(port) = self.ports.get_mut(sender.port) {
+                    port.blocked.retain(|other| *other != serial);
+                }
+                self.kernel.reply_drop(sender.reply);
+            }
+        }
+        for (serial, reply) in gone {
+            self.deadline_forget(serial);
+            self.kernel.reply_drop(reply);
+        }
     }
 
     /// Wakes one or all; answers how many.
     pub(crate) fn futex_wake(&mut self, task: TaskId, address: u64, all: bool) -> u64 {
-        let Some(waiters) = self.waits.futexes.get_mut(&(task, address)) else {
+        let Some(holder) = self.tasks.get_mut(task) else {
+            return 0;
+        };
+        let Some(waiters) = holder.futexes.get_mut(&address) else {
             return 0;
         };
         let mut woken = Vec::new();
@@ -170,7 +211,7 @@ impl<K: Kernel> Mach<K> {
             }
         }
         if waiters.is_empty() {
-            self.waits.futexes.remove(&(task, address));
+            holder.futexes.remove(&address);
         }
         let count = woken.len() as u64;
         for waiter in woken {

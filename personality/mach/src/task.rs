@@ -7,10 +7,10 @@ use crate::ipc::{Carried, KernelObject, Message, Port, PortId, Receiver, Sender}
 use crate::kernel::{Kernel, Protection};
 use crate::slab::{Id, Slab};
 use crate::space::{Right, Space};
-use crate::sync::Waits;
+use crate::sync::{Futexes, Waits};
 use crate::vm::{Map, Object};
 use crate::window::Windows;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
@@ -69,6 +69,10 @@ impl<Tag, T> Table<Tag, T> {
     pub(crate) fn len(&self) -> usize {
         self.slab.len()
     }
+    /// The first entry at a place or behind it.
+    pub(crate) fn first_from(&self, index: u32) -> Option<Id<Tag>> {
+        (index..self.slab.places()).find_map(|index| self.at(index))
+    }
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Id<Tag>, &T)> {
         self.slab
             .iter()
@@ -87,15 +91,22 @@ pub(crate) struct Task<K: Kernel> {
     pub(crate) suspended: u32,
     pub(crate) bootstrap: Carried,
     pub(crate) exception: Carried,
-    /// Ports of this task with messages, in order of arrival.
-    pub(crate) ready: VecDeque<PortId>,
+    /// Ports of this task with messages, by their set (0: none) and the order in which they came.
+    pub(crate) ready: BTreeMap<(u32, u64), PortId>,
+    /// Members of this task's port sets: (set, member).
+    pub(crate) members: BTreeSet<(u32, u32)>,
     pub(crate) receivers: VecDeque<Receiver<K::Reply>>,
+    /// Numbers of its sends that wait for room.
+    pub(crate) sending: BTreeSet<u64>,
+    pub(crate) futexes: Futexes<K::Reply>,
     /// Windows in which this task is client or server.
-    pub(crate) windows: Vec<u64>,
+    pub(crate) windows: BTreeSet<u64>,
     /// Receives `WINDOW_GONE`: a port without a name, made with the first window.
     pub(crate) notices: Option<PortId>,
     /// Bytes of page tables charged.
     pub(crate) table_bytes: u64,
+    /// Bytes of page tables that exist and that the account could not pay for yet.
+    pub(crate) table_debt: u64,
 }
 
 /// A thread.
@@ -133,9 +144,11 @@ pub struct Mach<K: Kernel> {
     pub(crate) objects: Table<crate::vm::ObjectTag, Object<K>>,
     pub(crate) accounts: Accounts,
     pub(crate) windows: Windows,
-    pub(crate) waits: Waits<K::Reply>,
+    pub(crate) waits: Waits,
     pub(crate) senders: HashMap<u64, Sender<K::Reply>, FxBuildHasher>,
     pub(crate) released: Vec<Carried>,
+    /// Ports with messages for threads that may wait for them.
+    pub(crate) serving: VecDeque<PortId>,
     pub(crate) serial: u64,
     pub(crate) host: PortId,
     pub(crate) root_account: AccountId,
@@ -166,7 +179,7 @@ impl<K: Kernel> Mach<K> {
     /// A mach server with no task.
     pub fn new(kernel: K) -> Mach<K> {
         let mut accounts = Accounts::default();
-        let root_account = accounts.create(None, Limits::UNLIMITED);
+        let root_account = accounts.create_root();
         let mut mach = Mach {
             kernel,
             tasks: Table::new(),
@@ -178,6 +191,7 @@ impl<K: Kernel> Mach<K> {
             waits: Waits::default(),
             senders: HashMap::default(),
             released: Vec::new(),
+            serving: VecDeque::new(),
             serial: 0,
             host: Id::new(0, 0),
             root_account,
@@ -219,7 +233,7 @@ impl<K: Kernel> Mach<K> {
     pub fn task_create(&mut self, account: AccountId) -> Result<TaskId> {
         self.accounts
             .charge(account, Limits::objects(K::TASK_BYTES))?;
-        let port = self.port_create(crate::ipc::Owner::Transit);
+        let port = self.port_create(crate::ipc::Owner::Transit(None));
         // The badge needs the handle, the handle the place in the table.
         let badge = task_badge(self.tasks.slab_next());
         let task = match self.kernel.task_create(badge) {
@@ -242,11 +256,15 @@ impl<K: Kernel> Mach<K> {
             suspended: 0,
             bootstrap: Carried::Null,
             exception: Carried::Null,
-            ready: VecDeque::new(),
+            ready: BTreeMap::new(),
+            members: BTreeSet::new(),
             receivers: VecDeque::new(),
-            windows: Vec::new(),
+            sending: BTreeSet::new(),
+            futexes: Futexes::new(),
+            windows: BTreeSet::new(),
             notices: None,
             table_bytes: 0,
+            table_debt: 0,
         });
         if let Some(port) = self.ports.get_mut(port) {
             port.owner = crate::ipc::Owner::Kernel(KernelObject::Task(id));
@@ -256,56 +274,23 @@ impl<K: Kernel> Mach<K> {
 
     /// Ends a task: everything that it holds is freed, and everybody who waits for it is told.
     pub fn task_terminate(&mut self, id: TaskId) -> Result<()> {
-        let task = self.task(id)?;
-        let threads = task.threads.clone();
-        for thread in threads {
-            self.thread_remove(thread);
-        }
-        // Nobody waits here any more: saved callers of this task are dead threads.
-        while let Some(receiver) = self
-            .tasks
-            .get_mut(id)
-            .and_then(|task| task.receivers.pop_front())
-        {
-            self.kernel.reply_drop(receiver.reply);
-        }
-        for reply in self.waits.remove_task(id) {
-            self.kernel.reply_drop(reply);
-        }
-        let mine: Vec<u64> = self
-            .senders
-            .iter()
-            .filter(|(_, sender)| sender.task == id)
-            .map(|(serial, _)| *serial)
-            .collect();
-        for serial in mine {
-            if let Some(sender) = self.senders.remove(&serial) {
-                if let Some(port) = self.ports.get_mut(sender.port) {
-                    port.blocked.retain(|other| *other != serial);
-                }
-                self.kernel.reply_drop(sender.reply);
-                for right in sender.message.rights {
-                    self.release(right);
-                }
-            }
-        }
+        self.threads_remove(id)?;
         self.windows_end(id);
+        self.callers_tell(id);
         // Rights. Ports that it received from die, and calls to it end.
-        let names: Vec<(u32, Right)> = match self.tasks.get(id) {
-            Some(task) => task
-                .space
-                .names(0)
-                .map(|(name, entry)| (name, entry.right))
-                .collect(),
-            None => return Err(Error::KERN_INVALID_TASK),
-        };
-        for (_, right) in &names {
-            if let Right::Receive { port, .. } = right {
-                self.callers_tell(*port);
+        let names: Vec<(u32, Right)> = self
+            .task(id)?
+            .space
+            .names(0)
+            .map(|(name, entry)| (name, entry.right))
+            .collect();
+        for (name, right) in names {
+            match right {
+                Right::Reserved => self.slot_unreserve(id, name),
+                _ => {
+                    let _ = self.name_destroy(id, name);
+                }
             }
-        }
-        for (name, _) in names {
-            let _ = self.name_destroy(id, name);
         }
         let (bootstrap, exception, notices) = match self.tasks.get_mut(id) {
             Some(task) => (
@@ -334,28 +319,40 @@ impl<K: Kernel> Mach<K> {
         Ok(())
     }
 
-    /// Threads that wait for an answer of this port's dead receiver get the error.
-    fn callers_tell(&mut self, port: PortId) {
-        let mut next = self.ports.get(port).and_then(|port| port.first);
-        let mut found = Vec::new();
-        while let Some((task_index, index)) = next {
-            let Some(task) = self
-                .tasks
-                .at(task_index)
-                .and_then(|id| self.tasks.get_mut(id))
-            else {
-                break;
-            };
-            let name = task.space.name_of(index);
-            for thread in &task.threads {
-                found.push((*thread, name));
-            }
-            next = task.space.at(index).and_then(|entry| entry.next);
+    /// Ends all threads of a task, with what they wait for.
+    pub(crate) fn threads_remove(&mut self, id: TaskId) -> Result<()> {
+        for thread in core::mem::take(&mut self.task_mut(id)?.threads) {
+            self.thread_remove(thread);
         }
-        for (thread, name) in found {
-            if let Some(entry) = self.threads.get(thread) {
+        self.waits_drop(id);
+        Ok(())
+    }
+
+    /// Threads that wait for an answer of a task that ends get the error.
+    fn callers_tell(&mut self, server: TaskId) {
+        let Some(holder) = self.tasks.get(server) else { return };
+        let mut clients = BTreeSet::new();
+        for (_, entry) in holder.space.names(0) {
+            let Right::Receive { port, .. } = entry.right else { continue };
+            let mut next = self.ports.get(port).and_then(|port| port.first);
+            while let Some((task_index, index)) = next {
+                clients.insert(task_index);
+                next = self
+                    .tasks
+                    .at(task_index)
+                    .and_then(|id| self.tasks.get(id))
+                    .and_then(|task| task.space.at_index(index))
+                    .and_then(|entry| entry.next);
+            }
+        }
+        for client in clients {
+            let Some(task) = self.tasks.at(client) else { continue };
+            let threads = self.tasks.get(task).map(|task| task.threads.clone());
+            for thread in threads.into_iter().flatten() {
+                let Some(entry) = self.threads.get(thread) else { continue };
                 let kernel = entry.kernel;
-                if self.kernel.published_name(kernel) == name {
+                let name = self.kernel.published_name(kernel);
+                if name > crate::abi::TASK_SELF && self.receiver_of(task, name) == Ok(server) {
                     self.call_end(thread, Error::MIG_SERVER_DIED);
                 }
             }
@@ -426,7 +423,7 @@ impl<K: Kernel> Mach<K> {
             {
                 Ok(kernel) => Ok((kernel, slot)),
                 Err(error) => {
-                    self.slot_unreserve(task, slot);
+                    self.forget_name(task, slot);
                     Err(error)
                 }
             }
@@ -439,7 +436,7 @@ impl<K: Kernel> Mach<K> {
                 return Err(error);
             }
         };
-        let port = self.port_create(crate::ipc::Owner::Transit);
+        let port = self.port_create(crate::ipc::Owner::Transit(None));
         let id = self.threads.insert_with(|_| Thread {
             task,
             kernel,
@@ -512,7 +509,8 @@ impl<K: Kernel> Mach<K> {
         Ok(())
     }
 
-    /// Stops a thread so that it can be resumed without doing anything twice.
+    /// Stops a thread so that it can be resumed without doing anything twice. What it waited for in
+    /// the mach server it asks for again: the caller forgets the old wait ([`Mach::waits_purge`]).
     fn thread_halt(&mut self, id: ThreadId) {
         let Some(thread) = self.threads.get(id) else {
             return;
@@ -525,8 +523,16 @@ impl<K: Kernel> Mach<K> {
 
     /// The four bytes at an address, 0 where there are none.
     fn instruction_at(&mut self, task: TaskId, pc: u64) -> u32 {
+        // It was executed: whether it may be read does not matter.
         let mut bytes = [0; 4];
-        match self.vm_read(task, pc, &mut bytes) {
+        let read = |kernel: &mut K, frame, offset, length: usize| {
+            // An instruction is aligned: a piece has all of it or is not looked at.
+            match length {
+                4 => kernel.frame_read(frame, offset, &mut bytes),
+                _ => Err(Error::KERN_INVALID_ADDRESS),
+            }
+        };
+        match self.pieces(task, pc, 4, Protection::NONE, read) {
             Ok(()) => u32::from_le_bytes(bytes),
             Err(_) => 0,
         }
@@ -549,9 +555,11 @@ impl<K: Kernel> Mach<K> {
             .threads
             .get_mut(id)
             .ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        let task = thread.task;
         thread.suspended += 1;
         if !held && thread.started {
             self.thread_halt(id);
+            self.waits_purge(task);
         }
         Ok(())
     }
@@ -578,15 +586,16 @@ impl<K: Kernel> Mach<K> {
         if task.suspended > 1 {
             return Ok(());
         }
-        for id in task.threads.clone() {
-            if let Some(thread) = self.threads.get(id)
-                && thread.started
-                && thread.suspended == 0
-                && !thread.faulted
+        for thread in task.threads.clone() {
+            if let Some(entry) = self.threads.get(thread)
+                && entry.started
+                && entry.suspended == 0
+                && !entry.faulted
             {
-                self.thread_halt(id);
+                self.thread_halt(thread);
             }
         }
+        self.waits_purge(id);
         Ok(())
     }
 
@@ -614,6 +623,11 @@ impl<K: Kernel> Mach<K> {
 
     /// A thread has done what it may not: tells the exception port, or ends the task.
     pub fn exception(&mut self, id: ThreadId, kind: u64, code: u64, subcode: u64) {
+        self.exception_raise(id, kind, code, subcode);
+        self.settle();
+    }
+
+    fn exception_raise(&mut self, id: ThreadId, kind: u64, code: u64, subcode: u64) {
         let Some(thread) = self.threads.get_mut(id) else {
             return;
         };
@@ -631,12 +645,9 @@ impl<K: Kernel> Mach<K> {
                     port.srights += 1;
                 }
             }
-            let message = Message {
-                label: notify::EXCEPTION_RAISE,
-                words: alloc::vec![kind, code, subcode],
-                rights: alloc::vec![Carried::Send(thread_port), Carried::Send(task_port)],
-            };
-            self.enqueue(port, message);
+            let rights = alloc::vec![Carried::Send(thread_port), Carried::Send(task_port)];
+            let words = alloc::vec![kind, code, subcode];
+            self.enqueue(port, Message::new(notify::EXCEPTION_RAISE, words, rights));
             return;
         }
         let mut text = alloc::string::String::new();
@@ -704,9 +715,11 @@ impl<K: Kernel> Mach<K> {
     pub(crate) fn thread_abort(&mut self, id: ThreadId) -> Result<()> {
         let thread = self.threads.get(id).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let kernel = thread.kernel;
+        let task = thread.task;
         let name = self.kernel.published_name(kernel);
         if name != 0 {
             self.call_end(id, Error::MACH_RCV_INTERRUPTED);
+            self.waits_purge(task);
         }
         Ok(())
     }

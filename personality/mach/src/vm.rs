@@ -4,7 +4,7 @@
 //! their pages when they are first touched. Every page is charged to the
 //! account that the object was made with.
 
-use crate::account::{AccountId, Limits};
+use crate::account::{AccountId, Limits, cost};
 use crate::error::{Error, Result};
 use crate::ipc::PortId;
 use crate::kernel::{Cache, Kernel, Protection};
@@ -159,9 +159,10 @@ impl<K: Kernel> Mach<K> {
         size: u64,
         account: AccountId,
         private: bool,
-    ) -> ObjectId {
+    ) -> Result<ObjectId> {
+        self.accounts.charge(account, Limits::objects(cost::OBJECT))?;
         self.accounts.retain(account);
-        self.objects.insert_with(|_| Object {
+        Ok(self.objects.insert_with(|_| Object {
             pages: BTreeMap::new(),
             size,
             cache: Cache::Normal,
@@ -169,7 +170,7 @@ impl<K: Kernel> Mach<K> {
             port: None,
             account: Some(account),
             private,
-        })
+        }))
     }
 
     /// An object of frames that exist and are never freed or charged (devices, boot modules).
@@ -243,7 +244,8 @@ impl<K: Kernel> Mach<K> {
         for frame in object.pages.into_values() {
             self.kernel.frame_free(frame);
         }
-        self.accounts.refund(account, Limits::memory(count * PAGE));
+        let amount = Limits { memory: count * PAGE, objects: cost::OBJECT, rights: 0 };
+        self.accounts.refund(account, amount);
         self.accounts.release(account);
     }
 
@@ -316,20 +318,27 @@ impl<K: Kernel> Mach<K> {
         protection: Protection,
         cache: Cache,
     ) -> Result<K::Mapping> {
-        let kernel = self.task(task)?.kernel;
+        let holder = self.task(task)?;
+        let (kernel, account, debt) = (holder.kernel, holder.account, holder.table_debt);
+        if debt > 0 {
+            self.accounts.charge(account, Limits::objects(debt))?;
+            let holder = self.task_mut(task)?;
+            holder.table_bytes += debt;
+            holder.table_debt = 0;
+        }
         let (mapping, tables) = self
             .kernel
             .frame_map(kernel, address, frame, protection, cache)?;
         if tables > 0 {
+            let charged = self.accounts.charge(account, Limits::objects(tables));
             let holder = self.task_mut(task)?;
-            holder.table_bytes += tables;
-            let account = holder.account;
-            // Tables stay until the task ends; a limit that they pass refuses the mapping only.
-            if let Err(error) = self.accounts.charge(account, Limits::objects(tables)) {
-                self.task_mut(task)?.table_bytes -= tables;
+            if let Err(error) = charged {
+                // Tables stay until the task ends: it maps nothing more before it can pay for them.
+                holder.table_debt = tables;
                 self.kernel.frame_unmap(mapping);
                 return Err(error);
             }
+            holder.table_bytes += tables;
         }
         Ok(mapping)
     }
@@ -353,6 +362,8 @@ impl<K: Kernel> Mach<K> {
         if self.objects.get(what.object).is_none() {
             return Err(Error::KERN_INVALID_ARGUMENT);
         }
+        let account = self.task(task)?.account;
+        self.accounts.check(account, Limits::objects(cost::REGION))?;
         let map = &mut self.task_mut(task)?.map;
         let start = match place {
             Place::Anywhere { mask } => map.find(size, mask)?,
@@ -381,6 +392,7 @@ impl<K: Kernel> Mach<K> {
                 inheritance: what.inheritance,
             },
         );
+        self.accounts.force(account, Limits::objects(cost::REGION));
         if let Some(object) = self.objects.get_mut(what.object) {
             object.users += 1;
         }
@@ -397,7 +409,7 @@ impl<K: Kernel> Mach<K> {
         if rounded == 0 || rounded > VM_MAX {
             return Err(Error::KERN_INVALID_ARGUMENT);
         }
-        let object = self.object_create(rounded, account, true);
+        let object = self.object_create(rounded, account, true)?;
         let what = Mapping {
             object,
             offset: 0,
@@ -413,8 +425,16 @@ impl<K: Kernel> Mach<K> {
         result
     }
 
-    /// Splits regions so that `start` and `end` are borders.
+    /// How many regions more there are when `start` and `end` are borders.
+    fn map_splits(&self, task: TaskId, start: u64, end: u64) -> Result<u64> {
+        let map = &self.task(task)?.map;
+        let split = |border| map.region(border).is_some_and(|(at, _)| at < border) as u64;
+        Ok(split(start) + split(end))
+    }
+
+    /// Splits regions so that `start` and `end` are borders; what this costs is charged.
     fn map_clip(&mut self, task: TaskId, start: u64, end: u64) -> Result<()> {
+        let account = self.task(task)?.account;
         for border in [start, end] {
             let map = &mut self.task_mut(task)?.map;
             if let Some((at, region)) = map.region(border)
@@ -436,6 +456,7 @@ impl<K: Kernel> Mach<K> {
                 if let Some(object) = self.objects.get_mut(object) {
                     object.users += 1;
                 }
+                self.accounts.force(account, Limits::objects(cost::REGION));
             }
         }
         Ok(())
@@ -480,11 +501,17 @@ impl<K: Kernel> Mach<K> {
     /// Takes addresses out of a map; what is not allocated there is ignored.
     pub(crate) fn vm_deallocate(&mut self, task: TaskId, address: u64, size: u64) -> Result<()> {
         let (start, end) = page_range(address, size)?;
+        if size == 0 {
+            return Ok(());
+        }
+        // A hole may leave one region more than before: even an account without room may free.
         self.map_clip(task, start, end)?;
+        let account = self.task(task)?.account;
         for (at, region) in self.map_regions(task, start, end) {
             // Thread pages go with their thread.
             let Some(id) = region.object else { continue };
             self.task_mut(task)?.map.regions.remove(&at);
+            self.accounts.refund(account, Limits::objects(cost::REGION));
             self.pages_unmap(task, at, region.end);
             self.object_trim(id, region.offset, region.end - at);
             self.object_release(id);
@@ -524,12 +551,14 @@ impl<K: Kernel> Mach<K> {
         let Some(holder) = self.tasks.get_mut(task) else {
             return;
         };
+        let account = holder.account;
         let regions = core::mem::take(&mut holder.map.regions);
         for (_, mapping) in holder.map.mapped.drain() {
             self.kernel.frame_unmap(mapping);
         }
         for region in regions.into_values() {
             if let Some(object) = region.object {
+                self.accounts.refund(account, Limits::objects(cost::REGION));
                 self.object_release(object);
             }
         }
@@ -544,6 +573,9 @@ impl<K: Kernel> Mach<K> {
         protection: Protection,
     ) -> Result<()> {
         let (start, end) = page_range(address, size)?;
+        if size == 0 {
+            return Ok(());
+        }
         let mut next = start;
         while next < end {
             let (_, region) = self
@@ -559,9 +591,16 @@ impl<K: Kernel> Mach<K> {
             }
             next = region.end;
         }
+        let splits = self.map_splits(task, start, end)?;
+        let account = self.task(task)?.account;
+        self.accounts.check(account, Limits::objects(splits * cost::REGION))?;
         self.map_clip(task, start, end)?;
         for (at, region) in self.map_regions(task, start, end) {
-            let holder = self.task_mut(task)?;
+            let cache = region
+                .object
+                .and_then(|object| self.objects.get(object))
+                .map_or(Cache::Normal, |object| object.cache);
+            let holder = self.tasks.get_mut(task).ok_or(Error::KERN_INVALID_TASK)?;
             let kernel = holder.kernel;
             let Some(entry) = holder.map.regions.get_mut(&at) else {
                 continue;
@@ -580,12 +619,19 @@ impl<K: Kernel> Mach<K> {
                 self.pages_unmap(task, at, region.end);
                 continue;
             }
-            let mut page = at;
-            while page < region.end {
-                if let Some(mapping) = self.task(task)?.map.mapped.get(&page).copied() {
-                    self.kernel.frame_protect(kernel, mapping, new);
+            let mapped = &holder.map.mapped;
+            if (mapped.len() as u64) < (region.end - at) / PAGE {
+                for (page, mapping) in mapped {
+                    if (at..region.end).contains(page) {
+                        self.kernel.frame_protect(kernel, *mapping, new, cache);
+                    }
                 }
-                page += PAGE;
+            } else {
+                for page in (at..region.end).step_by(PAGE as usize) {
+                    if let Some(mapping) = mapped.get(&page) {
+                        self.kernel.frame_protect(kernel, *mapping, new, cache);
+                    }
+                }
             }
         }
         Ok(())
@@ -605,7 +651,7 @@ impl<K: Kernel> Mach<K> {
             .region(page)
             .ok_or(Error::KERN_INVALID_ADDRESS)?;
         let object = region.object.ok_or(Error::KERN_INVALID_ADDRESS)?;
-        if !region.protection.contains(access) {
+        if !region.protection.contains(access) || region.protection == Protection::NONE {
             return Err(Error::KERN_PROTECTION_FAILURE);
         }
         let frame = self.object_page(object, (region.offset + (page - start)) / PAGE)?;
@@ -646,8 +692,21 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
-    /// Calls `f` with each piece of a range: frame, offset in it, length.
-    fn pieces(
+    /// A page that the mach server itself will look into: not a device's.
+    fn page_look(&mut self, task: TaskId, address: u64, access: Protection) -> Result<K::Frame> {
+        let region = self.task(task)?.map.region(address & !(PAGE - 1));
+        let device = region
+            .and_then(|(_, region)| self.objects.get(region.object?))
+            .is_some_and(|object| object.cache == Cache::Device);
+        if device {
+            return Err(Error::KERN_INVALID_ADDRESS);
+        }
+        self.page_in(task, address, access)
+    }
+
+    /// Calls `f` with each piece of a range: frame, offset in it, length. Where a page of it cannot
+    /// be had, `f` is not called at all.
+    pub(crate) fn pieces(
         &mut self,
         task: TaskId,
         address: u64,
@@ -655,16 +714,38 @@ impl<K: Kernel> Mach<K> {
         access: Protection,
         mut f: impl FnMut(&mut K, K::Frame, usize, usize) -> Result<()>,
     ) -> Result<()> {
-        let mut at = address;
         let end = address
             .checked_add(size)
             .ok_or(Error::KERN_INVALID_ADDRESS)?;
+        self.pages_look(task, address, size, access)?;
+        let mut at = address;
         while at < end {
             let offset = at % PAGE;
             let length = (PAGE - offset).min(end - at);
-            let frame = self.page_in(task, at, access)?;
+            let frame = self.page_look(task, at, access)?;
             f(&mut self.kernel, frame, offset as usize, length as usize)?;
             at += length;
+        }
+        Ok(())
+    }
+
+    /// Makes all pages of a range but the last present.
+    fn pages_look(
+        &mut self,
+        task: TaskId,
+        address: u64,
+        size: u64,
+        access: Protection,
+    ) -> Result<()> {
+        let last = address.checked_add(size).ok_or(Error::KERN_INVALID_ADDRESS)?.saturating_sub(1);
+        let mut page = address & !(PAGE - 1);
+        while page < last & !(PAGE - 1) {
+            self.page_look(task, page, access)?;
+            page += PAGE;
+        }
+        if page != address & !(PAGE - 1) {
+            // More than one: the first use of the last would come too late to refuse.
+            self.page_look(task, last, access)?;
         }
         Ok(())
     }
@@ -712,20 +793,28 @@ impl<K: Kernel> Mach<K> {
         target: u64,
         size: u64,
     ) -> Result<()> {
+        if size == 0 {
+            return Ok(());
+        }
+        self.pages_look(from, source, size, Protection::READ)?;
+        self.pages_look(to, target, size, Protection::WRITE)?;
+        // Where the target lies behind the source in the same memory, the end goes first.
+        let backwards = from == to && (source..source + size).contains(&target);
         let mut done = 0;
         while done < size {
-            let (from_at, to_at) = (
-                source
-                    .checked_add(done)
-                    .ok_or(Error::KERN_INVALID_ADDRESS)?,
-                target
-                    .checked_add(done)
-                    .ok_or(Error::KERN_INVALID_ADDRESS)?,
-            );
+            let left = size - done;
+            let (from_at, to_at, length) = if backwards {
+                let (from_end, to_end) = (source + left, target + left);
+                let room = ((from_end - 1) % PAGE).min((to_end - 1) % PAGE) + 1;
+                let length = room.min(left);
+                (from_end - length, to_end - length, length)
+            } else {
+                let (from_at, to_at) = (source + done, target + done);
+                (from_at, to_at, (PAGE - (from_at % PAGE).max(to_at % PAGE)).min(left))
+            };
             let (from_offset, to_offset) = (from_at % PAGE, to_at % PAGE);
-            let length = (PAGE - from_offset.max(to_offset)).min(size - done);
-            let from_frame = self.page_in(from, from_at, Protection::READ)?;
-            let to_frame = self.page_in(to, to_at, Protection::WRITE)?;
+            let from_frame = self.page_look(from, from_at, Protection::READ)?;
+            let to_frame = self.page_look(to, to_at, Protection::WRITE)?;
             self.kernel.frame_copy(
                 from_frame,
                 from_offset as usize,
@@ -748,7 +837,10 @@ impl<K: Kernel> Mach<K> {
     ) -> Result<ObjectId> {
         let first = offset / PAGE;
         let count = size.div_ceil(PAGE);
-        let copy = self.object_create(count * PAGE, account, true);
+        if self.objects.get(source).is_none_or(|object| object.cache == Cache::Device) {
+            return Err(Error::KERN_INVALID_ARGUMENT);
+        }
+        let copy = self.object_create(count * PAGE, account, true)?;
         let pages: Vec<(u64, K::Frame)> = match self.objects.get(source) {
             Some(object) => object
                 .pages

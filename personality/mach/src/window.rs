@@ -28,6 +28,13 @@ pub(crate) struct Windows {
     table: HashMap<u64, Window, FxBuildHasher>,
 }
 
+impl Windows {
+    /// Tokens and memory of all windows.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, ObjectId)> {
+        self.table.iter().map(|(token, window)| (*token, window.object))
+    }
+}
+
 impl<K: Kernel> Mach<K> {
     /// The task that receives from a port that `client` can send to.
     pub(crate) fn receiver_of(&self, client: TaskId, name: u32) -> Result<TaskId> {
@@ -51,7 +58,7 @@ impl<K: Kernel> Mach<K> {
         }
         let bytes = bytes.next_multiple_of(PAGE);
         let account = self.task(client)?.account;
-        let object = self.object_create(bytes, account, false);
+        let object = self.object_create(bytes, account, false)?;
         let what = Mapping {
             object,
             offset: 0,
@@ -98,7 +105,7 @@ impl<K: Kernel> Mach<K> {
         );
         for task in [client, server] {
             if let Some(task) = self.tasks.get_mut(task) {
-                task.windows.push(token);
+                task.windows.insert(token);
             }
         }
         Ok((token, address, bytes))
@@ -166,7 +173,7 @@ impl<K: Kernel> Mach<K> {
         let (server, bytes, accepted) = (window.server, window.bytes, window.accepted);
         let _ = self.vm_deallocate(client, address, bytes);
         if let Some(task) = self.tasks.get_mut(client) {
-            task.windows.retain(|other| *other != token);
+            task.windows.remove(&token);
         }
         if accepted.is_none() {
             self.window_server_end(token);
@@ -184,13 +191,13 @@ impl<K: Kernel> Mach<K> {
             let _ = self.vm_deallocate(window.server, address, window.bytes);
         }
         if let Some(task) = self.tasks.get_mut(window.server) {
-            task.windows.retain(|other| *other != token);
+            task.windows.remove(&token);
         }
         if let Some((client, address)) = window.client {
             // The memory stays the client's; it notices the dead server by itself.
             let _ = address;
             if let Some(task) = self.tasks.get_mut(client) {
-                task.windows.retain(|other| *other != token);
+                task.windows.remove(&token);
             }
         }
         self.object_release(window.object);

@@ -902,6 +902,13 @@ impl Kernel for Sel4 {
         }
     }
 
+    fn inbox_room(&mut self, thread: u32) -> Result<usize> {
+        let count = self.page_word(thread, page::INBOX_COUNT).ok_or(SHORT)?;
+        // SAFETY: as above.
+        let count = unsafe { count.read_volatile() } as usize;
+        Ok(abi::INBOX_NAMES.saturating_sub(count))
+    }
+
     fn inbox_push(&mut self, thread: u32, names: &[u32]) -> Result<()> {
         let count = self.page_word(thread, page::INBOX_COUNT).ok_or(SHORT)?;
         let inbox = self.page_word(thread, page::INBOX).ok_or(SHORT)?;
@@ -1097,13 +1104,19 @@ impl Kernel for Sel4 {
         }
     }
 
-    fn frame_protect(&mut self, task: u32, mapping: Mapping, protection: Protection) {
+    fn frame_protect(
+        &mut self,
+        task: u32,
+        mapping: Mapping,
+        protection: Protection,
+        cache: Cache,
+    ) {
         let Ok(task) = self.task(task) else { return };
         let vspace = cap::VSpace::from_bits(task.vspace.slot as u64);
         let page = cap::Page::from_bits(mapping.slot as u64);
-        let attributes = Self::attributes(protection, Cache::Normal);
+        let attributes = Self::attributes(protection, cache);
         let _ = page.remap(vspace, Self::rights(protection), attributes);
-        if protection.contains(Protection::EXECUTE) {
+        if protection.contains(Protection::EXECUTE) && cache == Cache::Normal {
             arch::make_executable(page);
         }
     }
@@ -1137,10 +1150,11 @@ impl Kernel for Sel4 {
     ) -> Result<()> {
         let source = self.alias(from)?;
         let target = self.alias(to)?;
-        if self.frames.get(from).is_none_or(|frame| frame.alias.is_none()) {
-            // Making the second alias took the first one's place.
-            return Err(SHORT);
-        }
+        // Making the second alias may have taken the first one's place; it does not the other way.
+        let source = match self.frames.get(from).map(|frame| frame.alias) {
+            Some(Some(_)) => source,
+            _ => self.alias(from)?,
+        };
         // SAFETY: as in `frame_read`; within one frame the ranges may overlap.
         unsafe { core::ptr::copy(source.add(from_offset), target.add(to_offset), length) };
         Ok(())
@@ -1161,6 +1175,15 @@ impl Kernel for Sel4 {
             return Err(SHORT);
         }
         Ok(slot)
+    }
+
+    fn reply_waits(&mut self, reply: Slot) -> bool {
+        // The kernel takes the capability away when the caller stops waiting. A reply capability
+        // cannot be copied: the refusal tells whether there is one.
+        let Some(slot) = self.slots.take() else { return true };
+        let copied = self.slots.at(slot).copy(&self.slots.at(reply), CapRights::ALL);
+        self.slots.give(slot);
+        copied != Err(sel4::Error::FailedLookup)
     }
 
     fn reply_send(&mut self, reply: Slot, label: u32, words: &[u64]) {

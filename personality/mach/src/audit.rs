@@ -1,0 +1,425 @@
+//! Whether the books are right: every count that the mach server keeps, against
+//! what there is to count. For tests: it looks at everything there is.
+
+use crate::abi::INDEX_MASK;
+use crate::account::{AccountId, Limits, cost};
+use crate::ipc::{Carried, KernelObject, Message, Owner, PortId};
+use crate::kernel::Kernel;
+use crate::space::Right;
+use crate::sync::Timed;
+use crate::task::{Mach, TaskId};
+use crate::vm::PAGE;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// A right that should be in a task's slot.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Installed<T> {
+    /// Whose slot.
+    pub holder: T,
+    /// Which.
+    pub slot: u32,
+    /// Whom it invokes.
+    pub receiver: T,
+    /// With what badge.
+    pub badge: u32,
+}
+
+#[derive(Default)]
+struct Counts {
+    send: BTreeMap<u64, u32>,
+    once: BTreeMap<u64, u32>,
+    receive: BTreeMap<u64, u32>,
+    used: BTreeMap<u64, Limits>,
+    users: BTreeMap<u64, u32>,
+}
+
+impl Counts {
+    fn right(&mut self, right: Carried) {
+        let (map, port) = match right {
+            Carried::Send(port) => (&mut self.send, port),
+            Carried::SendOnce(port) => (&mut self.once, port),
+            Carried::Receive(port) => (&mut self.receive, port),
+            Carried::Null | Carried::Dead => return,
+        };
+        *map.entry(port.to_word()).or_default() += 1;
+    }
+
+    fn charge(&mut self, account: AccountId, amount: Limits) {
+        let used = self.used.entry(account.to_word()).or_default();
+        used.memory += amount.memory;
+        used.objects += amount.objects;
+        used.rights += amount.rights;
+    }
+
+    fn user(&mut self, account: AccountId) {
+        *self.users.entry(account.to_word()).or_default() += 1;
+    }
+}
+
+fn count(map: &BTreeMap<u64, u32>, port: PortId) -> u32 {
+    map.get(&port.to_word()).copied().unwrap_or(0)
+}
+
+macro_rules! check {
+    ($condition:expr, $($format:tt)*) => {
+        if !$condition {
+            return Err(format!($($format)*));
+        }
+    };
+}
+
+impl<K: Kernel> Mach<K> {
+    /// Checks the books between two requests. Answers the rights that should be in slots, or what
+    /// is wrong.
+    pub fn audit(&self) -> Result<Vec<Installed<K::Task>>, String> {
+        check!(self.released.is_empty(), "rights were released and not accounted for");
+        check!(self.serving.is_empty(), "ports with messages were not served");
+        let mut counts = Counts::default();
+        let mut installed = Vec::new();
+        self.audit_tasks(&mut counts, &mut installed)?;
+        self.audit_ports(&mut counts)?;
+        self.audit_memory(&mut counts)?;
+        self.audit_waits()?;
+        counts.right(self.new_task_notify);
+        for (_, thread) in self.threads.iter() {
+            for right in thread.ticket.iter().flat_map(|ticket| &ticket.rights) {
+                counts.right(*right);
+            }
+        }
+        for (id, port) in self.ports.iter() {
+            let (send, once) = (count(&counts.send, id), count(&counts.once, id));
+            check!(port.srights == send, "{id:?} counts {} send rights of {send}", port.srights);
+            check!(port.sorights == once, "{id:?} counts {} once rights of {once}", port.sorights);
+            let receive = count(&counts.receive, id);
+            let expected = !matches!(port.owner, Owner::Kernel(_)) as u32;
+            check!(receive == expected, "{id:?} has {receive} receive rights: {:?}", port.owner);
+        }
+        self.audit_accounts(counts)?;
+        Ok(installed)
+    }
+
+    fn audit_tasks(
+        &self,
+        counts: &mut Counts,
+        installed: &mut Vec<Installed<K::Task>>,
+    ) -> Result<(), String> {
+        let mut names: BTreeMap<u64, Vec<(u32, u32)>> = BTreeMap::new();
+        for (id, task) in self.tasks.iter() {
+            let mut used = 0;
+            for (name, entry) in task.space.names(0) {
+                used += 1;
+                let (port, invokes, receives) = match entry.right {
+                    Right::Send { port, urefs } => {
+                        check!(urefs > 0, "{id:?} {name:#x} has no reference");
+                        counts.right(Carried::Send(port));
+                        (port, true, false)
+                    }
+                    Right::Receive { port, urefs } => {
+                        counts.right(Carried::Receive(port));
+                        if urefs > 0 {
+                            counts.right(Carried::Send(port));
+                        }
+                        (port, urefs > 0, true)
+                    }
+                    Right::SendOnce { port } => {
+                        counts.right(Carried::SendOnce(port));
+                        (port, false, false)
+                    }
+                    Right::Dead { urefs } => {
+                        check!(urefs > 0, "{id:?} {name:#x} is dead without a reference");
+                        check!(entry.dead_name_request.is_none(), "{id:?} {name:#x} is dead");
+                        continue;
+                    }
+                    Right::Free { .. } | Right::Set | Right::Reserved => continue,
+                };
+                if let Some(request) = entry.dead_name_request {
+                    counts.right(Carried::SendOnce(request));
+                }
+                let Some(target) = self.ports.get(port) else {
+                    return Err(format!("{id:?} {name:#x} denotes a port that is gone"));
+                };
+                names.entry(port.to_word()).or_default().push((id.index, name & INDEX_MASK));
+                if !matches!(entry.right, Right::SendOnce { .. }) {
+                    let found = task.space.find(port);
+                    check!(found == Some(name), "{id:?} finds {port:?} under {found:?}");
+                }
+                if receives {
+                    let owner = target.owner;
+                    check!(owner == Owner::Task(id, name), "{id:?} {name:#x} belongs to {owner:?}");
+                }
+                if invokes && let Owner::Task(receiver, badge) = target.owner {
+                    let receiver = self.tasks.get(receiver).ok_or("a receiver that is gone")?;
+                    installed.push(Installed {
+                        holder: task.kernel,
+                        slot: name & INDEX_MASK,
+                        receiver: receiver.kernel,
+                        badge,
+                    });
+                }
+            }
+            check!(used == task.space.len(), "{id:?} counts {} names of {used}", task.space.len());
+            if let Some(port) = task.notices {
+                let owner = self.ports.get(port).map(|port| port.owner);
+                check!(owner == Some(Owner::Task(id, 0)), "{id:?} has notices of {owner:?}");
+                counts.right(Carried::Receive(port));
+            }
+            for right in [task.bootstrap, task.exception] {
+                counts.right(right);
+            }
+            let amount = Limits {
+                memory: task.threads.len() as u64 * PAGE,
+                objects: K::TASK_BYTES
+                    + task.table_bytes
+                    + task.threads.len() as u64 * K::THREAD_BYTES,
+                rights: used as u64,
+            };
+            counts.charge(task.account, amount);
+            counts.user(task.account);
+            for thread in &task.threads {
+                let entry = self.threads.get(*thread).ok_or("a thread that is gone")?;
+                check!(entry.task == id, "{thread:?} belongs to {:?}", entry.task);
+            }
+            for (set, member) in &task.members {
+                let port = self.receive_port(id, *member).map_err(|_| "a member that is gone")?;
+                let of = self.ports.get(port).and_then(|port| port.set);
+                check!(of == Some(*set), "{member:#x} is in {of:?}, not in {set:#x}");
+                let right = task.space.get(*set).map(|entry| entry.right);
+                check!(right == Ok(Right::Set), "{set:#x} is {right:?}");
+            }
+        }
+        for (id, port) in self.ports.iter() {
+            let mut listed = Vec::new();
+            let mut next = port.first;
+            while let Some(at) = next {
+                listed.push(at);
+                let task = self.tasks.at(at.0).and_then(|id| self.tasks.get(id));
+                let entry = task.and_then(|task| task.space.at_index(at.1));
+                next = entry.ok_or("a list of names leads nowhere")?.next;
+                check!(listed.len() < 1 << 24, "the list of names of {id:?} has no end");
+            }
+            listed.sort_unstable();
+            let mut there = names.remove(&id.to_word()).unwrap_or_default();
+            there.sort_unstable();
+            check!(listed == there, "{id:?} lists names {listed:x?} of {there:x?}");
+        }
+        Ok(())
+    }
+
+    fn audit_ports(&self, counts: &mut Counts) -> Result<(), String> {
+        for (id, port) in self.ports.iter() {
+            if let Some(request) = port.no_senders_request {
+                counts.right(Carried::SendOnce(request));
+            }
+            for message in &port.queue {
+                if let Some(account) = message.payer {
+                    let cost = Message::cost(message.words.len(), message.rights.len());
+                    counts.charge(account, cost);
+                    counts.user(account);
+                }
+                for right in &message.rights {
+                    counts.right(*right);
+                    if let Carried::Receive(moved) = right {
+                        let owner = self.ports.get(*moved).map(|port| port.owner);
+                        let here = Some(Owner::Transit(Some(id)));
+                        check!(owner == here, "{moved:?} in {id:?} belongs to {owner:?}");
+                    }
+                }
+            }
+            let full = port.queue.len() as u64 >= port.qlimit as u64;
+            check!(port.blocked.is_empty() || full, "senders to {id:?} wait though there is room");
+            for serial in &port.blocked {
+                let to = self.senders.get(serial).map(|sender| sender.port);
+                check!(to == Some(id), "a sender in {id:?} waits for {to:?}");
+            }
+            match port.owner {
+                Owner::Task(task, name) => {
+                    let holder = self.tasks.get(task).ok_or("a port's receiver is gone")?;
+                    let queued = !port.queue.is_empty();
+                    check!(port.ready.is_some() == queued, "{id:?} is ready: {:?}", port.ready);
+                    if let Some(key) = port.ready {
+                        let listed = holder.ready.get(&key) == Some(&id);
+                        check!(listed, "{id:?} is not in its receiver's list");
+                        check!(key.0 == port.set.unwrap_or(0), "{id:?} is listed in {key:x?}");
+                    }
+                    if let Some(set) = port.set {
+                        let member = holder.members.contains(&(set, name));
+                        check!(member, "{id:?} is no member of {set:#x}");
+                    }
+                }
+                Owner::Kernel(object) => {
+                    check!(port.queue.is_empty(), "{object:?} has messages");
+                    match object {
+                        KernelObject::Account(account) => counts.user(account),
+                        KernelObject::Task(task) => {
+                            let own = self.tasks.get(task).map(|task| task.port);
+                            check!(own == Some(id), "{id:?} stands for {task:?}");
+                        }
+                        KernelObject::Thread(thread) => {
+                            let own = self.threads.get(thread).map(|thread| thread.port);
+                            check!(own == Some(id), "{id:?} stands for {thread:?}");
+                        }
+                        KernelObject::Memory(memory) => {
+                            let own = self.objects.get(memory).and_then(|object| object.port);
+                            check!(own == Some(id), "{id:?} stands for {memory:?}");
+                        }
+                        _ => {}
+                    }
+                }
+                Owner::Transit(_) => {
+                    check!(port.set.is_none() && port.ready.is_none(), "{id:?} moves in a set");
+                }
+            }
+        }
+        for (id, task) in self.tasks.iter() {
+            for port in task.ready.values() {
+                let owner = self.ports.get(*port).map(|port| port.owner);
+                let own = matches!(owner, Some(Owner::Task(of, _)) if of == id);
+                check!(own, "{id:?} lists {port:?} of {owner:?}");
+            }
+        }
+        Ok(())
+    }
+
+    fn audit_memory(&self, counts: &mut Counts) -> Result<(), String> {
+        let mut users: BTreeMap<u64, u32> = BTreeMap::new();
+        for (id, task) in self.tasks.iter() {
+            let mut last = 0;
+            let mut pages = 0;
+            for (start, region) in &task.map.regions {
+                check!(*start >= last && region.end > *start, "{id:?} has regions that overlap");
+                check!(start % PAGE == 0 && region.end % PAGE == 0, "{id:?} has parts of pages");
+                last = region.end;
+                let Some(object) = region.object else { continue };
+                *users.entry(object.to_word()).or_default() += 1;
+                counts.charge(task.account, Limits::objects(cost::REGION));
+                for (page, _) in task.map.mapped.iter() {
+                    pages += (*start..region.end).contains(page) as usize;
+                }
+            }
+            check!(pages == task.map.mapped.len(), "{id:?} has pages mapped outside its regions");
+        }
+        for (token, window) in self.windows.iter() {
+            *users.entry(window.to_word()).or_default() += 1;
+            let known = self.tasks.iter().filter(|(_, task)| task.windows.contains(&token)).count();
+            check!(known > 0, "a window belongs to nobody");
+        }
+        for (_, task) in self.tasks.iter() {
+            for token in &task.windows {
+                check!(self.windows.iter().any(|(t, _)| t == *token), "a window is gone");
+            }
+        }
+        for (id, object) in self.objects.iter() {
+            let Some(account) = object.account else { continue };
+            let used = users.get(&id.to_word()).copied().unwrap_or(0);
+            check!(object.users == used, "{id:?} counts {} users of {used}", object.users);
+            check!(used > 0 || object.port.is_some(), "{id:?} is used by nobody");
+            let memory = object.pages.len() as u64 * PAGE;
+            counts.charge(account, Limits { memory, objects: cost::OBJECT, rights: 0 });
+            counts.user(account);
+        }
+        Ok(())
+    }
+
+    fn audit_waits(&self) -> Result<(), String> {
+        for (id, task) in self.tasks.iter() {
+            for receiver in &task.receivers {
+                let waits = task.ready.values().filter_map(|port| self.ports.get(*port)).any(|port| {
+                    match (receiver.name, port.set) {
+                        (0, set) => set.is_none(),
+                        (name, Some(set)) => set == name,
+                        (name, None) => port.owner == Owner::Task(id, name),
+                    }
+                });
+                check!(!waits, "{id:?} waits on {:#x} though a message is there", receiver.name);
+            }
+            for serial in &task.sending {
+                check!(self.senders.contains_key(serial), "{id:?} sends what nobody knows");
+            }
+        }
+        for (serial, sender) in &self.senders {
+            let port = self.ports.get(sender.port);
+            let waits = port.is_some_and(|port| port.blocked.contains(serial));
+            check!(waits, "a sender waits for {:?}, which does not know it", sender.port);
+            let task = self.tasks.get(sender.task);
+            check!(task.is_some_and(|task| task.sending.contains(serial)), "a sender is lost");
+        }
+        for ((_, serial), what) in self.waits.deadlines() {
+            let waits = match what {
+                Timed::Futex(task, address) => self
+                    .tasks
+                    .get(task)
+                    .and_then(|task| task.futexes.get(&address))
+                    .is_some_and(|waiters| waiters.iter().any(|w| w.serial.number == serial)),
+                Timed::Receive(task) => self
+                    .tasks
+                    .get(task)
+                    .is_some_and(|task| task.receivers.iter().any(|r| r.serial.number == serial)),
+                Timed::Send => self.senders.contains_key(&serial),
+            };
+            check!(waits, "a time limit outlives its wait");
+        }
+        Ok(())
+    }
+
+    fn audit_accounts(&self, mut counts: Counts) -> Result<(), String> {
+        counts.user(self.root_account);
+        let mut own = BTreeMap::new();
+        for (id, account) in self.accounts.slab.iter() {
+            own.insert(id.to_word(), counts.used.remove(&id.to_word()).unwrap_or_default());
+            if let Some(parent) = account.parent {
+                counts.user(parent);
+            }
+        }
+        check!(counts.used.is_empty(), "an account is gone that something is charged to");
+        let mut sums: BTreeMap<u64, Limits> = BTreeMap::new();
+        for (id, account) in self.accounts.slab.iter() {
+            let own = own[&id.to_word()];
+            let mut next = Some((id, own));
+            if let Some(parent) = account.parent {
+                // It is itself charged to the one above.
+                let mut above = Some(parent);
+                while let Some(id) = above {
+                    sums.entry(id.to_word()).or_default().objects += cost::ACCOUNT;
+                    above = self.accounts.slab.get(id).and_then(|account| account.parent);
+                }
+            }
+            while let Some((at, own)) = next {
+                let sum = sums.entry(at.to_word()).or_default();
+                sum.memory += own.memory;
+                sum.objects += own.objects;
+                sum.rights += own.rights;
+                let above = self.accounts.slab.get(at).and_then(|account| account.parent);
+                next = above.map(|above| (above, own));
+            }
+        }
+        for (id, account) in self.accounts.slab.iter() {
+            let sum = sums.get(&id.to_word()).copied().unwrap_or_default();
+            check!(account.used == sum, "{id:?} is charged {:?} for {sum:?}", account.used);
+            let users = counts.users.get(&id.to_word()).copied().unwrap_or(0);
+            check!(account.users == users, "{id:?} counts {} users of {users}", account.users);
+        }
+        Ok(())
+    }
+
+    /// All tasks.
+    pub fn audit_tasks_all(&self) -> Vec<TaskId> {
+        self.tasks.iter().map(|(id, _)| id).collect()
+    }
+
+    /// Counts of tasks, threads, ports, memory objects that are charged to somebody, accounts,
+    /// windows and waits that exist.
+    pub fn audit_totals(&self) -> [usize; 7] {
+        [
+            self.tasks.len(),
+            self.threads.len(),
+            self.ports.len(),
+            self.objects.iter().filter(|(_, object)| object.account.is_some()).count(),
+            self.accounts.slab.len(),
+            self.windows.iter().count(),
+            self.waits.deadlines().count() + self.senders.len(),
+        ]
+    }
+}
