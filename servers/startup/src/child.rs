@@ -1,6 +1,8 @@
 //! A program that startup has started: its task, and its side of the translator protocol.
 
+use alloc::string::String;
 use alloc::sync::Arc;
+use core::sync::atomic::AtomicU64;
 use interface::{fs, fsys};
 use machuser::sync::{Condvar, Mutex};
 use machuser::{Call, Error, Outcome, Request, Result, Right, SendRight};
@@ -16,6 +18,12 @@ enum Control {
 pub struct Child {
     /// Its task.
     pub task: SendRight,
+    /// The file that it is said to be.
+    pub path: String,
+    /// Address of its start-up block.
+    pub block: AtomicU64,
+    /// The node that it sits on, if it is told of one.
+    node: Option<SendRight>,
     port: Mutex<Option<Port>>,
     control: Mutex<Control>,
     changed: Condvar,
@@ -40,30 +48,41 @@ impl fsys::Fsys for Bootstrap {
         let control = control.ok_or(Error::EINVAL)?;
         *self.0.control.lock() = Control::Here(control);
         self.0.changed.notify_all();
-        // These servers lie on no node.
-        Ok(Right::null())
+        Ok(Right::from(self.0.node.clone()))
     }
 }
 
 impl Child {
-    /// A program in `task`.
-    pub fn new(server: &Arc<Server>, task: SendRight) -> Result<Arc<Child>> {
+    /// A program in `task`, which will sit on `node`.
+    pub fn new(
+        server: &Arc<Server>,
+        task: SendRight,
+        path: String,
+        node: Option<SendRight>,
+    ) -> Result<Arc<Child>> {
         let child = Arc::new(Child {
             task,
+            path,
+            block: AtomicU64::new(0),
+            node,
             port: Mutex::new(None),
             control: Mutex::new(Control::Waiting),
             changed: Condvar::new(),
         });
         let port = server.port(Arc::new(Bootstrap(child.clone())))?;
         *child.port.lock() = Some(port);
-        let dead = Arc::downgrade(&child);
-        server.on_death(&child.task, move || {
+        Ok(child)
+    }
+
+    /// Notices when the program ends, so that nobody waits for it any more.
+    pub fn watch(self: &Arc<Self>, server: &Server) -> Result<()> {
+        let dead = Arc::downgrade(self);
+        server.on_death(&self.task, move || {
             if let Some(child) = dead.upgrade() {
                 *child.control.lock() = Control::Dead;
                 child.changed.notify_all();
             }
-        })?;
-        Ok(child)
+        })
     }
 
     /// A right to the child's bootstrap port.

@@ -2,9 +2,11 @@
 
 use crate::child::Child;
 use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
 use elfload::block;
 use elfload::image::Target;
 use exec_load::program::{self, Executable, File};
@@ -28,15 +30,22 @@ impl File for Bytes {
     }
 }
 
+/// Makes a child a process, and answers its port.
+pub type Adopt<'a> = &'a dyn Fn(&Child) -> Result<SendRight>;
+
 /// What a program is started with, besides its arguments.
 #[derive(Default)]
-pub struct Gifts {
+pub struct Gifts<'a> {
     /// Descriptors by number.
     pub descriptors: Vec<Option<SendRight>>,
     /// The auth handle.
     pub auth: Option<SendRight>,
     /// The root directory, which is the working directory, too.
     pub root: Option<SendRight>,
+    /// The node that it will sit on.
+    pub node: Option<SendRight>,
+    /// Makes its task a process, and answers the process port.
+    pub adopt: Option<Adopt<'a>>,
 }
 
 impl Modules {
@@ -60,16 +69,23 @@ impl Modules {
         &self,
         server: &Arc<Server>,
         argv: &[&str],
-        gifts: Gifts,
+        gifts: Gifts<'_>,
         bootstrap: Option<SendRight>,
     ) -> Result<Arc<Child>> {
         let name = argv.first().ok_or(Error::EINVAL)?;
         let module = self.0.get(*name).ok_or(Error::ENOENT)?;
-        let file = Bytes(Mapping::new(&module.object, 0, module.bytes, false)?, module.bytes);
+        let file = Bytes(
+            Mapping::new(&module.object, 0, module.bytes, false)?,
+            module.bytes,
+        );
         let executable = program::read(&file, module.bytes, &Objects, Target::NATIVE)?;
-        let Executable::Program(program) = executable else { return Err(Error::ENOEXEC) };
+        let Executable::Program(program) = executable else {
+            return Err(Error::ENOEXEC);
+        };
         let task = mach::task_create(mach::SELF)?;
-        let child = Child::new(server, task.clone())?;
+        let path = format!("/hurd/{name}");
+        let child = Child::new(server, task.clone(), path, gifts.node)?;
+        child.watch(server)?;
         let bootstrap = match bootstrap {
             Some(right) => right,
             None => child.bootstrap()?,
@@ -78,6 +94,10 @@ impl Modules {
         ports.resize_with(block::port::COUNT, || None);
         ports[block::port::BOOTSTRAP] = Some(bootstrap);
         ports[block::port::AUTH] = gifts.auth;
+        ports[block::port::PROC] = match gifts.adopt {
+            Some(adopt) => Some(adopt(&child)?),
+            None => None,
+        };
         ports[block::port::CWDIR] = gifts.root.clone();
         ports[block::port::CRDIR] = gifts.root;
         let mut words = Vec::new();
@@ -97,6 +117,7 @@ impl Modules {
             .inspect_err(|_| {
                 let _ = mach::task_terminate(&task);
             })?;
+        child.block.store(ready.block, Ordering::Relaxed);
         mach::thread_start(&ready.thread.port, ready.entry, ready.block, ready.block)?;
         Ok(child)
     }

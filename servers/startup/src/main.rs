@@ -15,39 +15,50 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
+
 use child::Child;
-use interface::{exec, fs, fsys, io};
+use interface::fs::{self, O_NOTRANS, O_READ, O_WRITE};
+use interface::{exec, fsys, io, term, tioctl};
 use launch::{Gifts, Modules};
 use machuser::mach::{self, Mapping};
-use machuser::{Error, Result, SendRight, env};
+use machuser::{Error, Result, SendRight, env, thread};
 use process::Program;
-use serve::{Essential, Startup};
-use startup_plan::{Arguments, Machine};
+use serve::Startup;
+use startup_plan::{Arguments, Device, Machine};
 
 machuser::program!(main);
 
 /// First descriptor of a server that is a gift.
 const GIFT: usize = 3;
-/// Opening flags.
-const READ_WRITE: i32 = fs::O_READ | fs::O_WRITE;
+/// How long a login that fails at once is left alone.
+const LOGIN_PAUSE: Duration = Duration::from_secs(1);
 
-fn main() {
-    if let Err((what, error)) = run() {
-        mach::log(&format!("<<hird:dead>> startup: {what}: {error}"));
-    }
-    loop {
-        machuser::thread::sleep(core::time::Duration::from_secs(3600));
-    }
-}
+/// What went wrong, and where.
+type Failure = (String, Error);
 
 /// Names a step for the log when it fails.
 trait Step<T> {
-    fn step(self, what: &str) -> core::result::Result<T, (String, Error)>;
+    fn step(self, what: &str) -> core::result::Result<T, Failure>;
 }
 
 impl<T> Step<T> for Result<T> {
-    fn step(self, what: &str) -> core::result::Result<T, (String, Error)> {
+    fn step(self, what: &str) -> core::result::Result<T, Failure> {
         self.map_err(|error| (what.to_string(), error))
+    }
+}
+
+fn main() {
+    let mut arguments = Arguments::default();
+    if let Err((what, error)) = run(&mut arguments) {
+        mach::log(&format!(
+            "{} startup: {what}: {error}",
+            arguments.marker("dead")
+        ));
+    }
+    // The servers' starter stays: it answers for them.
+    loop {
+        thread::sleep(Duration::from_secs(3600));
     }
 }
 
@@ -58,7 +69,7 @@ fn machine(host: &SendRight) -> Result<Machine> {
 }
 
 /// The rights to a device: its registers, and its interrupts.
-fn device(host: &SendRight, device: startup_plan::Device) -> Result<(SendRight, Vec<SendRight>)> {
+fn device(host: &SendRight, device: Device) -> Result<(SendRight, Vec<SendRight>)> {
     let (start, bytes) = device.pages();
     let memory = mach::device_memory(host, start, bytes)?;
     let lines = (device.line..device.line + device.lines)
@@ -74,158 +85,241 @@ fn descriptors(rights: impl IntoIterator<Item = SendRight>) -> Vec<Option<SendRi
     descriptors
 }
 
-fn run() -> core::result::Result<(), (String, Error)> {
+/// A file of the root file system, which may be the root of a translator on it.
+fn open(root: &SendRight, path: &str, flags: i32) -> Result<SendRight> {
+    let (retry, rest, file) = fs::dir_lookup(root, path, flags, 0)?;
+    match file {
+        Some(file) if retry == fs::FS_RETRY_NORMAL && rest.is_empty() => Ok(file),
+        _ => Err(Error::ENOENT),
+    }
+}
+
+/// Starts a driver with the rights to its device and to memory for DMA.
+fn start_disk(
+    startup: &Startup,
+    modules: &Modules,
+    at: Device,
+) -> core::result::Result<Arc<Child>, Failure> {
+    let host = startup.host();
+    let (memory, lines) = device(host, at).step("disk's device")?;
+    let dma = mach::dma_port(host).step("disk's memory")?;
+    let (start, bytes) = at.pages();
+    let argv = [
+        "virtio-blk",
+        &format!("--memory={GIFT}:{start:#x}:{bytes:#x}"),
+        &format!("--dma={}", GIFT + 1),
+        &format!("--interrupts={}:{}:{}", GIFT + 2, at.line, at.lines),
+    ];
+    let gifts = Gifts {
+        descriptors: descriptors([memory, dma].into_iter().chain(lines)),
+        ..Gifts::default()
+    };
+    modules
+        .launch(startup.server(), &argv, gifts, None)
+        .step("virtio-blk")
+}
+
+/// Starts the driver of the serial line.
+fn start_console(
+    startup: &Startup,
+    modules: &Modules,
+    at: Device,
+) -> core::result::Result<Arc<Child>, Failure> {
+    let (memory, lines) = device(startup.host(), at).step("console's device")?;
+    let (start, bytes) = at.pages();
+    let argv = [
+        "console",
+        &format!("--memory={GIFT}:{start:#x}:{bytes:#x}"),
+        &format!("--interrupts={}:{}:{}", GIFT + 1, at.line, at.lines),
+    ];
+    let gifts = Gifts {
+        descriptors: descriptors([memory].into_iter().chain(lines)),
+        ..Gifts::default()
+    };
+    modules
+        .launch(startup.server(), &argv, gifts, None)
+        .step("console")
+}
+
+fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
     let host = SendRight::clone(&*env::bootstrap().ok_or(Error::EINVAL).step("host port")?);
     let machine = machine(&host).step("device tree")?;
-    let arguments = Arguments::parse(&machine.command_line);
+    *arguments = Arguments::parse(&machine.command_line);
     let modules = Modules::load(&host).step("boot modules")?;
-    let server = ports::Server::new().step("ports")?;
-    let startup = Startup::new(&server, host.clone(), arguments.clone()).step("startup port")?;
+    let startup = Startup::new(host, arguments.clone()).step("startup port")?;
+    let server = startup.server();
     server.start().step("threads")?;
 
-    // The console, so that there is somewhere to write to.
-    let console = match machine.console {
-        Some(at) => {
-            let (memory, lines) = device(&host, at).step("console's device")?;
-            let (start, bytes) = at.pages();
-            let argv = [
-                "console",
-                &format!("--memory={GIFT}:{start:#x}:{bytes:#x}"),
-                &format!("--interrupts={}:{}:{}", GIFT + 1, at.line, at.lines),
-            ];
-            let gifts = Gifts {
-                descriptors: descriptors([memory].into_iter().chain(lines)),
-                ..Gifts::default()
-            };
-            Some(modules.launch(&server, &argv, gifts, None).step("console")?)
-        }
-        None => None,
-    };
+    // The line comes first, so that there is somewhere to write to.
+    let at = machine.console.ok_or(Error::ENODEV).step("console")?;
+    let console = start_console(&startup, &modules, at)?;
 
     // Auth and proc meet at this program.
-    let own = SendRight::from_raw(machuser::sys::task_self());
     let bootstrap = startup.right().step("startup port")?;
     let auth = modules
-        .launch(&server, &["auth"], Gifts::default(), Some(bootstrap))
+        .launch(server, &["auth"], Gifts::default(), Some(bootstrap))
         .step("auth")?;
     let bootstrap = startup.right().step("startup port")?;
-    let gifts = Gifts { descriptors: descriptors([own.clone()]), ..Gifts::default() };
-    let proc = modules.launch(&server, &["proc"], gifts, Some(bootstrap)).step("proc")?;
-    core::mem::forget(own);
-    startup.introduce(&auth.task, &proc.task).step("auth and proc")?;
+    let gifts = Gifts {
+        descriptors: descriptors([startup.task()]),
+        ..Gifts::default()
+    };
+    let proc = modules
+        .launch(server, &["proc"], gifts, Some(bootstrap))
+        .step("proc")?;
+    startup.introduce(&auth, &proc).step("auth and proc")?;
+    let handle = startup.auth().step("auth")?;
 
     // The disk, and the root file system on it.
-    let mut parts: Vec<(&str, Arc<Child>)> = Vec::new();
-    parts.push(("auth", auth));
-    parts.push(("proc", proc));
-    let disk = match machine.virtio {
-        Some(at) => {
-            let (memory, lines) = device(&host, at).step("disk's device")?;
-            let dma = mach::dma_port(&host).step("disk's memory")?;
-            let (start, bytes) = at.pages();
-            let argv = [
-                "virtio-blk",
-                &format!("--memory={GIFT}:{start:#x}:{bytes:#x}"),
-                &format!("--dma={}", GIFT + 1),
-                &format!("--interrupts={}:{}:{}", GIFT + 2, at.line, at.lines),
-            ];
-            let gifts = Gifts {
-                descriptors: descriptors([memory, dma].into_iter().chain(lines)),
-                ..Gifts::default()
-            };
-            modules.launch(&server, &argv, gifts, None).step("virtio-blk")?
-        }
-        None => return Err(("no disk".to_string(), Error::ENODEV)),
+    let at = machine.virtio.ok_or(Error::ENODEV).step("disk")?;
+    let disk = start_disk(&startup, &modules, at)?;
+    let disks = disk.root(O_READ).step("virtio-blk")?;
+    let store = open(&disks, "vd0", O_READ | O_WRITE).step("the root disk vd0")?;
+    let gifts = Gifts {
+        descriptors: descriptors([store]),
+        ..Gifts::default()
     };
-    let disks = disk.root(fs::O_READ).step("virtio-blk")?;
-    let (_, _, store) = fs::dir_lookup(&disks, "vd0", READ_WRITE, 0).step("the root disk vd0")?;
-    let store = store.ok_or(Error::ENODEV).step("the root disk vd0")?;
-    let gifts = Gifts { descriptors: descriptors([store]), ..Gifts::default() };
-    let file_system = modules
-        .launch(&server, &["ext2fs", "--readonly", &format!("fd:{GIFT}")], gifts, None)
-        .step("ext2fs")?;
-    let root = file_system.root(fs::O_READ).step("the root file system")?;
-    let executor =
-        modules.launch(&server, &["exec"], Gifts::default(), None).step("exec")?;
-    let executor_port = executor.root(fs::O_READ | fs::O_EXEC).step("exec")?;
+    let argv = ["ext2fs", "--readonly", &format!("fd:{GIFT}")];
+    let file_system = modules.launch(server, &argv, gifts, None).step("ext2fs")?;
+    let root = file_system.root(O_READ).step("the root file system")?;
 
-    // Everybody learns of everybody.
-    for (name, child) in [
-        ("console", console.as_ref()),
-        ("virtio-blk", Some(&disk)),
-        ("ext2fs", Some(&file_system)),
-    ] {
-        if let Some(child) = child {
-            let process = startup.adopt(&child.task).step(name)?;
-            let control = child.control().step(name)?;
-            let auth = startup.auth().step(name)?;
-            match fsys::fsys_init(&control, process, auth) {
-                Ok(()) | Err(Error::EOPNOTSUPP | Error::MIG_BAD_ID) => {}
-                Err(error) => return Err((name.to_string(), error)),
-            }
+    // What was started before them learns of auth and proc.
+    for child in [&console, &disk, &file_system] {
+        let process = startup.adopt(child).step(&child.path)?;
+        let control = child.control().step(&child.path)?;
+        match fsys::fsys_init(&control, process, &handle) {
+            Ok(()) | Err(Error::EOPNOTSUPP | Error::MIG_BAD_ID) => {}
+            Err(error) => return Err((child.path.clone(), error)),
         }
     }
-    let process = startup.adopt(&executor.task).step("exec")?;
-    let auth = startup.auth().step("exec")?;
-    exec::exec_init(&executor_port, auth, process).step("exec")?;
+
+    let adopt = |child: &Child| startup.adopt(child);
+    let node = |path: &str| open(&root, path, O_NOTRANS | O_READ).step(path);
+    let gifts = |place: &SendRight| Gifts {
+        auth: Some(handle.clone()),
+        root: Some(root.clone()),
+        node: Some(place.clone()),
+        adopt: Some(&adopt),
+        ..Gifts::default()
+    };
+    let settle = |place: &SendRight, child: &Child| -> Result<()> {
+        fs::file_set_translator(place, 0, fs::FS_TRANS_SET, 0, &[], child.control()?)
+    };
+
+    let place = node("servers/exec")?;
+    let executor = modules
+        .launch(server, &["exec"], gifts(&place), None)
+        .step("exec")?;
+    let executor_port = executor.root(O_READ).step("exec")?;
+    settle(&place, &executor).step("/servers/exec")?;
+    let process = startup.adopt(&executor).step("exec")?;
+    exec::exec_init(&executor_port, &handle, process).step("exec")?;
     startup.set_defaults(&root).step("proc")?;
-    let place = |path: &str, child: &Child| -> Result<()> {
-        let flags = fs::O_NOTRANS;
-        let (_, _, node) = fs::dir_lookup(&root, path, flags, 0)?;
-        let node = node.ok_or(Error::ENOENT)?;
-        let control = child.control()?;
-        fs::file_set_translator(&node, 0, fs::FS_TRANS_SET, 0, &[], control)
-    };
-    place("servers/exec", &executor).step("/servers/exec")?;
-    place("dev/disk", &disk).step("/dev/disk")?;
-    if let Some(console) = &console {
-        place("dev/console", console).step("/dev/console")?;
-    }
-    startup.place(&root).step("/servers/startup")?;
-    for (name, child) in parts
-        .iter()
-        .map(|(name, child)| (*name, child))
-        .chain([("exec", &executor), ("ext2fs", &file_system), ("virtio-blk", &disk)])
-    {
-        startup.essential(Essential::new(name), &child.task).step(name)?;
-    }
+    startup
+        .place(&node("servers/startup")?)
+        .step("/servers/startup")?;
 
-    let line = match &console {
-        Some(console) => console.root(READ_WRITE).step("console")?,
-        None => return Err(("no console".to_string(), Error::ENODEV)),
+    let place = node("dev/disk")?;
+    settle(&place, &disk).step("/dev/disk")?;
+
+    let line = console.root(O_READ | O_WRITE).step("console")?;
+    let place = node("dev/console")?;
+    let gifts = Gifts {
+        descriptors: descriptors([line.clone()]),
+        ..gifts(&place)
     };
-    match &arguments.commands {
-        Some(commands) => {
-            let mut argv: Vec<Vec<u8>> = Vec::new();
-            match &arguments.user {
-                Some(user) => {
-                    let words: [&[u8]; 5] = [b"login", b"-f", user.as_bytes(), b"-c", commands];
-                    argv.extend(words.iter().map(|word| word.to_vec()));
-                }
-                None => {
-                    let words: [&[u8]; 3] = [b"sh", b"-c", commands];
-                    argv.extend(words.iter().map(|word| word.to_vec()));
-                }
-            }
-            let path = if arguments.user.is_some() { "bin/login" } else { "bin/sh" };
-            let program = Program { path, argv: &argv, root: &root, line: &line, terminal: false };
-            write(&line, &format!("{}\n", arguments.marker("begin")));
-            let status = startup.run(&executor_port, &program).step(path)?;
-            startup.sync(&root);
-            let code = status.exit_code();
-            write(&line, &format!("{}\n", arguments.marker(&format!("end:{code}"))));
-        }
-        None => loop {
-            let argv = [b"login".to_vec()];
-            let program =
-                Program { path: "bin/login", argv: &argv, root: &root, line: &line, terminal: true };
-            startup.run(&executor_port, &program).step("bin/login")?;
-        },
+    let argv = ["term", "--name=/dev/console", &format!("fd:{GIFT}")];
+    let terminal = modules.launch(server, &argv, gifts, None).step("term")?;
+    settle(&place, &terminal).step("/dev/console")?;
+
+    for child in [
+        &console,
+        &auth,
+        &proc,
+        &disk,
+        &file_system,
+        &executor,
+        &terminal,
+    ] {
+        startup.essential(child).step(&child.path)?;
     }
+    match &arguments.commands {
+        Some(commands) => run_commands(&startup, arguments, commands, &executor_port, &root, &line),
+        None => run_logins(&startup, &executor_port, &root, &terminal),
+    }
+}
+
+/// Runs the commands of the command line on the bare line, with the marks that the host tool
+/// waits for.
+fn run_commands(
+    startup: &Startup,
+    arguments: &Arguments,
+    commands: &[u8],
+    executor: &SendRight,
+    root: &SendRight,
+    line: &SendRight,
+) -> core::result::Result<(), Failure> {
+    let (path, argv) = match &arguments.user {
+        Some(user) => {
+            let words: [&[u8]; 5] = [b"login", b"-f", user.as_bytes(), b"-c", commands];
+            ("bin/login", words.map(<[u8]>::to_vec).to_vec())
+        }
+        None => {
+            let words: [&[u8]; 3] = [b"sh", b"-c", commands];
+            ("bin/sh", words.map(<[u8]>::to_vec).to_vec())
+        }
+    };
+    let input = open(root, "dev/null", O_READ).step("/dev/null")?;
+    let program = Program {
+        path,
+        argv: &argv,
+        root,
+        descriptors: [&input, line, line],
+        terminal: None,
+    };
+    write(line, &format!("{}\n", arguments.marker("begin")));
+    let status = startup.run(executor, &program).step(path)?;
+    startup.sync(root);
+    let code = status.exit_code();
+    write(
+        line,
+        &format!("{}\n", arguments.marker(&format!("end:{code}"))),
+    );
     Ok(())
 }
 
-/// Writes all of a text to the console.
+/// Runs logins on the terminal, one after the other, for ever.
+fn run_logins(
+    startup: &Startup,
+    executor: &SendRight,
+    root: &SendRight,
+    terminal: &Child,
+) -> core::result::Result<(), Failure> {
+    let argv = [b"login".to_vec()];
+    loop {
+        let terminal = terminal.root(O_READ | O_WRITE).step("/dev/console")?;
+        let program = Program {
+            path: "bin/login",
+            argv: &argv,
+            root,
+            descriptors: [&terminal, &terminal, &terminal],
+            terminal: Some(&terminal),
+        };
+        let began = machuser::clock::now();
+        startup.run(executor, &program).step("/bin/login")?;
+        if machuser::clock::now() - began < LOGIN_PAUSE {
+            thread::sleep(LOGIN_PAUSE);
+        }
+    }
+}
+
+/// The identity of a terminal as a controlling one, with `group` in its foreground.
+fn control(terminal: &SendRight, group: i32) -> Result<SendRight> {
+    tioctl::tioctl_tiocspgrp(terminal, group)?;
+    term::term_getctty(terminal)?.ok_or(Error::ENOTTY)
+}
+
+/// Writes all of a text to the line.
 fn write(line: &SendRight, text: &str) {
     let mut rest = text.as_bytes();
     while !rest.is_empty() {
@@ -235,4 +329,3 @@ fn write(line: &SendRight, text: &str) {
         }
     }
 }
-

@@ -1,5 +1,6 @@
 //! Running a program of the file system, and waiting for it.
 
+use alloc::vec::Vec;
 use machuser::SendRight;
 
 /// What to run.
@@ -7,13 +8,13 @@ pub struct Program<'a> {
     /// Its path from the root directory.
     pub path: &'a str,
     /// Its arguments.
-    pub argv: &'a [alloc::vec::Vec<u8>],
+    pub argv: &'a [Vec<u8>],
     /// Its root and working directory.
     pub root: &'a SendRight,
-    /// Where its output goes.
-    pub line: &'a SendRight,
-    /// Whether it works on a terminal rather than on the bare line.
-    pub terminal: bool,
+    /// Descriptors 0 to 2.
+    pub descriptors: [&'a SendRight; 3],
+    /// The terminal that it controls, if it does.
+    pub terminal: Option<&'a SendRight>,
 }
 
 /// How a program ended: the wait status of the Hurd.

@@ -1,30 +1,30 @@
 //! The startup port: auth and proc meet here, essential servers are answered for, and the system
 //! is brought down.
 
-use crate::process::{Program, Status};
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use alloc::vec;
 use alloc::vec::Vec;
-use interface::{exec, fs, fsys, process, startup, startup_notify};
-use machuser::sync::{Condvar, Mutex};
-use machuser::{Call, Error, Outcome, ReceiveRight, Request, Result, Right, SendRight, mach};
+use core::sync::atomic::Ordering;
+use core::time::Duration;
+
+use interface::{exec, fs, io, process, startup, startup_notify};
+use machuser::sync::{Condvar, Mutex, OnceLock};
+use machuser::{
+    Call, Error, Outcome, ReceiveRight, Request, Result, Right, SendRight, clock, mach, sys, thread,
+};
 use ports::{Object, Port, Server};
 use startup_plan::Arguments;
+use trivfs::{Node, Open, Translator};
+
+use crate::child::Child;
+use crate::process::{Program, Status};
 
 /// `RB_HALT`: stop instead of restarting.
 const RB_HALT: i32 = 8;
-
-/// A server without which the system cannot go on.
-pub struct Essential(String);
-
-impl Essential {
-    /// By its name.
-    pub fn new(name: &str) -> Essential {
-        Essential(name.to_string())
-    }
-}
+/// How long a server may take to bring its data to safety.
+const SYNC_TIME: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 struct State {
@@ -40,42 +40,85 @@ struct State {
 
 /// The startup server.
 pub struct Startup {
-    server: Arc<Server>,
+    me: Weak<Startup>,
     host: SendRight,
     arguments: Arguments,
+    translator: OnceLock<Arc<Translator<StartupNode>>>,
+    /// Where auth and proc show themselves.
     port: Mutex<Option<Port>>,
     state: Mutex<State>,
     changed: Condvar,
 }
 
-struct StartupPort(Arc<Startup>);
+/// What lies on `/servers/startup`.
+pub struct StartupNode(Weak<Startup>);
 
-impl Object for StartupPort {
-    fn dispatch(&self, request: &mut Request<'_>) -> Outcome {
-        startup::dispatch(self, request).or_else(|| fsys::dispatch(self, request))
+impl Node for StartupNode {
+    type State = ();
+
+    fn stat(&self, _: &mut io::StatBuf) {}
+
+    fn go_away(&self, _: i32) -> Result<()> {
+        Err(Error::EBUSY)
+    }
+
+    fn dispatch(&self, _: &Open<'_, Self>, request: &mut Request<'_>) -> Outcome {
+        match self.0.upgrade() {
+            Some(startup) => startup::dispatch(&Requests(startup), request),
+            None => Outcome::Unknown,
+        }
     }
 }
 
-impl fsys::Fsys for StartupPort {}
+/// The startup port, as the servers get it that are started before there is a file system.
+struct Requests(Arc<Startup>);
+
+impl Object for Requests {
+    fn dispatch(&self, request: &mut Request<'_>) -> Outcome {
+        startup::dispatch(self, request)
+    }
+}
 
 impl Startup {
     /// The server, with its port.
-    pub fn new(
-        server: &Arc<Server>,
-        host: SendRight,
-        arguments: Arguments,
-    ) -> Result<Arc<Startup>> {
-        let startup = Arc::new(Startup {
-            server: server.clone(),
+    pub fn new(host: SendRight, arguments: Arguments) -> Result<Arc<Startup>> {
+        let startup = Arc::new_cyclic(|me| Startup {
+            me: me.clone(),
             host,
             arguments,
+            translator: OnceLock::new(),
             port: Mutex::new(None),
             state: Mutex::new(State::default()),
             changed: Condvar::new(),
         });
-        let port = server.port(Arc::new(StartupPort(startup.clone())))?;
+        // Other uses of the node's end are no reason to end the program.
+        let translator = Translator::new(StartupNode(startup.me.clone()), || ())?;
+        let port = translator
+            .server()
+            .port(Arc::new(Requests(startup.clone())))?;
+        startup.translator.get_or_init(|| translator);
         *startup.port.lock() = Some(port);
         Ok(startup)
+    }
+
+    /// The server that all ports of the program belong to.
+    pub fn server(&self) -> &Arc<Server> {
+        match self.translator.get() {
+            Some(translator) => translator.server(),
+            None => unreachable!("set when the value was made"),
+        }
+    }
+
+    /// The privileged host port.
+    pub fn host(&self) -> &SendRight {
+        &self.host
+    }
+
+    /// A right to this program's own task.
+    pub fn task(&self) -> SendRight {
+        // The name lives as long as the task; the reference is not given back.
+        let own = core::mem::ManuallyDrop::new(SendRight::from_raw(sys::task_self()));
+        SendRight::clone(&own)
     }
 
     /// A right to the startup port.
@@ -93,7 +136,7 @@ impl Startup {
     }
 
     /// Waits until auth and proc have shown themselves, and makes them processes.
-    pub fn introduce(&self, auth: &SendRight, proc: &SendRight) -> Result<()> {
+    pub fn introduce(&self, auth: &Child, proc: &Child) -> Result<()> {
         let own = {
             let mut state = self.state.lock();
             loop {
@@ -112,15 +155,17 @@ impl Startup {
         Ok(())
     }
 
-    /// Makes a task that this program started its child process; answers the process port.
-    pub fn adopt(&self, task: &SendRight) -> Result<SendRight> {
+    /// Makes a program that this one started its child process; answers the process port.
+    pub fn adopt(&self, child: &Child) -> Result<SendRight> {
         let own = self.proc()?;
-        match process::proc_child(&own, task) {
+        match process::proc_child(&own, &child.task) {
             Ok(()) | Err(Error::EBUSY) => {}
             Err(error) => return Err(error),
         }
-        let process = process::proc_task2proc(&own, task)?.ok_or(Error::ESRCH)?;
+        let process = process::proc_task2proc(&own, &child.task)?.ok_or(Error::ESRCH)?;
         process::proc_mark_important(&process)?;
+        process::proc_set_exe(&process, &child.path)?;
+        process::proc_set_arg_locations(&process, child.block.load(Ordering::Relaxed), 0)?;
         Ok(process)
     }
 
@@ -141,21 +186,27 @@ impl Startup {
         process::proc_setexecdata(&self.proc()?, ports, &[0o22, 0, 0, 0, 0])
     }
 
-    /// Puts the startup port on `/servers/startup`.
-    pub fn place(&self, root: &SendRight) -> Result<()> {
-        let (_, _, node) = fs::dir_lookup(root, "servers/startup", fs::O_NOTRANS, 0)?;
-        let node = node.ok_or(Error::ENOENT)?;
-        // A port that is no file system still can be found: its control is itself.
-        let right = self.right()?;
-        fs::file_set_translator(&node, 0, fs::FS_TRANS_SET, 0, &[], right)
+    /// Puts the startup server on a node.
+    pub fn place(&self, node: &SendRight) -> Result<()> {
+        let translator = self.translator.get().ok_or(Error::EINVAL)?;
+        let path = "/hurd/startup".to_string();
+        let own = Child::new(self.server(), self.task(), path, Some(node.clone()))?;
+        translator.startup(&own.bootstrap()?)?;
+        fs::file_set_translator(node, 0, fs::FS_TRANS_SET, 0, &[], own.control()?)
     }
 
-    /// The death of this task ends the system.
-    pub fn essential(self: &Arc<Self>, which: Essential, task: &SendRight) -> Result<()> {
-        let startup = self.clone();
-        self.server.on_death(task, move || {
-            if !startup.state.lock().ending {
-                startup.dead(&format!("the {} server ended", which.0));
+    /// The death of this program ends the system.
+    pub fn essential(&self, child: &Child) -> Result<()> {
+        self.watch(child.path.clone(), &child.task)
+    }
+
+    fn watch(&self, name: String, task: &SendRight) -> Result<()> {
+        let startup = self.me.clone();
+        self.server().on_death(task, move || {
+            if let Some(startup) = startup.upgrade()
+                && !startup.state.lock().ending
+            {
+                startup.dead(&format!("{name} ended"));
             }
         })
     }
@@ -172,12 +223,7 @@ impl Startup {
 
     /// Runs a program as a child in a new session, and waits for its end.
     pub fn run(&self, executor: &SendRight, program: &Program<'_>) -> Result<Status> {
-        let (_, rest, file) =
-            fs::dir_lookup(program.root, program.path, fs::O_READ | fs::O_EXEC, 0)?;
-        if !rest.is_empty() {
-            return Err(Error::ENOENT);
-        }
-        let file = file.ok_or(Error::ENOENT)?;
+        let file = crate::open(program.root, program.path, fs::O_READ | fs::O_EXEC)?;
         let own = self.proc()?;
         let task = mach::task_create(mach::SELF)?;
         let started = (|| -> Result<i32> {
@@ -186,7 +232,10 @@ impl Startup {
             let (pid, _, _) = process::proc_getpids(&child)?;
             process::proc_setsid(&child)?;
             let auth = self.auth()?;
-            let (descriptors, terminal) = self.descriptors(program)?;
+            let terminal = match program.terminal {
+                Some(terminal) => Some(crate::control(terminal, pid)?),
+                None => None,
+            };
             let mut words = Vec::new();
             for word in program.argv {
                 words.extend_from_slice(word);
@@ -199,10 +248,7 @@ impl Startup {
                 Right::from(program.root),
                 Right::from(auth),
                 Right::from(child),
-                match terminal {
-                    Some(terminal) => Right::from(terminal),
-                    None => Right::null(),
-                },
+                Right::from(terminal),
                 Right::null(),
             ];
             let path = format!("/{}", program.path);
@@ -215,7 +261,7 @@ impl Startup {
                 &path,
                 &words,
                 environment,
-                descriptors.into_iter().map(Right::from).collect(),
+                program.descriptors.into_iter().map(Right::from).collect(),
                 ports,
                 &[0o22, 0, 0, 0, 0],
                 &[],
@@ -234,38 +280,19 @@ impl Startup {
             }
         }
     }
-
-    /// Descriptors 0 to 2, and the identity of the terminal that they are.
-    fn descriptors(&self, program: &Program<'_>) -> Result<(Vec<SendRight>, Option<SendRight>)> {
-        let open = |path: &str, flags| -> Result<SendRight> {
-            let (_, rest, file) = fs::dir_lookup(program.root, path, flags, 0)?;
-            match file {
-                Some(file) if rest.is_empty() => Ok(file),
-                Some(file) => fs::dir_lookup(&file, rest, flags, 0)?.2.ok_or(Error::ENOENT),
-                None => Err(Error::ENOENT),
-            }
-        };
-        if program.terminal
-            && let Ok(terminal) = open("dev/tty1", fs::O_READ | fs::O_WRITE)
-        {
-            let identity = interface::term::term_getctty(&terminal).ok().flatten();
-            return Ok((vec![terminal.clone(), terminal.clone(), terminal], identity));
-        }
-        let line = program.line;
-        let input = match open("dev/null", fs::O_READ) {
-            Ok(null) if !program.terminal => null,
-            _ => line.clone(),
-        };
-        Ok((vec![input, line.clone(), line.clone()], None))
-    }
 }
 
-impl startup::Startup for StartupPort {
+impl startup::Startup for Requests {
     fn startup_procinit(
         &self,
         _: &Call<'_>,
         proc: Option<SendRight>,
-    ) -> Result<(Right<'static>, Right<'static>, Right<'static>, Right<'static>)> {
+    ) -> Result<(
+        Right<'static>,
+        Right<'static>,
+        Right<'static>,
+        Right<'static>,
+    )> {
         let startup = &self.0;
         let proc = proc.ok_or(Error::EINVAL)?;
         let mut state = startup.state.lock();
@@ -279,9 +306,13 @@ impl startup::Startup for StartupPort {
         let auth = state.auth.clone().ok_or(Error::EINVAL)?;
         drop(state);
         startup.changed.notify_all();
-        let own = SendRight::from_raw(machuser::sys::task_self());
         let host = startup.host.clone();
-        Ok((Right::from(own), Right::from(auth), Right::from(host), Right::null()))
+        Ok((
+            Right::from(startup.task()),
+            Right::from(auth),
+            Right::from(host),
+            Right::null(),
+        ))
     }
 
     fn startup_authinit(&self, _: &Call<'_>, auth: Option<SendRight>) -> Result<Right<'static>> {
@@ -313,7 +344,7 @@ impl startup::Startup for StartupPort {
             return Err(Error::EPERM);
         }
         let name = String::from_utf8_lossy(name).into_owned();
-        startup.essential(Essential(name), &task.ok_or(Error::EINVAL)?)
+        startup.watch(name, &task.ok_or(Error::EINVAL)?)
     }
 
     fn startup_request_notification(
@@ -338,17 +369,29 @@ impl startup::Startup for StartupPort {
             state.ending = true;
             (core::mem::take(&mut state.notify), state.root.clone())
         };
-        for (port, name) in notify.iter().rev() {
-            if let Err(error) = startup_notify::startup_dosync(port) {
-                mach::log(&format!("startup: {name} was not synced: {error}"));
+        for (port, name) in notify.into_iter().rev() {
+            let asked = name.clone();
+            let sync = thread::try_spawn(move || startup_notify::startup_dosync(&port));
+            let Ok(sync) = sync else { continue };
+            let end = clock::now() + SYNC_TIME;
+            while !sync.is_finished() && clock::now() < end {
+                thread::sleep(Duration::from_millis(10));
+            }
+            if !sync.is_finished() || !matches!(sync.join(), Some(Ok(()))) {
+                mach::log(&format!(
+                    "startup: {asked} did not bring its data to safety"
+                ));
             }
         }
         if let Some(root) = root {
             startup.sync(&root);
         }
-        let what = if code & RB_HALT != 0 { "halt" } else { "reboot" };
+        let what = if code & RB_HALT != 0 {
+            "halt"
+        } else {
+            "reboot"
+        };
         mach::log(&startup.arguments.marker(what));
         mach::host_reboot(&startup.host, code & RB_HALT == 0)
     }
 }
-

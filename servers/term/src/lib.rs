@@ -1,11 +1,10 @@
-//! Terminals: the line discipline and the modes, apart from any server.
+//! Terminals: the line discipline and the modes as pure state machines, and the node ([`serve`]).
 
-#![no_std]
+#![cfg_attr(target_os = "none", no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
-#[cfg(test)]
-extern crate std;
 
 pub mod discipline;
 pub mod modes;
+pub mod serve;
