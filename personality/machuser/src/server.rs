@@ -318,9 +318,8 @@ impl<'c> Request<'c> {
     pub fn refuse(&mut self, error: Error) {
         if self.message.is_some() {
             let mut snapshot = Snapshot::new();
-            match self.open(&mut snapshot, false, false) {
-                Ok(_) => self.fail(&snapshot, error),
-                Err(Answered) => {}
+            if self.open(&mut snapshot, false, false).is_ok() {
+                self.fail(&snapshot, error);
             }
         } else {
             self.answer_error(error);

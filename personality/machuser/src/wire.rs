@@ -301,7 +301,7 @@ impl Wire for RightArg {
 /// Words that `bytes` bytes occupy, without their length word. Saturates.
 #[inline]
 pub const fn words_of(bytes: usize) -> usize {
-    bytes / 8 + (bytes % 8 != 0) as usize
+    bytes / 8 + !bytes.is_multiple_of(8) as usize
 }
 
 /// Appends a byte string: its length, then its bytes padded with zeroes.
@@ -437,7 +437,7 @@ impl<'a> Writer<'a> {
             self.put(bytes.len() as u64);
             memory.write(self.at * 8, bytes);
             let whole = words_of(bytes.len());
-            if bytes.len() % 8 != 0 {
+            if !bytes.len().is_multiple_of(8) {
                 // The padding is zero whatever was there before.
                 memory.write(self.at * 8 + bytes.len(), &[0; 8][bytes.len() % 8..]);
             }

@@ -661,7 +661,10 @@ impl Server {
     fn notified_of_end(&self, message: &Message) {
         let (notify::NUMBER_MACH_NOTIFY_NO_SENDERS, Some(name)) = (
             message.label,
-            message.words.get(1).and_then(|word| Name::try_from(*word).ok()),
+            message
+                .words
+                .get(1)
+                .and_then(|word| Name::try_from(*word).ok()),
         ) else {
             return;
         };

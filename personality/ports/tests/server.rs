@@ -208,12 +208,10 @@ fn data_travels_in_registers_and_in_windows() {
         let amount = back.len();
         assert_eq!(
             io::io_read(&f.file, 0, amount, back),
-            Ok(size.max(0)),
+            Ok(size),
             "size {size}"
         );
         assert!(back[..size] == bytes[..], "size {size}");
-        // The next round expects the file to be no longer than what it writes.
-        drop(bytes);
     }
     let too_much = vec![0; machuser::window::WINDOW_MAX + 1];
     assert_eq!(

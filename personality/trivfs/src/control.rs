@@ -75,13 +75,16 @@ impl<N: Node> fsys::Fsys for Control<N> {
     }
 
     /// A translator that was started before auth and proc learns of them here: without auth it
-    /// could not find out who its users are.
+    /// could not find out who its users are. It learns of them once.
     fn fsys_init(
         &self,
         _call: &Call<'_>,
         proc_server: Option<SendRight>,
         auth_handle: Option<SendRight>,
     ) -> Result<()> {
+        if env::port(env::init_port::AUTH).is_some() {
+            return Err(Error::EBUSY);
+        }
         env::set_port(env::init_port::PROC, proc_server)?;
         env::set_port(env::init_port::AUTH, auth_handle)
     }

@@ -253,19 +253,15 @@ impl<N: Node> Translator<N> {
         &self.node
     }
 
-    /// The file that the translator sits on.
+    /// The file that the translator sits on. Waits until [`Translator::startup`] knows it: whoever
+    /// started the translator may open the node before the answer is read here.
     pub fn underlying(&self) -> Option<&SendRight> {
-        self.underlying.get()?.as_ref()
+        self.underlying.wait().as_ref()
     }
 
     /// A port of an open of the node by `user`, in these modes and with this state, whatever the
     /// permissions say: for programs that hand out opens by requests of their own.
-    pub fn open_port(
-        self: &Arc<Self>,
-        user: User,
-        modes: i32,
-        state: N::State,
-    ) -> Result<Port> {
+    pub fn open_port(self: &Arc<Self>, user: User, modes: i32, state: N::State) -> Result<Port> {
         let real = self.real_node(&user)?;
         let peropen = Arc::new(Peropen {
             translator: self.clone(),

@@ -1390,57 +1390,47 @@ pub fn gsync_wait(address: &AtomicU32, value: u32, timeout: Option<Duration>) ->
     if address.load(Ordering::SeqCst) != value {
         return Wait::Woken;
     }
-    let slot = parked.entry(key).or_default();
-    slot.waiting += 1;
-    let mut timed_out = false;
+    let me = THREAD.get();
+    parked.push_back((key, me));
     loop {
-        parked = match deadline {
-            None => UNPARK.wait(parked).unwrap_or_else(|p| p.into_inner()),
-            Some(d) => {
-                let left = d.saturating_duration_since(Instant::now());
+        let timed_out;
+        (parked, timed_out) = match deadline {
+            None => (
+                UNPARK.wait(parked).unwrap_or_else(|p| p.into_inner()),
+                false,
+            ),
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(Instant::now());
                 let (guard, result) = UNPARK
                     .wait_timeout(parked, left)
                     .unwrap_or_else(|p| p.into_inner());
-                timed_out = result.timed_out();
-                guard
+                (guard, result.timed_out())
             }
         };
-        let slot = parked.get_mut(&key).expect("held by this waiter");
-        let woken = slot.wakes > 0;
-        if woken || timed_out {
-            slot.waiting -= 1;
-            if woken {
-                slot.wakes -= 1;
-            }
-            if slot.waiting == 0 {
-                parked.remove(&key);
-            }
-            return if woken { Wait::Woken } else { Wait::TimedOut };
+        let Some(at) = parked.iter().position(|waiter| *waiter == (key, me)) else {
+            return Wait::Woken;
+        };
+        if timed_out {
+            parked.remove(at);
+            return Wait::TimedOut;
         }
     }
 }
 
 /// Wakes one waiter at an address, or all. The address need not be valid any more.
 pub fn gsync_wake(address: *const AtomicU32, all: bool) {
+    let key = address as usize;
     let mut parked = PARKED.lock().unwrap_or_else(|p| p.into_inner());
-    if let Some(slot) = parked.get_mut(&(address as usize)) {
-        slot.wakes = if all {
-            slot.waiting
-        } else {
-            (slot.wakes + 1).min(slot.waiting)
-        };
-        UNPARK.notify_all();
+    if all {
+        parked.retain(|(waiter, _)| *waiter != key);
+    } else if let Some(at) = parked.iter().position(|(waiter, _)| *waiter == key) {
+        parked.remove(at);
     }
+    UNPARK.notify_all();
 }
 
-#[derive(Default)]
-struct Parked {
-    waiting: u32,
-    wakes: u32,
-}
-
-static PARKED: Mutex<std::collections::BTreeMap<usize, Parked>> =
-    Mutex::new(std::collections::BTreeMap::new());
+/// Who waits where: address and thread, the longest waiting first. Who is not there has been woken.
+static PARKED: Mutex<VecDeque<(usize, u32)>> = Mutex::new(VecDeque::new());
 static UNPARK: Condvar = Condvar::new();
 
 /// Starts a thread of the current task.
