@@ -302,6 +302,30 @@ pub fn list() -> Result<Vec<ProcessInfo>> {
     sys::process_list()
 }
 
+/// A name in a process's port space.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PortName {
+    /// The name.
+    pub name: u32,
+    /// Whether it is a receive right.
+    pub receive: bool,
+    /// User references as a send right.
+    pub send: u32,
+    /// User references as a send-once right.
+    pub send_once: u32,
+    /// Whether it is a port set.
+    pub port_set: bool,
+    /// User references as a dead name.
+    pub dead: u32,
+}
+
+/// The port names of a process.
+///
+/// Errors: `ESRCH`, and `EPERM` for another user's process.
+pub fn ports(pid: Pid) -> Result<Vec<PortName>> {
+    sys::process_ports(pid)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

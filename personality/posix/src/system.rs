@@ -23,3 +23,34 @@ pub struct Uname {
 pub fn uname() -> Result<Uname> {
     sys::uname()
 }
+
+/// How much of the machine is in use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Usage {
+    /// Bytes of memory in all.
+    pub memory: u64,
+    /// Bytes that nothing uses.
+    pub free: u64,
+    /// Tasks.
+    pub tasks: u64,
+    /// Threads.
+    pub threads: u64,
+    /// Ports.
+    pub ports: u64,
+    /// Memory objects.
+    pub objects: u64,
+    /// What the caller's account may have and has, each of memory, kernel objects and rights.
+    pub account: [(u64, u64); 3],
+}
+
+/// How much of the machine is in use.
+pub fn usage() -> Result<Usage> {
+    sys::system_usage()
+}
+
+/// Ends the system, and starts it again if `restart`. Returns only if that fails.
+///
+/// Errors: `EPERM` for whoever is not root.
+pub fn reboot(restart: bool) -> Result<()> {
+    sys::reboot(restart)
+}

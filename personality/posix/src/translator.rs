@@ -31,13 +31,16 @@ pub struct Settings {
     pub active_flags: u32,
     /// `GOAWAY_*`, for the translator that runs there.
     pub goaway_flags: u32,
+    /// Whether the translator is started now and becomes the active one. Otherwise
+    /// [`active_flags`](Self::active_flags) only say what becomes of one that runs.
+    pub start: bool,
     /// The translator's program and arguments; empty for none.
     pub argv: Vec<Vec<u8>>,
     /// How long an active translator may take to start, in milliseconds; 0 for any time.
     pub timeout_ms: u32,
 }
 
-/// Sets the translators of the node at `path`. With [`Settings::active_flags`] and a program, starts it.
+/// Sets the translators of the node at `path`.
 pub fn set(path: &[u8], settings: &Settings) -> Result<()> {
     sys::translator_set(path, settings)
 }

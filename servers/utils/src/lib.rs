@@ -5,9 +5,13 @@
 
 extern crate alloc;
 
+pub mod copy;
 pub mod echo;
+pub mod inputs;
 pub mod kill;
 pub mod mode;
 pub mod pattern;
 pub mod printf;
+pub mod regex;
 pub mod test;
+pub mod tree;

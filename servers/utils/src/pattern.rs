@@ -19,8 +19,8 @@ enum Element {
     },
 }
 
-/// The bytes of a class such as `[:alpha:]`, as ranges.
-fn class(name: &[u8]) -> Option<&'static [(u8, u8)]> {
+/// The bytes of a character class such as `[:alpha:]`, as ranges.
+pub fn class(name: &[u8]) -> Option<&'static [(u8, u8)]> {
     Some(match name {
         b"alnum" => &[(b'0', b'9'), (b'A', b'Z'), (b'a', b'z')],
         b"alpha" => &[(b'A', b'Z'), (b'a', b'z')],

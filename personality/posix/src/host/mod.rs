@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 use std::os::unix::ffi::OsStringExt;
 
-use crate::system::Uname;
+use crate::system::{Uname, Usage};
 use crate::time::Timespec;
 use crate::{Errno, Result};
 
@@ -143,4 +143,23 @@ pub(crate) fn uname() -> Result<Uname> {
         version: text(&name.version),
         machine: text(&name.machine),
     })
+}
+
+pub(crate) fn system_usage() -> Result<Usage> {
+    // SAFETY: `sysinfo` is plain data for which zeros are valid.
+    let mut info: libc::sysinfo = unsafe { core::mem::zeroed() };
+    // SAFETY: `info` is a valid place for the result.
+    check(unsafe { libc::sysinfo(&raw mut info) })?;
+    let unit = u64::from(info.mem_unit);
+    Ok(Usage {
+        memory: info.totalram * unit,
+        free: info.freeram * unit,
+        tasks: info.procs.into(),
+        ..Usage::default()
+    })
+}
+
+pub(crate) fn reboot(_restart: bool) -> Result<()> {
+    // Nobody develops in order to lose her machine.
+    Err(Errno::EOPNOTSUPP)
 }

@@ -6,7 +6,7 @@ use core::ptr;
 
 use super::signals::{from_host, to_host};
 use super::{c_string, check, environment, errno_from_host, last_errno, pipe};
-use crate::process::{Command, Group, Ids, ProcessInfo, Status, WaitOptions, Which};
+use crate::process::{Command, Group, Ids, PortName, ProcessInfo, Status, WaitOptions, Which};
 use crate::signal::Signal;
 use crate::{Errno, Fd, Pid, Result};
 
@@ -347,4 +347,8 @@ pub(crate) fn process_list() -> Result<Vec<ProcessInfo>> {
         .collect();
     list.sort_by_key(|p| p.pid);
     Ok(list)
+}
+
+pub(crate) fn process_ports(_pid: Pid) -> Result<Vec<PortName>> {
+    Err(Errno::EOPNOTSUPP)
 }

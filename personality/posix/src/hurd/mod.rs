@@ -21,11 +21,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use interface::process;
+use interface::{process, startup};
 use machuser::env::{self, init_port};
-use machuser::{Error, SendRight, clock};
+use machuser::{Error, SendRight, clock, mach};
 
-use crate::system::Uname;
+use crate::system::{Uname, Usage};
 use crate::time::Timespec;
 use crate::{Errno, Result};
 
@@ -120,4 +120,35 @@ pub(crate) fn uname() -> Result<Uname> {
         version: next(),
         machine: next(),
     })
+}
+
+pub(crate) fn system_usage() -> Result<Usage> {
+    let counts = mach::vm_statistics().map_err(errno)?;
+    let [limits @ .., _, _, _] = counts.account;
+    let [_, _, _, used @ ..] = counts.account;
+    let pair = |index: usize| (limits[index], used[index]);
+    Ok(Usage {
+        memory: counts.memory,
+        free: counts.free,
+        tasks: counts.tasks,
+        threads: counts.threads,
+        ports: counts.ports,
+        objects: counts.objects,
+        account: [pair(0), pair(1), pair(2)],
+    })
+}
+
+/// Where the server that starts and ends the system is.
+const STARTUP_SERVER: &[u8] = b"/servers/startup";
+/// `startup_reboot`: end the system.
+const RB_HALT: i32 = 8;
+/// `startup_reboot`: start it again.
+const RB_AUTOBOOT: i32 = 0;
+
+pub(crate) fn reboot(restart: bool) -> Result<()> {
+    let proc = initial(init_port::PROC)?;
+    let (host, _) = process::proc_getprivports(&*proc).map_err(errno)?;
+    let server = names::lookup(STARTUP_SERVER, 0, 0)?;
+    let code = if restart { RB_AUTOBOOT } else { RB_HALT };
+    startup::startup_reboot(&server, host, code).map_err(errno)
 }

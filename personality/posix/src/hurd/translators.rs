@@ -63,7 +63,7 @@ fn start(path: &[u8], argv: &[Vec<u8>], timeout: Duration) -> Result<SendRight> 
 
 pub(crate) fn translator_set(path: &[u8], settings: &Settings) -> Result<()> {
     let node = node(path)?;
-    let active = if settings.active_flags != 0 && !settings.argv.is_empty() {
+    let active = if settings.start && !settings.argv.is_empty() {
         let timeout = Duration::from_millis(settings.timeout_ms.into());
         Some(start(path, &settings.argv, timeout)?)
     } else {
