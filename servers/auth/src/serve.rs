@@ -233,7 +233,6 @@ mod tests {
             server.start().unwrap();
             client.give_send(root.right()).unwrap()
         });
-        core::mem::forget(task);
         (client, root)
     }
 

@@ -57,6 +57,18 @@ pub struct Received<R> {
     pub truncated: bool,
 }
 
+impl<R> Default for Received<R> {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            rights: Vec::new(),
+            control: Vec::new(),
+            source: None,
+            truncated: false,
+        }
+    }
+}
+
 /// What travels beside bytes, from some byte on; for packets also where one begins.
 #[derive(Clone, Debug)]
 struct Mark<R> {
@@ -250,10 +262,7 @@ impl<R> Queue<R> {
         self.give(count, take);
         let mut received = Received {
             count,
-            rights: Vec::new(),
-            control: Vec::new(),
-            source: None,
-            truncated: false,
+            ..Received::default()
         };
         let gone = match self.kind {
             Kind::Packets => available,
