@@ -128,7 +128,10 @@ pub fn invoke(
 /// A reply being read.
 #[derive(Debug)]
 pub struct Reply {
+    /// What was offered for it. Kept even if the body is in registers: to give a window back may be
+    /// a call, which would use the registers.
     window: Option<Borrowed>,
+    in_window: bool,
     /// Words 0..4, when the body is in registers.
     mrs: [u64; 4],
     at: usize,
@@ -153,7 +156,8 @@ impl Reply {
         .into_iter();
         match label {
             REPLY_OK if len <= REGISTER_WORDS => Ok(Reply {
-                window: None,
+                window,
+                in_window: false,
                 mrs,
                 at: 0,
                 end: len,
@@ -167,6 +171,7 @@ impl Reply {
                 }
                 Ok(Reply {
                     window: Some(window),
+                    in_window: true,
                     mrs: [0; 4],
                     at: 0,
                     end,
@@ -178,6 +183,7 @@ impl Reply {
                 let (window, end) = fetch(port, mrs[0], mrs[1])?;
                 Ok(Reply {
                     window: Some(window),
+                    in_window: true,
                     mrs: [0; 4],
                     at: 0,
                     end,
@@ -221,10 +227,10 @@ impl Reply {
 
     fn copy_bytes(&mut self, to: &mut [u8]) {
         match &self.window {
-            Some(window) => {
+            Some(window) if self.in_window => {
                 window.memory().read(self.at * 8, to);
             }
-            None => {
+            _ => {
                 for (i, chunk) in to.chunks_mut(8).enumerate() {
                     let word = self.register(self.at + i).to_le_bytes();
                     chunk.copy_from_slice(&word[..chunk.len()]);
@@ -289,8 +295,10 @@ impl Source for Reply {
             return Err(Error::MIG_TYPE_ERROR);
         }
         let word = match &self.window {
-            Some(window) => window.memory().word(self.at).ok_or(Error::MIG_TYPE_ERROR)?,
-            None => self.register(self.at),
+            Some(window) if self.in_window => {
+                window.memory().word(self.at).ok_or(Error::MIG_TYPE_ERROR)?
+            }
+            _ => self.register(self.at),
         };
         self.at += 1;
         Ok(word)

@@ -3,6 +3,7 @@
 //! Uncontended, a lock is one atomic operation; a waiter sleeps in `gsync_wait`.
 
 use crate::sys::{self, Wait};
+use crate::wire::REGISTER_WORDS;
 use crate::{Error, Name, Result};
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -21,6 +22,17 @@ pub struct Mutex<T: ?Sized> {
 unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
 // SAFETY: as above; a shared reference only allows locking.
 unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
+
+/// Runs `f`, which makes calls, without loss of the words of a message that lies in the thread's
+/// buffer: for calls that nobody sees, of a lock that somebody else holds, or of a heap that grows.
+#[cold]
+pub fn preserving_buffer<T>(f: impl FnOnce() -> T) -> T {
+    let mut words = [0; REGISTER_WORDS - 4];
+    sys::buffer_read(4, &mut words);
+    let result = f();
+    sys::buffer_write(4, &words);
+    result
+}
 
 /// 0 free, 1 held, 2 held and somebody waits.
 #[derive(Default)]
@@ -49,7 +61,7 @@ impl RawMutex {
     #[cold]
     fn lock_slowly(&self) {
         while self.0.swap(2, Ordering::Acquire) != 0 {
-            sys::gsync_wait(&self.0, 2, None);
+            preserving_buffer(|| sys::gsync_wait(&self.0, 2, None));
         }
     }
 
@@ -65,7 +77,7 @@ impl RawMutex {
         // The address may be another owner's after the swap; a wake without a sleeper is harmless.
         let address = &raw const self.0;
         if self.0.swap(0, Ordering::Release) == 2 {
-            sys::gsync_wake(address, false);
+            preserving_buffer(|| sys::gsync_wake(address, false));
         }
     }
 }
@@ -466,7 +478,7 @@ impl<T: ?Sized> RwLock<T> {
             if take() {
                 break;
             }
-            sys::gsync_wait(&self.sequence, sequence, None);
+            preserving_buffer(|| sys::gsync_wait(&self.sequence, sequence, None));
         }
         self.waiters.fetch_sub(1, Ordering::SeqCst);
     }
@@ -474,7 +486,7 @@ impl<T: ?Sized> RwLock<T> {
     fn wake(&self) {
         if self.waiters.load(Ordering::SeqCst) != 0 {
             self.sequence.fetch_add(1, Ordering::SeqCst);
-            sys::gsync_wake(&self.sequence, true);
+            preserving_buffer(|| sys::gsync_wake(&self.sequence, true));
         }
     }
 

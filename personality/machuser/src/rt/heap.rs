@@ -1,6 +1,6 @@
 //! The heap: grows by memory from the mach server, under a lock that sleeps.
 
-use crate::sync::RawMutex;
+use crate::sync::{RawMutex, preserving_buffer};
 use core::alloc::Layout;
 use talc::TalcLock;
 use talc::base::Talc;
@@ -48,7 +48,7 @@ unsafe impl Source for Grow {
             .checked_add(layout.align() as u64)
             .ok_or(())?;
         let size = size.checked_add(OVERHEAD).ok_or(())?.next_multiple_of(STEP);
-        let address = super::vm_allocate(size).map_err(drop)?;
+        let address = preserving_buffer(|| super::vm_allocate(size)).map_err(drop)?;
         // SAFETY: fresh memory of this task that nothing else uses.
         unsafe { talc.claim(address as *mut u8, size as usize) }
             .map(|_| ())
