@@ -166,7 +166,17 @@ impl std::ops::DerefMut for Locked {
     }
 }
 
+/// Enters the system as a call to the mach server does: what lay in the thread's buffer is lost.
 fn universe() -> Locked {
+    clobber_buffer();
+    enter()
+}
+
+fn clobber_buffer() {
+    BUFFER.with_borrow_mut(|buffer| buffer[4..].fill(0xdead_beef_dead_beef));
+}
+
+fn enter() -> Locked {
     let mut guard = UNIVERSE
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -822,7 +832,7 @@ pub fn task_self() -> Name {
 /// Takes everything out of the thread's inbox.
 pub fn inbox_take() -> CarriedList {
     let me = thread_number();
-    let mut u = universe();
+    let mut u = enter();
     std::mem::take(&mut u.thread(me).inbox)
         .into_iter()
         .map(Carried::from_raw)
@@ -1049,6 +1059,7 @@ pub fn port_server(port: Name) -> Result<u32> {
 }
 
 /// Sends a one-way message. `timeout` bounds the wait for room in the port's queue.
+/// `MACH_SEND_TOO_LARGE` when words and rights together are more than 114.
 pub fn msg_send(
     destination: RightArg,
     label: u32,
@@ -1056,6 +1067,10 @@ pub fn msg_send(
     rights: &[RightArg],
     timeout: Option<Duration>,
 ) -> Result<()> {
+    // The mach server's own call carries six words more.
+    if words.len() + rights.len() + 6 > REGISTER_WORDS {
+        return Err(Error::MACH_SEND_TOO_LARGE);
+    }
     let deadline = timeout.map(|t| Instant::now() + t);
     let mut u = universe();
     let id = match destination.disposition {
@@ -1385,6 +1400,7 @@ pub fn request_notification(name: Name, kind: Notification, sync: u32, notify: N
 /// Waits at an address for as long as it holds `value`, until woken or until `timeout`.
 pub fn gsync_wait(address: &AtomicU32, value: u32, timeout: Option<Duration>) -> Wait {
     let deadline = timeout.map(|t| Instant::now() + t);
+    clobber_buffer();
     let key = address as *const AtomicU32 as usize;
     let mut parked = PARKED.lock().unwrap_or_else(|p| p.into_inner());
     if address.load(Ordering::SeqCst) != value {
@@ -1419,6 +1435,7 @@ pub fn gsync_wait(address: &AtomicU32, value: u32, timeout: Option<Duration>) ->
 
 /// Wakes one waiter at an address, or all. The address need not be valid any more.
 pub fn gsync_wake(address: *const AtomicU32, all: bool) {
+    clobber_buffer();
     let key = address as usize;
     let mut parked = PARKED.lock().unwrap_or_else(|p| p.into_inner());
     if all {
