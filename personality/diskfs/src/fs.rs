@@ -717,6 +717,8 @@ impl<F: FileSystem> Fs for Protid<F> {
 
     fn file_get_translator_cntl(&self, _call: &Call<'_>) -> Result<Right<'static>> {
         access::check_owner(self.volume().access(self.node()), self.user())?;
+        // Whoever gets it may want the translator to go away, which then must not be in use here.
+        self.shared.forget_roots(self.node());
         self.shared.active_control(self.node()).map(Right::from)
     }
 

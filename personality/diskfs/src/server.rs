@@ -16,6 +16,7 @@ use ports::{Object, Port, Server};
 use crate::control::Control;
 use crate::exec::ExecServer;
 use crate::peropen::{Origin, Peropen, Protid};
+use crate::translators::Running;
 use crate::volume::FileSystem;
 use iohelp::User;
 
@@ -26,9 +27,11 @@ const CLASS_OTHER: u32 = 2;
 /// Where the exec server is.
 const EXEC_SERVER: &[u8] = b"/servers/exec";
 /// How long a file system that shall go away waits for its last users to be noticed as gone.
-const LINGER: Duration = Duration::from_secs(1);
-/// How long the last answer has to reach its caller before the program ends.
-const FAREWELL: Duration = Duration::from_millis(20);
+const LINGER: Duration = Duration::from_millis(200);
+/// The same, when translators on it have gone just now.
+const LINGER_LONG: Duration = Duration::from_secs(1);
+/// How often it looks whether they are.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What all ports of one file system share.
 pub(crate) struct Shared<F: FileSystem> {
@@ -38,8 +41,8 @@ pub(crate) struct Shared<F: FileSystem> {
     pub(crate) root: Arc<F::Node>,
     /// Held by whoever changes names, or what permission to change them depends on.
     pub(crate) names: Mutex<()>,
-    /// The nodes on which translators run, by number: they stay in memory as long.
-    pub(crate) translated: Mutex<BTreeMap<u64, Arc<F::Node>>>,
+    /// The translators that run, by their nodes' numbers.
+    pub(crate) translated: Mutex<BTreeMap<u64, Running<F>>>,
     lock_owners: AtomicU64,
     control: OnceLock<Port>,
     file_system_identity: OnceLock<Port>,
@@ -65,6 +68,17 @@ impl<F: FileSystem> Object for Control<F> {
 
     fn class(&self) -> u32 {
         CLASS_OTHER
+    }
+
+    fn no_senders(&self) {
+        // Nobody can reach the root any more. Those who have files open keep them; without them
+        // there is nothing left to serve.
+        let shared = &self.shared;
+        if shared.server.count(CLASS_FILE) == 0 {
+            // Nobody is left to be told of a failure.
+            let _ = shared.volume.sync(true);
+            shared.end();
+        }
     }
 }
 
@@ -237,19 +251,20 @@ impl<F: FileSystem> Shared<F> {
         Ok(())
     }
 
-    /// `EBUSY` while files are open. With `patient`, waits a moment for those to be noticed whose
-    /// users have gone just now.
+    /// `EBUSY` while files are open. Waits a moment for those to be noticed whose users have gone
+    /// just now, longer with `patient`.
     pub(crate) fn wait_unused(&self, call: &Call<'_>, patient: bool) -> Result<()> {
-        let end = machuser::clock::now() + LINGER;
+        let linger = if patient { LINGER_LONG } else { LINGER };
+        let end = machuser::clock::now() + linger;
         loop {
             if self.server.count(CLASS_FILE) == 0 {
                 return Ok(());
             }
-            if !patient || machuser::clock::now() >= end {
+            if machuser::clock::now() >= end {
                 return Err(Error::EBUSY);
             }
             call.check_cancelled()?;
-            thread::sleep(FAREWELL);
+            thread::sleep(LOOK);
         }
     }
 
@@ -259,16 +274,21 @@ impl<F: FileSystem> Shared<F> {
             .get(again, || fshelp::lookup::open(EXEC_SERVER, 0, 0))
     }
 
-    /// Ends the program, soon.
-    pub(crate) fn shut_down(&self) {
+    /// Ends the program as soon as the request that is being served has its answer.
+    pub(crate) fn shut_down(self: &Arc<Self>) {
+        let shared = self.clone();
+        self.server.after_reply(move || shared.end());
+    }
+
+    /// Ends the program.
+    pub(crate) fn end(&self) {
         *self.ended.lock() = true;
         self.ending.notify_all();
     }
 
-    /// Waits for [`Shared::shut_down`].
+    /// Waits for [`Shared::end`].
     pub(crate) fn wait_end(&self) {
         let ended = self.ended.lock();
         drop(self.ending.wait_while(ended, |ended| !*ended));
-        thread::sleep(FAREWELL);
     }
 }

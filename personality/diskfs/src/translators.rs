@@ -5,10 +5,13 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use fshelp::{Entered, Program};
-use interface::fs::{FS_TRANS_EXCL, FS_TRANS_FORCE, FS_TRANS_ORPHAN, FS_TRANS_SET, O_NOTRANS};
+use interface::fs::{
+    FS_RETRY_NORMAL, FS_TRANS_EXCL, FS_TRANS_FORCE, FS_TRANS_ORPHAN, FS_TRANS_SET, O_NOTRANS,
+};
 use interface::fsys;
 use iohelp::User;
 use machuser::{Call, Error, Result, Right, SendRight};
+use ports::Port;
 
 use crate::access;
 use crate::lookup::Answer;
@@ -20,6 +23,40 @@ use crate::volume::{
 
 /// How often one look-up starts a translator that dies before it answers.
 const TRIES: usize = 3;
+/// Roots of one translator that are remembered, each for a user.
+const ROOTS_KEPT: usize = 8;
+
+/// A translator that runs: its node, which stays in memory, and what is known of it.
+pub(crate) struct Running<F: FileSystem> {
+    node: Arc<F::Node>,
+    dotdot: Option<Dotdot<F>>,
+    roots: Vec<KnownRoot<F>>,
+}
+
+/// The port that was given to the translator as the directory that its node is in.
+struct Dotdot<F: FileSystem> {
+    directory: Arc<F::Node>,
+    origin: Arc<Origin<F>>,
+    port: Port,
+}
+
+/// A translator's root as it was answered to a user, looked up from somewhere.
+struct KnownRoot<F: FileSystem> {
+    user: User,
+    directory: Arc<F::Node>,
+    origin: Arc<Origin<F>>,
+    port: Arc<SendRight>,
+}
+
+impl<F: FileSystem> Running<F> {
+    fn new(node: Arc<F::Node>) -> Running<F> {
+        Running {
+            node,
+            dotdot: None,
+            roots: Vec::new(),
+        }
+    }
+}
 
 /// A record that stands for a kind of node, or `None`. Records that no such node can have are
 /// refused with `EINVAL`.
@@ -130,6 +167,9 @@ impl<F: FileSystem> Shared<F> {
         user: &User,
         flags: i32,
     ) -> Result<Option<Answer>> {
+        if let Some(root) = self.known_root(dir, node, origin, user, flags) {
+            return Ok(Some((FS_RETRY_NORMAL, Vec::new(), Right::copy_owned(root))));
+        }
         let rare = self.volume.attached(node).rare();
         if let Some((dir, name)) = dir {
             rare.seen_at(self.volume.number(dir), name, || self.path_of(dir));
@@ -147,9 +187,14 @@ impl<F: FileSystem> Shared<F> {
                     control
                 }
             };
-            let dotdot = self.dotdot(dir, origin)?;
+            let dotdot = self.dotdot(dir, Some(node), origin)?;
             let answer = fsys::fsys_getroot(&*control, dotdot, user.uids(), user.gids(), flags);
             match answer {
+                Ok((FS_RETRY_NORMAL, name, Some(port))) if name.is_empty() && flags == 0 => {
+                    let port = Arc::new(port);
+                    self.know_root(dir, node, origin, user, &port);
+                    return Ok(Some((FS_RETRY_NORMAL, name, Right::copy_owned(port))));
+                }
                 Ok((retry, name, port)) => return Ok(Some((retry, name, Right::from(port)))),
                 Err(error) if error.is_server_died() => {
                     rare.translator.died(&control);
@@ -160,19 +205,99 @@ impl<F: FileSystem> Shared<F> {
         Err(Error::EDIED)
     }
 
+    /// The root of a running translator that was answered to the same user before, for an open
+    /// that is good for nothing but to look up names from it: then it does not matter that several
+    /// users of the same ids share it.
+    fn known_root(
+        &self,
+        dir: Option<(&Arc<F::Node>, &[u8])>,
+        node: &Arc<F::Node>,
+        origin: &Arc<Origin<F>>,
+        user: &User,
+        flags: i32,
+    ) -> Option<Arc<SendRight>> {
+        let (dir, _) = dir.filter(|_| flags == 0)?;
+        let translated = self.translated.lock();
+        let running = translated.get(&self.volume.number(node))?;
+        let known = running.roots.iter().find(|root| {
+            root.user == *user
+                && Arc::ptr_eq(&root.directory, dir)
+                && Arc::ptr_eq(&root.origin, origin)
+        })?;
+        Some(known.port.clone())
+    }
+
+    fn know_root(
+        &self,
+        dir: Option<(&Arc<F::Node>, &[u8])>,
+        node: &Arc<F::Node>,
+        origin: &Arc<Origin<F>>,
+        user: &User,
+        port: &Arc<SendRight>,
+    ) {
+        let Some((directory, _)) = dir else { return };
+        let mut translated = self.translated.lock();
+        let Some(running) = translated.get_mut(&self.volume.number(node)) else {
+            return;
+        };
+        let oldest = (running.roots.len() >= ROOTS_KEPT).then(|| running.roots.remove(0));
+        running.roots.push(KnownRoot {
+            user: user.clone(),
+            directory: directory.clone(),
+            origin: origin.clone(),
+            port: port.clone(),
+        });
+        drop(translated);
+        // Releasing a right is a call.
+        drop(oldest);
+    }
+
+    /// Forgets what is known of the translator on the node, so that it has no users on that
+    /// account.
+    pub(crate) fn forget_roots(&self, node: &F::Node) {
+        let number = self.volume.number(node);
+        let forgotten = self
+            .translated
+            .lock()
+            .get_mut(&number)
+            .map(|running| (core::mem::take(&mut running.roots), running.dotdot.take()));
+        drop(forgotten);
+    }
+
     /// What `..` of the translator's root is: a port without any ids.
     fn dotdot(
         self: &Arc<Self>,
         dir: Option<(&Arc<F::Node>, &[u8])>,
+        node: Option<&Arc<F::Node>>,
         origin: &Arc<Origin<F>>,
     ) -> Result<Right<'static>> {
-        match dir {
-            Some((dir, _)) => {
-                let nobody = Arc::new(User::nobody());
-                Ok(self.file_port(dir.clone(), origin, 0, nobody)?.right())
-            }
-            None => Ok(Right::from(origin.dotdot.clone())),
+        let Some((dir, _)) = dir else {
+            return Ok(Right::from(origin.dotdot.clone()));
+        };
+        let number = node.map(|node| self.volume.number(node));
+        if let Some(number) = number
+            && let Some(running) = self.translated.lock().get(&number)
+            && let Some(known) = &running.dotdot
+            && Arc::ptr_eq(&known.directory, dir)
+            && Arc::ptr_eq(&known.origin, origin)
+        {
+            return Ok(known.port.right());
         }
+        let nobody = Arc::new(User::nobody());
+        let port = self.file_port(dir.clone(), origin, 0, nobody)?;
+        let right = port.right();
+        if let Some(number) = number
+            && let Some(running) = self.translated.lock().get_mut(&number)
+        {
+            let known = Dotdot {
+                directory: dir.clone(),
+                origin: origin.clone(),
+                port,
+            };
+            let old = running.dotdot.replace(known);
+            return Ok((right, old).0);
+        }
+        Ok(right)
     }
 
     fn start(
@@ -190,7 +315,7 @@ impl<F: FileSystem> Shared<F> {
             let port = self.file_port(node.clone(), origin, kept, owner.clone())?;
             Ok(port.right())
         };
-        let directory = self.dotdot(dir, origin)?;
+        let directory = self.dotdot(dir, None, origin)?;
         let (uid, gid) = (access.uid, access.gid);
         let program = Program {
             argv,
@@ -205,7 +330,11 @@ impl<F: FileSystem> Shared<F> {
     /// Keeps the node in memory as long as the translator runs.
     fn watch(self: &Arc<Self>, node: &Arc<F::Node>, control: &Arc<SendRight>) {
         let number = self.volume.number(node);
-        self.translated.lock().insert(number, node.clone());
+        let old = self
+            .translated
+            .lock()
+            .insert(number, Running::new(node.clone()));
+        drop(old);
         let shared = Arc::downgrade(self);
         let watched = control.clone();
         let gone = move || {
@@ -221,19 +350,19 @@ impl<F: FileSystem> Shared<F> {
 
     fn translator_died(&self, number: u64, control: &SendRight) {
         let mut translated = self.translated.lock();
-        let Some(node) = translated.get(&number) else {
+        let Some(running) = translated.get(&number) else {
             return;
         };
-        let rare = self.volume.attached(node).rare();
+        let rare = self.volume.attached(&running.node).rare();
         rare.translator.died(control);
         // Another one may run by now.
-        let node = if rare.translator.is_active() {
+        let gone = if rare.translator.is_active() {
             None
         } else {
             translated.remove(&number)
         };
         drop(translated);
-        drop(node);
+        drop(gone);
     }
 
     /// The translators that run on nodes of this file system: where, and their control ports.
@@ -242,7 +371,7 @@ impl<F: FileSystem> Shared<F> {
             .translated
             .lock()
             .iter()
-            .map(|(number, node)| (*number, node.clone()))
+            .map(|(number, running)| (*number, running.node.clone()))
             .collect();
         let mut children = Vec::new();
         for (number, node) in nodes {
@@ -317,6 +446,7 @@ impl<F: FileSystem> Protid<F> {
         if set_active {
             let rare = volume.attached(node).rare();
             let exclusive = active_flags & FS_TRANS_EXCL != 0;
+            shared.forget_roots(node);
             if active_flags & (FS_TRANS_EXCL | FS_TRANS_ORPHAN) == 0
                 && let Some(control) = rare.translator.control()
             {
@@ -336,7 +466,10 @@ impl<F: FileSystem> Protid<F> {
             rare.translator.replace(active.clone(), exclusive)?;
             match active {
                 Some(control) => shared.watch(node, &control),
-                None => drop(shared.translated.lock().remove(&volume.number(node))),
+                None => {
+                    let gone = shared.translated.lock().remove(&volume.number(node));
+                    drop(gone);
+                }
             }
         }
         if set_passive {

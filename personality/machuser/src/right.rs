@@ -134,6 +134,10 @@ fn destroy_receive(name: Name) -> Result<()> {
     sys::port_mod_refs(name, PortRight::Receive, -1)
 }
 
+impl RightOwner for SendRight {
+    fn sent(&self) {}
+}
+
 impl SendRight {
     /// One more user reference of the same name. Fails with `KERN_INVALID_RIGHT` when the port is
     /// dead, and with `KERN_UREFS_OVERFLOW`.
@@ -378,6 +382,15 @@ impl<'a> Right<'a> {
         Right {
             owner: Some(owner),
             ..Right::new(name, Disposition::MakeSend)
+        }
+    }
+
+    /// A copy of a send right, which is kept until the message is sent.
+    pub fn copy_owned(right: Arc<SendRight>) -> Right<'static> {
+        let name = right.as_raw();
+        Right {
+            owner: Some(right),
+            ..Right::new(name, Disposition::CopySend)
         }
     }
 
