@@ -8,6 +8,8 @@ mod names;
 mod processes;
 mod signals;
 mod terminals;
+#[cfg(test)]
+mod tests;
 mod translators;
 
 pub(crate) use files::*;
