@@ -75,8 +75,14 @@ impl<K: Kernel> Mach<K> {
     /// Checks the books between two requests. Answers the rights that should be in slots, or what
     /// is wrong.
     pub fn audit(&self) -> Result<Vec<Installed<K::Task>>, String> {
-        check!(self.released.is_empty(), "rights were released and not accounted for");
-        check!(self.serving.is_empty(), "ports with messages were not served");
+        check!(
+            self.released.is_empty(),
+            "rights were released and not accounted for"
+        );
+        check!(
+            self.serving.is_empty(),
+            "ports with messages were not served"
+        );
         let mut counts = Counts::default();
         let mut installed = Vec::new();
         self.audit_tasks(&mut counts, &mut installed)?;
@@ -91,11 +97,23 @@ impl<K: Kernel> Mach<K> {
         }
         for (id, port) in self.ports.iter() {
             let (send, once) = (count(&counts.send, id), count(&counts.once, id));
-            check!(port.srights == send, "{id:?} counts {} send rights of {send}", port.srights);
-            check!(port.sorights == once, "{id:?} counts {} once rights of {once}", port.sorights);
+            check!(
+                port.srights == send,
+                "{id:?} counts {} send rights of {send}",
+                port.srights
+            );
+            check!(
+                port.sorights == once,
+                "{id:?} counts {} once rights of {once}",
+                port.sorights
+            );
             let receive = count(&counts.receive, id);
             let expected = !matches!(port.owner, Owner::Kernel(_)) as u32;
-            check!(receive == expected, "{id:?} has {receive} receive rights: {:?}", port.owner);
+            check!(
+                receive == expected,
+                "{id:?} has {receive} receive rights: {:?}",
+                port.owner
+            );
         }
         self.audit_accounts(counts)?;
         Ok(installed)
@@ -130,7 +148,10 @@ impl<K: Kernel> Mach<K> {
                     }
                     Right::Dead { urefs } => {
                         check!(urefs > 0, "{id:?} {name:#x} is dead without a reference");
-                        check!(entry.dead_name_request.is_none(), "{id:?} {name:#x} is dead");
+                        check!(
+                            entry.dead_name_request.is_none(),
+                            "{id:?} {name:#x} is dead"
+                        );
                         continue;
                     }
                     Right::Free { .. } | Right::Set | Right::Reserved => continue,
@@ -141,14 +162,20 @@ impl<K: Kernel> Mach<K> {
                 let Some(target) = self.ports.get(port) else {
                     return Err(format!("{id:?} {name:#x} denotes a port that is gone"));
                 };
-                names.entry(port.to_word()).or_default().push((id.index, name & INDEX_MASK));
+                names
+                    .entry(port.to_word())
+                    .or_default()
+                    .push((id.index, name & INDEX_MASK));
                 if !matches!(entry.right, Right::SendOnce { .. }) {
                     let found = task.space.find(port);
                     check!(found == Some(name), "{id:?} finds {port:?} under {found:?}");
                 }
                 if receives {
                     let owner = target.owner;
-                    check!(owner == Owner::Task(id, name), "{id:?} {name:#x} belongs to {owner:?}");
+                    check!(
+                        owner == Owner::Task(id, name),
+                        "{id:?} {name:#x} belongs to {owner:?}"
+                    );
                 }
                 if invokes && let Owner::Task(receiver, badge) = target.owner {
                     let receiver = self.tasks.get(receiver).ok_or("a receiver that is gone")?;
@@ -160,10 +187,17 @@ impl<K: Kernel> Mach<K> {
                     });
                 }
             }
-            check!(used == task.space.len(), "{id:?} counts {} names of {used}", task.space.len());
+            check!(
+                used == task.space.len(),
+                "{id:?} counts {} names of {used}",
+                task.space.len()
+            );
             if let Some(port) = task.notices {
                 let owner = self.ports.get(port).map(|port| port.owner);
-                check!(owner == Some(Owner::Task(id, 0)), "{id:?} has notices of {owner:?}");
+                check!(
+                    owner == Some(Owner::Task(id, 0)),
+                    "{id:?} has notices of {owner:?}"
+                );
                 counts.right(Carried::Receive(port));
             }
             for right in [task.bootstrap, task.exception] {
@@ -183,9 +217,14 @@ impl<K: Kernel> Mach<K> {
                 check!(entry.task == id, "{thread:?} belongs to {:?}", entry.task);
             }
             for (set, member) in &task.members {
-                let port = self.receive_port(id, *member).map_err(|_| "a member that is gone")?;
+                let port = self
+                    .receive_port(id, *member)
+                    .map_err(|_| "a member that is gone")?;
                 let of = self.ports.get(port).and_then(|port| port.set);
-                check!(of == Some(*set), "{member:#x} is in {of:?}, not in {set:#x}");
+                check!(
+                    of == Some(*set),
+                    "{member:#x} is in {of:?}, not in {set:#x}"
+                );
                 let right = task.space.get(*set).map(|entry| entry.right);
                 check!(right == Ok(Right::Set), "{set:#x} is {right:?}");
             }
@@ -198,12 +237,18 @@ impl<K: Kernel> Mach<K> {
                 let task = self.tasks.at(at.0).and_then(|id| self.tasks.get(id));
                 let entry = task.and_then(|task| task.space.at_index(at.1));
                 next = entry.ok_or("a list of names leads nowhere")?.next;
-                check!(listed.len() < 1 << 24, "the list of names of {id:?} has no end");
+                check!(
+                    listed.len() < 1 << 24,
+                    "the list of names of {id:?} has no end"
+                );
             }
             listed.sort_unstable();
             let mut there = names.remove(&id.to_word()).unwrap_or_default();
             there.sort_unstable();
-            check!(listed == there, "{id:?} lists names {listed:x?} of {there:x?}");
+            check!(
+                listed == there,
+                "{id:?} lists names {listed:x?} of {there:x?}"
+            );
         }
         Ok(())
     }
@@ -229,7 +274,10 @@ impl<K: Kernel> Mach<K> {
                 }
             }
             let full = port.queue.len() as u64 >= port.qlimit as u64;
-            check!(port.blocked.is_empty() || full, "senders to {id:?} wait though there is room");
+            check!(
+                port.blocked.is_empty() || full,
+                "senders to {id:?} wait though there is room"
+            );
             for serial in &port.blocked {
                 let to = self.senders.get(serial).map(|sender| sender.port);
                 check!(to == Some(id), "a sender in {id:?} waits for {to:?}");
@@ -238,11 +286,18 @@ impl<K: Kernel> Mach<K> {
                 Owner::Task(task, name) => {
                     let holder = self.tasks.get(task).ok_or("a port's receiver is gone")?;
                     let queued = !port.queue.is_empty();
-                    check!(port.ready.is_some() == queued, "{id:?} is ready: {:?}", port.ready);
+                    check!(
+                        port.ready.is_some() == queued,
+                        "{id:?} is ready: {:?}",
+                        port.ready
+                    );
                     if let Some(key) = port.ready {
                         let listed = holder.ready.get(&key) == Some(&id);
                         check!(listed, "{id:?} is not in its receiver's list");
-                        check!(key.0 == port.set.unwrap_or(0), "{id:?} is listed in {key:x?}");
+                        check!(
+                            key.0 == port.set.unwrap_or(0),
+                            "{id:?} is listed in {key:x?}"
+                        );
                     }
                     if let Some(set) = port.set {
                         let member = holder.members.contains(&(set, name));
@@ -269,7 +324,10 @@ impl<K: Kernel> Mach<K> {
                     }
                 }
                 Owner::Transit(_) => {
-                    check!(port.set.is_none() && port.ready.is_none(), "{id:?} moves in a set");
+                    check!(
+                        port.set.is_none() && port.ready.is_none(),
+                        "{id:?} moves in a set"
+                    );
                 }
             }
         }
@@ -289,35 +347,69 @@ impl<K: Kernel> Mach<K> {
             let mut last = 0;
             let mut pages = 0;
             for (start, region) in &task.map.regions {
-                check!(*start >= last && region.end > *start, "{id:?} has regions that overlap");
-                check!(start % PAGE == 0 && region.end % PAGE == 0, "{id:?} has parts of pages");
+                check!(
+                    *start >= last && region.end > *start,
+                    "{id:?} has regions that overlap"
+                );
+                check!(
+                    start % PAGE == 0 && region.end % PAGE == 0,
+                    "{id:?} has parts of pages"
+                );
                 last = region.end;
-                let Some(object) = region.object else { continue };
+                let Some(object) = region.object else {
+                    continue;
+                };
                 *users.entry(object.to_word()).or_default() += 1;
                 counts.charge(task.account, Limits::objects(cost::REGION));
                 for (page, _) in task.map.mapped.iter() {
                     pages += (*start..region.end).contains(page) as usize;
                 }
             }
-            check!(pages == task.map.mapped.len(), "{id:?} has pages mapped outside its regions");
+            check!(
+                pages == task.map.mapped.len(),
+                "{id:?} has pages mapped outside its regions"
+            );
         }
         for (token, window) in self.windows.iter() {
             *users.entry(window.to_word()).or_default() += 1;
-            let known = self.tasks.iter().filter(|(_, task)| task.windows.contains(&token)).count();
+            let known = self
+                .tasks
+                .iter()
+                .filter(|(_, task)| task.windows.contains(&token))
+                .count();
             check!(known > 0, "a window belongs to nobody");
         }
         for (_, task) in self.tasks.iter() {
             for token in &task.windows {
-                check!(self.windows.iter().any(|(t, _)| t == *token), "a window is gone");
+                check!(
+                    self.windows.iter().any(|(t, _)| t == *token),
+                    "a window is gone"
+                );
             }
         }
         for (id, object) in self.objects.iter() {
-            let Some(account) = object.account else { continue };
+            let Some(account) = object.account else {
+                continue;
+            };
             let used = users.get(&id.to_word()).copied().unwrap_or(0);
-            check!(object.users == used, "{id:?} counts {} users of {used}", object.users);
-            check!(used > 0 || object.port.is_some(), "{id:?} is used by nobody");
+            check!(
+                object.users == used,
+                "{id:?} counts {} users of {used}",
+                object.users
+            );
+            check!(
+                used > 0 || object.port.is_some(),
+                "{id:?} is used by nobody"
+            );
             let memory = object.pages.len() as u64 * PAGE;
-            counts.charge(account, Limits { memory, objects: cost::OBJECT, rights: 0 });
+            counts.charge(
+                account,
+                Limits {
+                    memory,
+                    objects: cost::OBJECT,
+                    rights: 0,
+                },
+            );
             counts.user(account);
         }
         Ok(())
@@ -326,25 +418,41 @@ impl<K: Kernel> Mach<K> {
     fn audit_waits(&self) -> Result<(), String> {
         for (id, task) in self.tasks.iter() {
             for receiver in &task.receivers {
-                let waits = task.ready.values().filter_map(|port| self.ports.get(*port)).any(|port| {
-                    match (receiver.name, port.set) {
+                let waits = task
+                    .ready
+                    .values()
+                    .filter_map(|port| self.ports.get(*port))
+                    .any(|port| match (receiver.name, port.set) {
                         (0, set) => set.is_none(),
                         (name, Some(set)) => set == name,
                         (name, None) => port.owner == Owner::Task(id, name),
-                    }
-                });
-                check!(!waits, "{id:?} waits on {:#x} though a message is there", receiver.name);
+                    });
+                check!(
+                    !waits,
+                    "{id:?} waits on {:#x} though a message is there",
+                    receiver.name
+                );
             }
             for serial in &task.sending {
-                check!(self.senders.contains_key(serial), "{id:?} sends what nobody knows");
+                check!(
+                    self.senders.contains_key(serial),
+                    "{id:?} sends what nobody knows"
+                );
             }
         }
         for (serial, sender) in &self.senders {
             let port = self.ports.get(sender.port);
             let waits = port.is_some_and(|port| port.blocked.contains(serial));
-            check!(waits, "a sender waits for {:?}, which does not know it", sender.port);
+            check!(
+                waits,
+                "a sender waits for {:?}, which does not know it",
+                sender.port
+            );
             let task = self.tasks.get(sender.task);
-            check!(task.is_some_and(|task| task.sending.contains(serial)), "a sender is lost");
+            check!(
+                task.is_some_and(|task| task.sending.contains(serial)),
+                "a sender is lost"
+            );
         }
         for ((_, serial), what) in self.waits.deadlines() {
             let waits = match what {
@@ -368,12 +476,18 @@ impl<K: Kernel> Mach<K> {
         counts.user(self.root_account);
         let mut own = BTreeMap::new();
         for (id, account) in self.accounts.slab.iter() {
-            own.insert(id.to_word(), counts.used.remove(&id.to_word()).unwrap_or_default());
+            own.insert(
+                id.to_word(),
+                counts.used.remove(&id.to_word()).unwrap_or_default(),
+            );
             if let Some(parent) = account.parent {
                 counts.user(parent);
             }
         }
-        check!(counts.used.is_empty(), "an account is gone that something is charged to");
+        check!(
+            counts.used.is_empty(),
+            "an account is gone that something is charged to"
+        );
         let mut sums: BTreeMap<u64, Limits> = BTreeMap::new();
         for (id, account) in self.accounts.slab.iter() {
             let own = own[&id.to_word()];
@@ -383,7 +497,11 @@ impl<K: Kernel> Mach<K> {
                 let mut above = Some(parent);
                 while let Some(id) = above {
                     sums.entry(id.to_word()).or_default().objects += cost::ACCOUNT;
-                    above = self.accounts.slab.get(id).and_then(|account| account.parent);
+                    above = self
+                        .accounts
+                        .slab
+                        .get(id)
+                        .and_then(|account| account.parent);
                 }
             }
             while let Some((at, own)) = next {
@@ -391,15 +509,27 @@ impl<K: Kernel> Mach<K> {
                 sum.memory += own.memory;
                 sum.objects += own.objects;
                 sum.rights += own.rights;
-                let above = self.accounts.slab.get(at).and_then(|account| account.parent);
+                let above = self
+                    .accounts
+                    .slab
+                    .get(at)
+                    .and_then(|account| account.parent);
                 next = above.map(|above| (above, own));
             }
         }
         for (id, account) in self.accounts.slab.iter() {
             let sum = sums.get(&id.to_word()).copied().unwrap_or_default();
-            check!(account.used == sum, "{id:?} is charged {:?} for {sum:?}", account.used);
+            check!(
+                account.used == sum,
+                "{id:?} is charged {:?} for {sum:?}",
+                account.used
+            );
             let users = counts.users.get(&id.to_word()).copied().unwrap_or(0);
-            check!(account.users == users, "{id:?} counts {} users of {users}", account.users);
+            check!(
+                account.users == users,
+                "{id:?} counts {} users of {users}",
+                account.users
+            );
         }
         Ok(())
     }
@@ -416,7 +546,10 @@ impl<K: Kernel> Mach<K> {
             self.tasks.len(),
             self.threads.len(),
             self.ports.len(),
-            self.objects.iter().filter(|(_, object)| object.account.is_some()).count(),
+            self.objects
+                .iter()
+                .filter(|(_, object)| object.account.is_some())
+                .count(),
             self.accounts.slab.len(),
             self.windows.iter().count(),
             self.waits.deadlines().count() + self.senders.len(),

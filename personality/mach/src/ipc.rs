@@ -213,11 +213,10 @@ impl<K: Kernel> Mach<K> {
             return;
         };
         let first = target.first.replace(here);
-        if let Some((other, index)) = first {
-            if let Some(entry) = self.entry_at(other, index) {
+        if let Some((other, index)) = first
+            && let Some(entry) = self.entry_at(other, index) {
                 entry.previous = Some(here);
             }
-        }
         if let Some(entry) = self.entry_at(here.0, here.1) {
             entry.next = first;
             entry.previous = None;
@@ -241,11 +240,10 @@ impl<K: Kernel> Mach<K> {
                 }
             }
         }
-        if let Some((other, index)) = next {
-            if let Some(entry) = self.entry_at(other, index) {
+        if let Some((other, index)) = next
+            && let Some(entry) = self.entry_at(other, index) {
                 entry.previous = previous;
             }
-        }
     }
 
     fn entry_at(&mut self, task_index: u32, index: u32) -> Option<&mut crate::space::Entry> {
@@ -271,7 +269,7 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
-    fn is_installed(&self, port: PortId) -> bool {
+    pub(crate) fn is_installed(&self, port: PortId) -> bool {
         matches!(
             self.ports.get(port).map(|port| port.owner),
             Some(Owner::Task(..))
@@ -764,6 +762,10 @@ impl<K: Kernel> Mach<K> {
         self.capabilities_remove(id);
         if let Some(Owner::Task(task, name)) = self.ports.get(id).map(|port| port.owner) {
             self.receiver_leaves(task, name, id);
+        }
+        if let Some(port) = self.ports.get_mut(id) {
+            // Notifications that it would send to itself come to nothing.
+            port.owner = Owner::Transit(None);
         }
         for (task, name) in self.holders(id) {
             self.name_dies(task, name, id);

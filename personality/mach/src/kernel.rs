@@ -113,8 +113,9 @@ pub trait Kernel {
     fn program_counter(&mut self, thread: Self::Thread) -> u64;
     /// Lets a stopped thread go on.
     fn thread_resume(&mut self, thread: Self::Thread);
-    /// If the thread waits for the answer of a call, ends that call with `error`. `instruction`
-    /// is what stands at its program counter.
+    /// If the thread waits for the answer of a call, or would call again when resumed, ends that
+    /// call with `error`; a stopped thread stays stopped. `instruction` is what stands at its
+    /// program counter.
     fn call_interrupt(&mut self, thread: Self::Thread, instruction: u32, error: Error) -> bool;
     /// The name that the thread's page says it is calling; 0 when none.
     fn published_name(&mut self, thread: Self::Thread) -> u32;

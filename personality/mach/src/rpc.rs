@@ -1,6 +1,6 @@
 //! The mach server's routines, as they arrive in messages.
 
-use crate::abi::{MESSAGE_WORDS, REPLY, REPLY_ERROR, routine};
+use crate::abi::{MESSAGE_WORDS, REPLY, REPLY_ERROR, disposition, routine};
 use crate::account::Limits;
 use crate::error::{Error, Result};
 use crate::ipc::{Carried, KernelObject, Message, Owner, PortId, QLIMIT_MAX, Receiver, Sender};
@@ -459,6 +459,10 @@ impl<K: Kernel> Mach<K> {
                 let (notify, how) = (input.name()?, input.word()?);
                 let (id, sync) = (id as u32, sync as u32);
                 self.notification_check(target, name, id, sync, notify != 0)?;
+                if target == task && notify == name && how as u32 == disposition::MOVE_SEND_ONCE {
+                    // The name would be gone before it is watched.
+                    return Err(Error::KERN_INVALID_CAPABILITY);
+                }
                 let to = self.send_once_in(task, notify, how as u32)?;
                 let old = self.notification_request(target, name, id, sync, to)?;
                 // Without room for its name, the old right is destroyed, which tells whom it tells.
@@ -668,7 +672,7 @@ impl<K: Kernel> Mach<K> {
                     let (address, size) = (input.word()?, input.word()?);
                     self.vm_deallocate(task, address, size)?;
                 }
-                return Ok(name != 0);
+                // If it was the caller, nobody hears the answer.
             }
             routine::THREAD_SUSPEND => {
                 let thread = self.thread_named(task, input.name()?)?;
@@ -984,11 +988,12 @@ impl<K: Kernel> Mach<K> {
                 {
                     return Err(Error::KERN_NO_ACCESS);
                 }
-                let right = self.copy_in(task, name, crate::abi::disposition::COPY_SEND)?;
-                let Carried::Send(_) = right else {
+                let port = self.send_port(task, name)?;
+                if !self.is_installed(port) {
                     return Err(Error::KERN_INVALID_CAPABILITY);
-                };
-                self.new_task_notify = right;
+                }
+                self.new_task_notify =
+                    self.copy_in(task, name, crate::abi::disposition::COPY_SEND)?;
             }
             routine::HOST_TASKS => {
                 self.check_host(task, input.name()?)?;

@@ -140,6 +140,8 @@ pub struct SimKernel {
     tasks: BTreeMap<SimTask, Task>,
     threads: BTreeMap<SimThread, Thread>,
     frames: BTreeMap<SimFrame, Frame>,
+    /// Frames of devices by their physical addresses.
+    devices: BTreeMap<u64, SimFrame>,
     mappings: BTreeMap<SimMapping, Mapping>,
     replies: BTreeMap<SimReply, Reply>,
     next: u32,
@@ -170,6 +172,7 @@ impl SimKernel {
             tasks: BTreeMap::new(),
             threads: BTreeMap::new(),
             frames: BTreeMap::new(),
+            devices: BTreeMap::new(),
             mappings: BTreeMap::new(),
             replies: BTreeMap::new(),
             next: 1,
@@ -216,9 +219,15 @@ impl SimKernel {
     pub fn call_begin(&mut self, thread: SimThread, name: u32) {
         self.serial += 1;
         let serial = self.serial;
-        let entry = self.threads.get_mut(&thread).expect("the calling thread exists");
+        let entry = self
+            .threads
+            .get_mut(&thread)
+            .expect("the calling thread exists");
         assert!(entry.call.is_none(), "{thread:?} calls twice at once");
-        assert!(entry.run != Run::Stopped, "{thread:?} calls while it is stopped");
+        assert!(
+            entry.run != Run::Stopped,
+            "{thread:?} calls while it is stopped"
+        );
         entry.call = Some(Call { name, serial });
         let page = entry.page;
         self.bytes_mut(page)[page::CALLED..][..8].copy_from_slice(&(name as u64).to_le_bytes());
@@ -242,7 +251,10 @@ impl SimKernel {
                     .threads
                     .get(&thread)
                     .is_some_and(|thread| thread.call.is_some_and(|call| call.serial == serial));
-                assert!(!waits, "{thread:?} waits for an answer that nobody will give");
+                assert!(
+                    !waits,
+                    "{thread:?} waits for an answer that nobody will give"
+                );
                 false
             }
             (Outcome::None, None) => false,
@@ -258,7 +270,9 @@ impl SimKernel {
     }
 
     fn call_finish(&mut self, thread: SimThread, serial: u64) -> bool {
-        let Some(entry) = self.threads.get_mut(&thread) else { return false };
+        let Some(entry) = self.threads.get_mut(&thread) else {
+            return false;
+        };
         if entry.call.is_none_or(|call| call.serial != serial) {
             return false;
         }
@@ -332,14 +346,19 @@ impl SimKernel {
             u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
         };
         let count = word(bytes, page::INBOX_COUNT) as usize;
-        let names = (0..count).map(|at| word(bytes, page::INBOX + 4 * at)).collect();
+        let names = (0..count)
+            .map(|at| word(bytes, page::INBOX + 4 * at))
+            .collect();
         bytes[page::INBOX_COUNT..][..4].fill(0);
         names
     }
 
     /// Everything in the slots of a task.
     pub fn slots(&self, task: SimTask) -> impl Iterator<Item = (u32, Slot)> + '_ {
-        self.task(task).slots.iter().map(|(slot, held)| (*slot, *held))
+        self.task(task)
+            .slots
+            .iter()
+            .map(|(slot, held)| (*slot, *held))
     }
 
     /// The tasks that exist.
@@ -370,13 +389,20 @@ impl SimKernel {
             return None;
         }
         let frame = &self.frames[&mapping.frame];
-        Some(frame.bytes.as_ref().map_or(0, |bytes| bytes[(address - at) as usize]))
+        Some(
+            frame
+                .bytes
+                .as_ref()
+                .map_or(0, |bytes| bytes[(address - at) as usize]),
+        )
     }
 
     /// Writes a task's memory as the task itself would; answers whether it could.
     pub fn memory_write(&mut self, task: SimTask, address: u64, byte: u8) -> bool {
         let at = address & !(PAGE as u64 - 1);
-        let Some(mapping) = self.task(task).mapped.get(&at) else { return false };
+        let Some(mapping) = self.task(task).mapped.get(&at) else {
+            return false;
+        };
         let mapping = &self.mappings[mapping];
         if !mapping.protection.contains(Protection::WRITE) {
             return false;
@@ -436,7 +462,9 @@ impl SimKernel {
     }
 
     fn task(&self, task: SimTask) -> &Task {
-        self.tasks.get(&task).unwrap_or_else(|| panic!("{task:?} is used after it was destroyed"))
+        self.tasks
+            .get(&task)
+            .unwrap_or_else(|| panic!("{task:?} is used after it was destroyed"))
     }
 
     fn task_mut(&mut self, task: SimTask) -> &mut Task {
@@ -464,13 +492,18 @@ impl SimKernel {
     }
 
     fn bytes_mut(&mut self, frame: SimFrame) -> &mut [u8; PAGE] {
-        self.frame_mut(frame).bytes.get_or_insert_with(|| Box::new([0; PAGE]))
+        self.frame_mut(frame)
+            .bytes
+            .get_or_insert_with(|| Box::new([0; PAGE]))
     }
 
     /// The mach server looks into a frame.
     fn look(&mut self, frame: SimFrame) -> Result<()> {
         let entry = self.frame_mut(frame);
-        assert!(!entry.device, "{frame:?} is a device's: looking into it may stop the machine");
+        assert!(
+            !entry.device,
+            "{frame:?} is a device's: looking into it may stop the machine"
+        );
         if !entry.seen {
             self.allocate(0)?;
             self.frame_mut(frame).seen = true;
@@ -496,7 +529,13 @@ impl SimKernel {
 
     fn new_frame(&mut self, device: bool, physical: u64) -> SimFrame {
         let frame = SimFrame(self.id());
-        let entry = Frame { bytes: None, mappings: 0, device, physical, seen: false };
+        let entry = Frame {
+            bytes: None,
+            mappings: 0,
+            device,
+            physical,
+            seen: false,
+        };
         self.frames.insert(frame, entry);
         frame
     }
@@ -549,7 +588,10 @@ impl Kernel for SimKernel {
             let own = matches!(held, Slot::Own | Slot::Receive);
             assert!(own, "{task:?} is destroyed with {held:?} in slot {slot}");
         }
-        assert!(entry.mapped.is_empty(), "{task:?} is destroyed with memory mapped");
+        assert!(
+            entry.mapped.is_empty(),
+            "{task:?} is destroyed with memory mapped"
+        );
         for (thread, other) in &self.threads {
             assert!(other.task != task, "{task:?} is destroyed with {thread:?}");
         }
@@ -612,7 +654,10 @@ impl Kernel for SimKernel {
         page_address: u64,
     ) -> Result<SimThread> {
         let mapped = self.mapping(task, page_address).map(|(frame, _)| frame);
-        assert!(mapped == Some(page), "a thread's page is not mapped where it should be");
+        assert!(
+            mapped == Some(page),
+            "a thread's page is not mapped where it should be"
+        );
         self.leaf(task, slot)?;
         self.allocate(Self::THREAD_BYTES)?;
         self.slot_fill(task, slot, Slot::Fault(badge));
@@ -651,7 +696,11 @@ impl Kernel for SimKernel {
 
     fn thread_stop(&mut self, thread: SimThread) -> u64 {
         let entry = self.thread_mut(thread);
-        assert!(entry.run == Run::Running, "{thread:?} is stopped while it is {:?}", entry.run);
+        assert!(
+            entry.run == Run::Running,
+            "{thread:?} is stopped while it is {:?}",
+            entry.run
+        );
         entry.run = Run::Stopped;
         let call = self.call_drop(thread);
         let entry = self.thread_mut(thread);
@@ -660,7 +709,10 @@ impl Kernel for SimKernel {
     }
 
     fn thread_settle(&mut self, thread: SimThread, _instruction: u32) {
-        assert!(self.thread(thread).run == Run::Stopped, "{thread:?} runs while it is settled");
+        assert!(
+            self.thread(thread).run == Run::Stopped,
+            "{thread:?} runs while it is settled"
+        );
     }
 
     fn program_counter(&mut self, thread: SimThread) -> u64 {
@@ -669,7 +721,11 @@ impl Kernel for SimKernel {
 
     fn thread_resume(&mut self, thread: SimThread) {
         let entry = self.thread_mut(thread);
-        assert!(entry.run == Run::Stopped, "{thread:?} is resumed while it is {:?}", entry.run);
+        assert!(
+            entry.run == Run::Stopped,
+            "{thread:?} is resumed while it is {:?}",
+            entry.run
+        );
         entry.run = Run::Running;
         if entry.restarts.take().is_some() {
             self.restarted.push(thread);
@@ -682,7 +738,9 @@ impl Kernel for SimKernel {
             return false;
         }
         // A stopped thread would call again: it finds the answer instead.
-        let Some(call) = entry.call.take().or(entry.restarts.take()) else { return false };
+        let Some(call) = entry.call.take().or(entry.restarts.take()) else {
+            return false;
+        };
         if entry.run == Run::Running {
             entry.call = Some(call);
             self.call_finish(thread, call.serial);
@@ -721,7 +779,10 @@ impl Kernel for SimKernel {
         let at = page::INBOX_COUNT;
         let count = u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         let count = count as usize;
-        if count.checked_add(names.len()).is_none_or(|sum| sum > INBOX_NAMES) {
+        if count
+            .checked_add(names.len())
+            .is_none_or(|sum| sum > INBOX_NAMES)
+        {
             return Err(Error::KERN_NO_SPACE);
         }
         for (place, name) in names.iter().enumerate() {
@@ -748,7 +809,9 @@ impl Kernel for SimKernel {
     fn frames_allocate_contiguous(&mut self, count: usize) -> Result<Vec<SimFrame>> {
         self.allocate((count * PAGE) as u64)?;
         let base = 1 << 40 | (self.next as u64) << 24;
-        Ok((0..count).map(|at| self.new_frame(false, base + (at * PAGE) as u64)).collect())
+        Ok((0..count)
+            .map(|at| self.new_frame(false, base + (at * PAGE) as u64))
+            .collect())
     }
 
     fn frame_device(&mut self, physical: u64) -> Option<SimFrame> {
@@ -756,11 +819,12 @@ impl Kernel for SimKernel {
         if !(0x800_0000..0x1000_0000).contains(&physical) {
             return None;
         }
-        let found = self.frames.iter().find(|(_, f)| f.device && f.physical == physical);
-        match found {
-            Some((frame, _)) => Some(*frame),
-            None => Some(self.new_frame(true, physical)),
+        if let Some(frame) = self.devices.get(&physical) {
+            return Some(*frame);
         }
+        let frame = self.new_frame(true, physical);
+        self.devices.insert(physical, frame);
+        Some(frame)
     }
 
     fn frame_free(&mut self, frame: SimFrame) {
@@ -771,7 +835,10 @@ impl Kernel for SimKernel {
         assert!(entry.mappings == 0, "{frame:?} is freed while it is mapped");
         assert!(!entry.device, "{frame:?} is a device's and freed");
         for (thread, other) in &self.threads {
-            assert!(other.page != frame, "{frame:?} is freed and the page of {thread:?}");
+            assert!(
+                other.page != frame,
+                "{frame:?} is freed and the page of {thread:?}"
+            );
         }
         self.release(PAGE as u64);
     }
@@ -788,9 +855,15 @@ impl Kernel for SimKernel {
         protection: Protection,
         cache: Cache,
     ) -> Result<(SimMapping, u64)> {
-        assert!(address % PAGE as u64 == 0, "a mapping at {address:#x}");
+        assert!(
+            address.is_multiple_of(PAGE as u64),
+            "a mapping at {address:#x}"
+        );
         let device = self.frame_mut(frame).device;
-        assert!(device == (cache == Cache::Device), "{frame:?} is mapped as {cache:?}");
+        assert!(
+            device == (cache == Cache::Device),
+            "{frame:?} is mapped as {cache:?}"
+        );
         if let Some(old) = self.task(task).mapped.get(&address) {
             panic!("{task:?} has {old:?} at {address:#x} and maps {frame:?} there");
         }
@@ -811,7 +884,15 @@ impl Kernel for SimKernel {
             made += 1;
         }
         let mapping = SimMapping(self.id());
-        self.mappings.insert(mapping, Mapping { task, address, frame, protection });
+        self.mappings.insert(
+            mapping,
+            Mapping {
+                task,
+                address,
+                frame,
+                protection,
+            },
+        );
         self.task_mut(task).mapped.insert(address, mapping);
         self.frame_mut(frame).mappings += 1;
         Ok((mapping, made * PAGE as u64))
@@ -845,7 +926,10 @@ impl Kernel for SimKernel {
         entry.protection = protection;
         let frame = entry.frame;
         let device = self.frame_mut(frame).device;
-        assert!(device == (cache == Cache::Device), "{frame:?} is mapped as {cache:?}");
+        assert!(
+            device == (cache == Cache::Device),
+            "{frame:?} is mapped as {cache:?}"
+        );
     }
 
     fn frame_read(&mut self, frame: SimFrame, offset: usize, bytes: &mut [u8]) -> Result<()> {
@@ -909,11 +993,22 @@ impl Kernel for SimKernel {
             .replies
             .remove(&reply)
             .unwrap_or_else(|| panic!("{reply:?} is answered twice"));
-        assert!(words.len() <= MESSAGE_WORDS, "an answer has {} words", words.len());
+        assert!(
+            words.len() <= MESSAGE_WORDS,
+            "an answer has {} words",
+            words.len()
+        );
         if self.call_finish(entry.thread, entry.serial) {
-            self.answers.push(Answer { thread: entry.thread, label, words: words.to_vec() });
+            self.answers.push(Answer {
+                thread: entry.thread,
+                label,
+                words: words.to_vec(),
+            });
         } else {
-            self.log.push(format!("{label:#x} {words:x?} is lost: {:?} waits no more", entry.thread));
+            self.log.push(format!(
+                "{label:#x} {words:x?} is lost: {:?} waits no more",
+                entry.thread
+            ));
         }
     }
 

@@ -361,7 +361,7 @@ impl<K: Kernel> Mach<K> {
 
     /// A thread that does not run yet, with its page at an address of its task's choice.
     pub fn thread_create(&mut self, task: TaskId, page_address: u64) -> Result<ThreadId> {
-        if page_address % 4096 != 0 {
+        if !page_address.is_multiple_of(4096) {
             return Err(Error::KERN_INVALID_ARGUMENT);
         }
         let holder = self.task(task)?;

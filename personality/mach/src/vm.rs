@@ -356,7 +356,7 @@ impl<K: Kernel> Mach<K> {
             .filter(|_| what.size > 0)
             .ok_or(Error::KERN_INVALID_ARGUMENT)?
             & !(PAGE - 1);
-        if what.offset % PAGE != 0 || !what.maximum.contains(what.protection) {
+        if !what.offset.is_multiple_of(PAGE) || !what.maximum.contains(what.protection) {
             return Err(Error::KERN_INVALID_ARGUMENT);
         }
         if self.objects.get(what.object).is_none() {

@@ -53,6 +53,8 @@ struct Thread {
     task: u32,
     page: u32,
     fault: u32,
+    /// Stopped, until it is resumed.
+    stopped: bool,
 }
 
 struct Frame {
@@ -822,7 +824,7 @@ impl Kernel for Sel4 {
             undo(self, Some(tcb));
             return Err(SHORT);
         }
-        let thread = self.threads.insert(Thread { tcb, task, page, fault: slot });
+        let thread = self.threads.insert(Thread { tcb, task, page, fault: slot, stopped: false });
         if let Some(task) = self.tasks.get_mut(task) {
             task.threads.push(thread);
         }
@@ -850,6 +852,9 @@ impl Kernel for Sel4 {
 
     fn thread_stop(&mut self, thread: u32) -> u64 {
         let Some(tcb) = self.thread_tcb(thread) else { return 0 };
+        if let Some(entry) = self.threads.get_mut(thread) {
+            entry.stopped = true;
+        }
         let _ = tcb.suspend();
         tcb.read_registers(false, 1).map_or(0, |context| context.pc())
     }
@@ -873,6 +878,9 @@ impl Kernel for Sel4 {
 
     fn thread_resume(&mut self, thread: u32) {
         if let Some(tcb) = self.thread_tcb(thread) {
+            if let Some(entry) = self.threads.get_mut(thread) {
+                entry.stopped = false;
+            }
             let _ = tcb.resume();
         }
     }
@@ -890,7 +898,8 @@ impl Kernel for Sel4 {
         context.set_pc(context.pc() + arch::SYSTEM_CALL_BYTES);
         context.set_message_info(info);
         context.set_mrs([error.0 as u64, 0, 0, 0]);
-        tcb.write_all_registers(true, &context).is_ok()
+        let goes_on = self.threads.get(thread).is_some_and(|thread| !thread.stopped);
+        tcb.write_all_registers(goes_on, &context).is_ok()
     }
 
     fn published_name(&mut self, thread: u32) -> u32 {

@@ -56,14 +56,19 @@ pub fn result_of(label: u32, words: &[u64]) -> Result<Vec<u64>, Error> {
 
 impl World {
     pub fn new() -> World {
-        World { mach: Mach::new(SimKernel::new(MEMORY)), output: Output::default() }
+        World {
+            mach: Mach::new(SimKernel::new(MEMORY)),
+            output: Output::default(),
+        }
     }
 
     /// A first task in an account, with a thread, made as the root task makes `startup`.
     pub fn boot(&mut self, account: AccountId) -> Caller {
         let task = self.mach.task_create(account).unwrap();
         self.mach.memory_map(task, TEXT, 4096).unwrap();
-        self.mach.memory_write(task, TEXT, &SYSTEM_CALL.to_le_bytes()).unwrap();
+        self.mach
+            .memory_write(task, TEXT, &SYSTEM_CALL.to_le_bytes())
+            .unwrap();
         let thread = self.mach.thread_create(task, 0x2_0000).unwrap();
         self.mach.thread_start(thread, TEXT, 0, 0).unwrap();
         let number = (thread.generation & 0x7ff) << 20 | thread.index;
@@ -112,7 +117,12 @@ impl World {
 
     /// A request that must fail with this error.
     pub fn refused(&mut self, caller: Caller, label: u32, words: &[u64], error: Error) {
-        assert_eq!(self.ask(caller, label, words), Err(error), "{:?}", routine::name(label));
+        assert_eq!(
+            self.ask(caller, label, words),
+            Err(error),
+            "{:?}",
+            routine::name(label)
+        );
     }
 
     /// A task made by `parent`, with a started thread; answers its name in the parent too.
@@ -121,18 +131,30 @@ impl World {
         let task = self.mach.kernel().task_newest().unwrap();
         self.get(parent, routine::VM_ALLOCATE, &[name, TEXT, 4096, 0]);
         let code = SYSTEM_CALL as u64;
-        self.ask(parent, routine::VM_WRITE, &[name, TEXT, 4, code]).unwrap();
+        self.ask(parent, routine::VM_WRITE, &[name, TEXT, 4, code])
+            .unwrap();
         let (caller, thread) = self.thread(parent, name, task);
-        self.ask(parent, routine::MACH_PORT_DEALLOCATE, &[0, thread]).unwrap();
+        self.ask(parent, routine::MACH_PORT_DEALLOCATE, &[0, thread])
+            .unwrap();
         (caller, name)
     }
 
     /// A started thread in a task that `parent` names; answers the thread's name too.
     pub fn thread(&mut self, parent: Caller, name: u64, task: SimTask) -> (Caller, u64) {
-        let words = self.ask(parent, routine::THREAD_CREATE, &[name, 0]).unwrap();
+        let words = self
+            .ask(parent, routine::THREAD_CREATE, &[name, 0])
+            .unwrap();
         let thread = self.mach.kernel().thread_newest().unwrap();
-        self.ask(parent, routine::THREAD_START, &[words[0], TEXT, 0, 0]).unwrap();
-        (Caller { task, thread, number: words[1] as u32 }, words[0])
+        self.ask(parent, routine::THREAD_START, &[words[0], TEXT, 0, 0])
+            .unwrap();
+        (
+            Caller {
+                task,
+                thread,
+                number: words[1] as u32,
+            },
+            words[0],
+        )
     }
 
     /// A new port of the caller.
@@ -142,7 +164,11 @@ impl World {
 
     /// Gives a right to a task that `caller` names; answers its name there.
     pub fn give(&mut self, caller: Caller, task: u64, name: u64, how: u32) -> u64 {
-        self.get(caller, routine::MACH_PORT_INSERT_RIGHT, &[task, 0, name, how as u64])
+        self.get(
+            caller,
+            routine::MACH_PORT_INSERT_RIGHT,
+            &[task, 0, name, how as u64],
+        )
     }
 
     /// Answers to callers that were kept.
@@ -164,8 +190,10 @@ impl World {
             Ok(installed) => installed,
             Err(wrong) => panic!("{wrong}"),
         };
-        let expected: BTreeMap<(SimTask, u32), (SimTask, u32)> =
-            expected.into_iter().map(|i| ((i.holder, i.slot), (i.receiver, i.badge))).collect();
+        let expected: BTreeMap<(SimTask, u32), (SimTask, u32)> = expected
+            .into_iter()
+            .map(|i| ((i.holder, i.slot), (i.receiver, i.badge)))
+            .collect();
         let kernel = self.mach.kernel();
         let mut found = BTreeMap::new();
         let tasks: Vec<SimTask> = kernel.tasks().collect();
