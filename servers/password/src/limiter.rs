@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn successes_are_free() {
-        let limiter = limiter(1, 3600_000);
+        let limiter = limiter(1, 3_600_000);
         for _ in 0..100 {
             limiter.enter(&Call::direct(0), &[5]).unwrap().succeeded();
         }
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn one_caller_does_not_slow_another_down_and_cannot_be_two() {
-        let limiter = limiter(1, 3600_000);
+        let limiter = limiter(1, 3_600_000);
         // Each of them would wait an hour if it were taken for one before.
         for caller in [&[5, 9][..], &[0], &[], &[6]] {
             fail(&limiter, caller);
@@ -217,7 +217,7 @@ mod tests {
     fn callers_who_owe_nothing_are_forgotten() {
         let limiter = limiter(1, 1);
         for uid in 0..3 * MOST_CALLERS as u32 {
-            if uid as usize % MOST_CALLERS == 0 {
+            if (uid as usize).is_multiple_of(MOST_CALLERS) {
                 std::thread::sleep(Duration::from_millis(5));
             }
             limiter.enter(&Call::direct(0), &[uid]).unwrap().succeeded();

@@ -62,7 +62,7 @@ fn server() -> &'static Started {
 type Lists = (Vec<u32>, Vec<u32>, Vec<u32>, Vec<u32>);
 
 fn ids(handle: Result<Option<SendRight>>) -> Result<Lists> {
-    auth::auth_getids(&handle?.expect("a handle"))
+    auth::auth_getids(handle?.expect("a handle"))
 }
 
 #[test]
