@@ -1,0 +1,339 @@
+//! Costs of the system's operations, in guest instructions: run under `-icount shift=0`, where one
+//! instruction takes one nanosecond of the guest's clock. One line each: name, value, unit.
+//!
+//! `bench [FILTER]` measures what contains FILTER.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+extern crate alloc;
+
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use machuser::mach::{self, Place};
+use machuser::wire::{Disposition, RightArg};
+use machuser::{Call, Error, Outcome, ReceiveRight, Request, Result, Right, SendRight};
+use machuser::{env, sys, thread};
+use ports::{Object, Server};
+use posix::fs::{self as files, O_CREAT, O_READ, O_WRITE};
+use posix::process::Command;
+
+posix::main!(program);
+
+mod probe {
+    //! The interface that is measured.
+    use interface::interface;
+
+    /// A server's cheapest routines.
+    #[interface(base = 60000, name = "probe")]
+    pub trait Probe {
+        /// Nothing.
+        #[routine(0)]
+        fn probe_null();
+        /// Four words each way.
+        #[routine(1)]
+        fn probe_words(a: u64, b: u64, c: u64, d: u64, e: Out<u64>, f: Out<u64>, g: Out<u64>, h: Out<u64>);
+        /// A fresh right.
+        #[routine(2)]
+        fn probe_right(right: Out<SendRight>);
+        /// Shows the server's port.
+        #[simpleroutine(3)]
+        fn probe_here(server: SendRight);
+    }
+}
+
+struct Prober(Arc<Server>);
+
+impl Object for Prober {
+    fn dispatch(&self, request: &mut Request<'_>) -> Outcome {
+        probe::dispatch(self, request)
+    }
+}
+
+impl probe::Probe for Prober {
+    fn probe_null(&self, _: &Call<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn probe_words(
+        &self,
+        _: &Call<'_>,
+        a: u64,
+        b: u64,
+        c: u64,
+        d: u64,
+    ) -> Result<(u64, u64, u64, u64)> {
+        Ok((d, c, b, a))
+    }
+
+    fn probe_right(&self, call: &Call<'_>) -> Result<Right<'static>> {
+        self.0.reply_port(call, Arc::new(Prober(self.0.clone())))
+    }
+}
+
+/// The other process of the measurements.
+fn serve() -> Result<()> {
+    let server = Server::new()?;
+    let port = server.port(Arc::new(Prober(server.clone())))?;
+    let starter = env::fd(3).ok_or(Error::EBADF)?;
+    probe::probe_here(&*starter, port.right())?;
+    Err(server.run())
+}
+
+/// Answers each byte of descriptor 3 on descriptor 4.
+fn pong() -> i32 {
+    let mut byte = [0];
+    while let Ok(1) = files::read(3, &mut byte) {
+        if files::write(4, &byte).is_err() {
+            break;
+        }
+    }
+    0
+}
+
+struct Bench {
+    filter: Vec<u8>,
+}
+
+impl Bench {
+    fn wants(&self, name: &str) -> bool {
+        self.filter.is_empty()
+            || name.as_bytes().windows(self.filter.len()).any(|part| part == &self.filter[..])
+    }
+
+    fn show(&self, name: &str, value: u64, unit: &str) {
+        if self.wants(name) {
+            let line = alloc::format!("{name} {value} {unit}\n");
+            let _ = files::write_all(1, line.as_bytes());
+        }
+    }
+
+    /// The average of `rounds` runs, after two that are not counted.
+    fn measure<E: core::fmt::Debug>(
+        &self,
+        name: &str,
+        rounds: u64,
+        mut operation: impl FnMut() -> core::result::Result<(), E>,
+    ) {
+        if !self.wants(name) {
+            return;
+        }
+        let mut run = || -> core::result::Result<u64, E> {
+            operation()?;
+            operation()?;
+            let start = sys::now();
+            for _ in 0..rounds {
+                operation()?;
+            }
+            Ok((sys::now() - start).as_nanos() as u64 / rounds)
+        };
+        match run() {
+            Ok(value) => self.show(name, value, "instructions"),
+            Err(error) => {
+                let line = alloc::format!("bench: {name}: {error:?}\n");
+                let _ = files::write_all(2, line.as_bytes());
+            }
+        }
+    }
+}
+
+/// Starts this program again, with a right to `starter` as descriptor 3; answers its server's port.
+fn start_server() -> Result<SendRight> {
+    let starter = ReceiveRight::allocate()?;
+    let root = env::port(env::init_port::CRDIR).ok_or(Error::EINVAL)?;
+    let flags = interface::fs::O_READ | interface::fs::O_EXEC;
+    let (_, _, file) = interface::fs::dir_lookup(&*root, "bin/bench", flags, 0)?;
+    let task = mach::task_create(mach::SELF)?;
+    let own = |index: usize| match env::port(index) {
+        Some(port) => Right::from((*port).clone()),
+        None => Right::null(),
+    };
+    let ports = (0..env::init_port::MAX).map(own).collect();
+    let fds = vec![own(6), own(6), own(6), Right::make_send(&starter)];
+    interface::fs::file_exec_paths(
+        &file.ok_or(Error::ENOENT)?,
+        &task,
+        0,
+        "/bin/bench",
+        "/bin/bench",
+        b"bench\0--server\0",
+        b"",
+        fds,
+        ports,
+        &[0; env::init_int::MAX],
+        &[],
+        &[],
+    )?;
+    loop {
+        let mut message = sys::msg_receive()?;
+        if message.label == probe::NUMBER_PROBE_HERE && message.port == starter.as_raw() {
+            let right = message.rights.pop().and_then(|right| right.take());
+            return match right {
+                Some(machuser::AnyRight::Send(right)) => Ok(right),
+                _ => Err(Error::EINVAL),
+            };
+        }
+    }
+}
+
+fn raw(bench: &Bench) -> Result<()> {
+    let receive = ReceiveRight::allocate()?;
+    let send = receive.make_send()?;
+    thread::spawn(|| -> Result<()> {
+        let mut next = sys::receive()?;
+        loop {
+            next = sys::reply_receive(0x8_0000, next.len, next.mrs)?;
+        }
+    });
+    thread::yield_now();
+    let call = |words: usize| {
+        let (label, _, _) = sys::call(send.as_raw(), 60000, words, [0; 4]);
+        if label == 0x8_0000 { Ok(()) } else { Err(label) }
+    };
+    bench.measure("sel4.call", 1000, || call(0));
+    bench.measure("sel4.call.4words", 1000, || call(4));
+    let to = RightArg { name: send.as_raw(), disposition: Disposition::CopySend };
+    bench.measure("msg.oneway", 200, || {
+        sys::msg_send(to, 60003, &[1, 2, 3, 4], &[], None)?;
+        sys::msg_receive().map(drop)
+    });
+    Ok(())
+}
+
+fn rpc(bench: &Bench) -> Result<()> {
+    let server = start_server()?;
+    bench.measure("rpc.null", 1000, || probe::probe_null(&server));
+    bench.measure("rpc.4words", 1000, || probe::probe_words(&server, 1, 2, 3, 4).map(drop));
+    bench.measure("rpc.right", 300, || probe::probe_right(&server).map(drop));
+    Ok(())
+}
+
+fn memory(bench: &Bench) -> Result<()> {
+    const PAGES: u64 = 500;
+    let mut at = 0;
+    let mut left = 0;
+    bench.measure("fault.anon", PAGES, || -> Result<()> {
+        if left == 0 {
+            left = PAGES + 2;
+            at = mach::vm_allocate(mach::SELF, Place::Anywhere, left * 4096)?;
+        }
+        // SAFETY: fresh memory of this task, which nothing else uses.
+        unsafe { (at as *mut u8).write_volatile(0) };
+        at += 4096;
+        left -= 1;
+        Ok(())
+    });
+    bench.measure("vm.map.touch.unmap", 200, || -> Result<()> {
+        let at = mach::vm_allocate(mach::SELF, Place::Anywhere, 4096)?;
+        // SAFETY: fresh memory of this task, which nothing else uses.
+        unsafe { (at as *mut u8).write_volatile(0) };
+        mach::vm_deallocate(mach::SELF, at, 4096)
+    });
+    bench.measure("task.create.terminate", 50, || -> Result<()> {
+        mach::task_terminate(&mach::task_create(mach::SELF)?)
+    });
+    bench.measure("port.create.destroy", 300, || ReceiveRight::allocate().map(drop));
+    Ok(())
+}
+
+fn file_system(bench: &Bench) -> posix::Result<()> {
+    let _ = files::mkdir(b"/tmp/bench", 0o755);
+    let path = b"/tmp/bench/f";
+    let fd = files::open(path, O_READ | O_WRITE | O_CREAT, 0o644)?;
+    let mut buffer = vec![0x5a; 1 << 20];
+    let mut done = 0;
+    while done < buffer.len() {
+        done += files::pwrite(fd, &buffer[done..], done as u64)?;
+    }
+    bench.measure("lookup.close", 200, || files::close(files::open(path, O_READ, 0)?));
+    bench.measure("stat", 200, || files::stat(path).map(drop));
+    for (name, bytes, rounds) in
+        [("read.1", 1, 500), ("read.4k", 4096, 300), ("read.64k", 65536, 50), ("read.1m", 1 << 20, 5)]
+    {
+        bench.measure(name, rounds, || read_all(fd, &mut buffer[..bytes], 1 << 20));
+    }
+    bench.measure("write.4k", 300, || files::pwrite(fd, &buffer[..4096], 0).map(drop));
+    files::close(fd)?;
+    files::unlink(path)?;
+    files::rmdir(b"/tmp/bench")?;
+
+    // A program of the root file system, read again and again to the full mebibyte.
+    let fd = files::open(b"/hurd/ext2fs", O_READ, 0)?;
+    let size = files::fstat(fd)?.size as usize;
+    bench.measure("ext2.read.1m.cached", 5, || read_all(fd, &mut buffer[..], size));
+    files::close(fd)
+}
+
+/// Fills `buffer` from a file of `size` bytes, which begins anew at its end.
+fn read_all(fd: posix::Fd, buffer: &mut [u8], size: usize) -> posix::Result<()> {
+    let mut done = 0;
+    while done < buffer.len() {
+        let count = files::pread(fd, &mut buffer[done..], (done % size) as u64)?;
+        if count == 0 {
+            return Err(posix::Errno::EIO);
+        }
+        done += count;
+    }
+    Ok(())
+}
+
+fn processes(bench: &Bench) -> posix::Result<()> {
+    if bench.wants("pipe.pingpong") {
+        let (there_read, there_write) = files::pipe()?;
+        let (back_read, back_write) = files::pipe()?;
+        let argv = vec![b"bench".to_vec(), b"--pong".to_vec()];
+        let child = Command::new(b"/bin/bench", argv)
+            .fd(3, Some(there_read))
+            .fd(4, Some(back_write))
+            .spawn()?;
+        files::close(there_read)?;
+        files::close(back_write)?;
+        let mut byte = [1];
+        bench.measure("pipe.pingpong", 200, || {
+            files::write(there_write, &byte)?;
+            files::read(back_read, &mut byte).map(drop)
+        });
+        files::close(there_write)?;
+        files::close(back_read)?;
+        posix::process::wait_for(child)?;
+    }
+    let argv = vec![b"true".to_vec()];
+    bench.measure("spawn.wait", 20, || {
+        let child = Command::new(b"/bin/true", argv.clone()).spawn()?;
+        posix::process::wait_for(child).map(drop)
+    });
+    Ok(())
+}
+
+fn program() -> i32 {
+    let started = sys::now().as_nanos() as u64;
+    let arguments = posix::env::args();
+    let first = arguments.get(1).cloned().unwrap_or_default();
+    match &first[..] {
+        b"--server" => return serve().is_err() as i32,
+        b"--pong" => return pong(),
+        _ => {}
+    }
+    let bench = Bench { filter: first };
+    bench.show("boot.prompt", started, "instructions");
+    if let Ok(statistics) = mach::vm_statistics() {
+        // What the kernel and the boot image keep is in no account: it is the machine's memory,
+        // which comes in whole banks of 16 MiB, less what is free.
+        let memory = statistics.memory.next_multiple_of(16 << 20);
+        bench.show("mem.idle", memory - statistics.free, "bytes");
+    }
+    let mut status = 0;
+    let mut check = |what: &str, error: Option<alloc::string::String>| {
+        if let Some(error) = error {
+            let line = alloc::format!("bench: {what}: {error}\n");
+            let _ = files::write_all(2, line.as_bytes());
+            status = 1;
+        }
+    };
+    check("rpc", rpc(&bench).err().map(|error| alloc::format!("{error}")));
+    check("memory", memory(&bench).err().map(|error| alloc::format!("{error}")));
+    check("files", file_system(&bench).err().map(|error| alloc::format!("{error:?}")));
+    check("processes", processes(&bench).err().map(|error| alloc::format!("{error:?}")));
+    // Last: its thread takes the calls of this task for ever.
+    check("kernel", raw(&bench).err().map(|error| alloc::format!("{error}")));
+    status
+}
