@@ -21,7 +21,7 @@ use child::Child;
 use interface::fs::{self, O_NOTRANS, O_READ, O_WRITE};
 use interface::{exec, fsys, io, term, tioctl};
 use launch::{Gifts, Modules};
-use machuser::mach::{self, Mapping};
+use machuser::mach::{self, Mapping, Registers};
 use machuser::{Error, Result, SendRight, env, thread};
 use process::Program;
 use serve::Startup;
@@ -76,6 +76,15 @@ fn device(host: &SendRight, device: Device) -> Result<(SendRight, Vec<SendRight>
         .map(|line| mach::device_interrupt(host, line))
         .collect::<Result<_>>()?;
     Ok((memory, lines))
+}
+
+/// Sets the time of day from the board's clock, whose first register counts seconds since 1970
+/// (PL031 manual, 3.3.1).
+fn set_time(host: &SendRight, at: startup_plan::Device) -> Result<()> {
+    let (start, bytes) = at.pages();
+    let memory = mach::device_memory(host, start, bytes)?;
+    let registers = Registers::new(&memory, (at.address - start) as usize, 4)?;
+    mach::host_set_time(host, u64::from(registers.read32(0)) * 1_000_000_000)
 }
 
 fn descriptors(rights: impl IntoIterator<Item = SendRight>) -> Vec<Option<SendRight>> {
