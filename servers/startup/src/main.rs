@@ -159,6 +159,10 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
     let server = startup.server();
     server.start().step("threads")?;
 
+    if let Some(at) = machine.clock {
+        set_time(startup.host(), at).step("clock")?;
+    }
+
     // The line comes first, so that there is somewhere to write to.
     let at = machine.console.ok_or(Error::ENODEV).step("console")?;
     let console = start_console(&startup, &modules, at)?;
