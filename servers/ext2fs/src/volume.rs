@@ -23,6 +23,10 @@ use crate::device::Device;
 
 /// How many nodes stay in memory without a user.
 const RECENT: usize = 256;
+/// How many names are remembered.
+const NAMES: usize = 512;
+/// Names up to this length are remembered, in bytes.
+const NAME_KEPT: usize = 64;
 /// The best number of bytes for one transfer.
 const TRANSFER: u32 = 64 * 1024;
 
@@ -90,10 +94,28 @@ impl Nodes {
     }
 }
 
+/// A name that was looked up.
+struct Known {
+    directory: Ino,
+    name: Box<[u8]>,
+    node: Arc<Node>,
+}
+
+/// Where a name of a directory is remembered.
+fn place(directory: Ino, name: &[u8]) -> usize {
+    // Who makes names collide only makes his own look-ups slower.
+    let start = u64::from(directory) ^ 0xcbf2_9ce4_8422_2325;
+    let hash = name.iter().fold(start, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    });
+    (hash >> 32) as usize % NAMES
+}
+
 /// A mounted ext2 file system.
 pub struct Volume {
     fs: Mutex<Fs<Device>>,
     nodes: Arc<Nodes>,
+    names: Mutex<Vec<Option<Known>>>,
     root: Arc<Node>,
     source: Vec<u8>,
 }
@@ -111,6 +133,7 @@ impl Volume {
         Ok(Volume {
             fs: Mutex::new(fs),
             nodes,
+            names: Mutex::new((0..NAMES).map(|_| None).collect()),
             root,
             source: source.to_vec(),
         })
@@ -293,9 +316,30 @@ impl FileSystem for Volume {
     }
 
     fn lookup(&self, dir: &Arc<Node>, name: &[u8]) -> Result<Arc<Node>> {
-        let mut fs = self.fs.lock();
-        let ino = fs.lookup(dir.inode.ino, name).map_err(failure)?;
-        self.node(&mut fs, ino)
+        let directory = dir.inode.ino;
+        let place = place(directory, name);
+        if let Some(known) = &self.names.lock()[place]
+            && known.directory == directory
+            && *known.name == *name
+        {
+            return Ok(known.node.clone());
+        }
+        let node = {
+            let mut fs = self.fs.lock();
+            let ino = fs.lookup(directory, name).map_err(failure)?;
+            self.node(&mut fs, ino)?
+        };
+        if name.len() <= NAME_KEPT {
+            let known = Known {
+                directory,
+                name: name.into(),
+                node: node.clone(),
+            };
+            let older = self.names.lock()[place].replace(known);
+            // Its node's end takes other locks.
+            drop(older);
+        }
+        Ok(node)
     }
 
     fn parent(&self, dir: &Arc<Node>) -> Result<Arc<Node>> {

@@ -9,9 +9,7 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use diskfs::{
-    Access, Attached, Change, Entry, FileSystem, Limits, Position, S_IFBLK, S_IFREG,
-};
+use diskfs::{Access, Attached, Change, Entry, FileSystem, Limits, Position, S_IFBLK, S_IFREG};
 use interface::fs::StatFs;
 use interface::io::{StatBuf, fstype};
 use machuser::sync::Mutex;
@@ -48,11 +46,17 @@ impl Volume {
     /// that the file's status tells.
     pub fn new(store: Box<dyn Store>, source: &[u8], device: u32) -> Volume {
         Volume {
-            node: Arc::new(Node { attached: Attached::new() }),
+            node: Arc::new(Node {
+                attached: Attached::new(),
+            }),
             store,
             source: source.to_vec(),
             device,
-            owner: Mutex::new(Owner { mode: 0o600, uid: 0, gid: 0 }),
+            owner: Mutex::new(Owner {
+                mode: 0o600,
+                uid: 0,
+                gid: 0,
+            }),
             buffer: Mutex::new(vec![0; TRANSFER]),
         }
     }
@@ -71,7 +75,13 @@ impl FileSystem for Volume {
 
     fn status(&self) -> Result<StatFs> {
         let size = self.store.size();
-        Ok(StatFs { kind: fstype::DEV, bsize: 512, blocks: size / 512, files: 1, ..StatFs::default() })
+        Ok(StatFs {
+            kind: fstype::DEV,
+            bsize: 512,
+            blocks: size / 512,
+            files: 1,
+            ..StatFs::default()
+        })
     }
 
     fn sync(&self, _wait: bool) -> Result<()> {
@@ -96,7 +106,12 @@ impl FileSystem for Volume {
     }
 
     fn limits(&self) -> Limits {
-        Limits { name: 255, links: 1, symlink: 0, size_bits: 64 }
+        Limits {
+            name: 255,
+            links: 1,
+            symlink: 0,
+            size_bits: 64,
+        }
     }
 
     fn attached<'n>(&self, node: &'n Node) -> &'n Attached {
@@ -110,7 +125,11 @@ impl FileSystem for Volume {
     fn access(&self, _node: &Node) -> Access {
         // To the library it is a file like any other; only its status says that it is a device.
         let owner = self.owner.lock();
-        Access { mode: S_IFREG | owner.mode, uid: owner.uid, gid: owner.gid }
+        Access {
+            mode: S_IFREG | owner.mode,
+            uid: owner.uid,
+            gid: owner.gid,
+        }
     }
 
     fn stat(&self, _node: &Node) -> Result<StatBuf> {

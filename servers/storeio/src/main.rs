@@ -75,7 +75,9 @@ fn serve() -> core::result::Result<(), String> {
         let root = volume.root();
         let owner = Change::Owner(Some(status.uid), Some(status.gid));
         volume.change(&root, owner).map_err(failed)?;
-        volume.change(&root, Change::Mode(status.mode & 0o7777)).map_err(failed)?;
+        volume
+            .change(&root, Change::Mode(status.mode & 0o7777))
+            .map_err(failed)?;
     }
     server.wait();
     Ok(())
