@@ -80,7 +80,9 @@ impl Machine {
         command.args(["-global", "virtio-mmio.force-legacy=false"]);
         for (index, disk) in self.disks.iter().enumerate() {
             command.arg("-drive").arg(disk.drive(index)?);
-            let device = format!("virtio-blk-device,drive=vd{index},bus=virtio-mmio-bus.{index}");
+            // The emulator's own order: from the last slot down.
+            let slot = VIRTIO_SLOTS - 1 - index;
+            let device = format!("virtio-blk-device,drive=vd{index},bus=virtio-mmio-bus.{slot}");
             command.arg("-device").arg(device);
         }
         command.arg("-kernel").arg(&self.image);
@@ -174,7 +176,7 @@ mod tests {
         );
         assert!(line.contains("a,,b"), "{line}");
         assert!(line.contains("id=vd1,format=qcow2,snapshot=off"), "{line}");
-        assert!(line.contains("drive=vd1,bus=virtio-mmio-bus.1"), "{line}");
+        assert!(line.contains("drive=vd1,bus=virtio-mmio-bus.30"), "{line}");
         assert!(
             line.contains("-m 1048576k") && line.contains("-icount shift=0"),
             "{line}"

@@ -1,4 +1,4 @@
 # /dev/zero gives zeros without end.
 
-  $ head -c 5 /dev/zero | od -An -tx1 | tr -d ' '
-  0000000000
+  $ head -c 5 /dev/zero | tr "\\000" z; echo
+  zzzzz
