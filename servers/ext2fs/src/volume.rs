@@ -290,7 +290,6 @@ impl FileSystem for Volume {
             blocks: inode.blocks,
             author: inode.author,
             flags: inode.flags,
-            ..StatBuf::default()
         })
     }
 

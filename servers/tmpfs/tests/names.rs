@@ -156,7 +156,7 @@ fn slashes_and_dots_are_what_they_are_everywhere() {
     let a = open(&root, "a", O_READ, 0).unwrap();
     fs::dir_mkdir(&a, "b", 0o755).unwrap();
     drop(create(&root, "a/b/file"));
-    let number = |path: &str| io::io_stat(&open(&root, path, 0, 0).unwrap()).unwrap().ino;
+    let number = |path: &str| io::io_stat(open(&root, path, 0, 0).unwrap()).unwrap().ino;
     let file = number("a/b/file");
     for path in [
         "/a/b/file",
@@ -313,7 +313,7 @@ fn renaming_replaces_what_fits() {
     );
     // A moved directory knows its new parent.
     fs::dir_rename(&a, "sub", &b, "sub", 0).unwrap();
-    let number = |path: &str| io::io_stat(&open(&root, path, 0, 0).unwrap()).unwrap().ino;
+    let number = |path: &str| io::io_stat(open(&root, path, 0, 0).unwrap()).unwrap().ino;
     assert_eq!(number("empty/sub/.."), number("empty"));
     assert_eq!(links(&root, "a"), Ok(2));
     assert_eq!(links(&root, "empty"), Ok(3));
@@ -329,7 +329,7 @@ fn renaming_replaces_what_fits() {
     }
     let other = serve(LIMIT);
     assert_eq!(
-        fs::dir_rename(&root, "a", &other.root(), "a", 0),
+        fs::dir_rename(&root, "a", other.root(), "a", 0),
         Err(Error::EXDEV)
     );
 }
@@ -380,7 +380,7 @@ fn symbolic_links_are_followed_in_place_or_sent_back() {
     assert!(open(&root, "loop", O_NOTRANS, 0).is_ok());
     // With a slash behind it a link is followed all the same.
     assert_eq!(
-        io::io_stat(&open(&root, "way/", O_NOLINK, 0).unwrap())
+        io::io_stat(open(&root, "way/", O_NOLINK, 0).unwrap())
             .unwrap()
             .mode
             >> 12,

@@ -90,7 +90,7 @@ fn directories_are_searched_and_changed_only_with_permission() {
     shared(&users, 0o777);
     let private = {
         fs::dir_mkdir(
-            &open(&users.alice, "tmp", O_READ, 0).unwrap(),
+            open(&users.alice, "tmp", O_READ, 0).unwrap(),
             "private",
             0o700,
         )
@@ -162,7 +162,7 @@ fn a_sticky_directory_protects_its_files() {
     let users = users();
     shared(&users, 0o1777);
     assert_eq!(
-        io::io_stat(&open(&users.root, "tmp", 0, 0).unwrap())
+        io::io_stat(open(&users.root, "tmp", 0, 0).unwrap())
             .unwrap()
             .mode
             & 0o7777,
@@ -281,7 +281,7 @@ fn identities_are_equal_for_the_same_node_alone() {
     drop(create(&users.root, "one"));
     drop(create(&users.root, "two"));
     let identity = |user: &SendRight, name: &str| {
-        let (node, system, number) = io::io_identity(&open(user, name, 0, 0).unwrap()).unwrap();
+        let (node, system, number) = io::io_identity(open(user, name, 0, 0).unwrap()).unwrap();
         (node.unwrap(), system.unwrap(), number)
     };
     let one = identity(&users.root, "one");

@@ -133,7 +133,7 @@ fn a_recorded_translator_starts_at_the_first_look_up_as_the_owner() {
     // The answer is the translator's root and what is left of the name.
     let (retry, rest, port) = fs::dir_lookup(&root, "mnt/a/b/", O_READ, 0).unwrap();
     assert_eq!((retry, rest), (FS_RETRY_NORMAL, b"a/b/".to_vec()));
-    assert_eq!(io::io_stat(&port.unwrap()).unwrap().ino, 1);
+    assert_eq!(io::io_stat(port.unwrap()).unwrap().ino, 1);
     assert_eq!(
         *log.started.lock().unwrap(),
         [("/hurd/tmpfs 1M ".to_string(), ALICE, 7)]
@@ -202,7 +202,7 @@ fn dotdot_of_a_translator_leads_back() {
     let back = port.unwrap();
     assert_eq!(number(&back), number(&dir));
     // It has no ids: what is not for everybody is closed to it until it is authenticated.
-    fs::file_chmod(&open(&root, "dir", O_NOTRANS, 0).unwrap(), 0o700).unwrap();
+    fs::file_chmod(open(&root, "dir", O_NOTRANS, 0).unwrap(), 0o700).unwrap();
     assert_eq!(open(&back, "mnt", 0, 0).err(), Some(Error::EACCES));
     let (retry, rest, _) = fs::dir_lookup(&inside, "../", 0, 0).unwrap();
     assert_eq!((retry, rest), (fs::FS_RETRY_REAUTH, b"/".to_vec()));
@@ -222,7 +222,7 @@ fn only_the_owner_sets_translators() {
         fs::file_get_translator_cntl(&hers).err(),
         Some(Error::EPERM)
     );
-    fs::file_chown(&open(&root, "file", 0, 0).unwrap(), ALICE, ALICE).unwrap();
+    fs::file_chown(open(&root, "file", 0, 0).unwrap(), ALICE, ALICE).unwrap();
     assert_eq!(set_passive(&hers, 0, b"/hurd/x"), Err(Error::EINVAL));
     assert_eq!(set_passive(&hers, 0, b"/hurd/x\0"), Ok(()));
     assert_eq!(
@@ -231,7 +231,7 @@ fn only_the_owner_sets_translators() {
     );
     assert_eq!(set_passive(&hers, 0, b"/hurd/y\0"), Ok(()));
     // A new owner has not agreed to run it.
-    fs::file_chown(&open(&root, "file", O_NOTRANS, 0).unwrap(), 0, 0).unwrap();
+    fs::file_chown(open(&root, "file", O_NOTRANS, 0).unwrap(), 0, 0).unwrap();
     assert_eq!(fs::file_get_translator(&hers), Err(Error::EINVAL));
 }
 
@@ -240,7 +240,7 @@ fn active_translators_are_set_replaced_and_listed() {
     let (served, log) = served();
     let root = served.root();
     fs::dir_mkdir(&root, "a", 0o755).unwrap();
-    fs::dir_mkdir(&open(&root, "a", O_READ, 0).unwrap(), "mnt", 0o755).unwrap();
+    fs::dir_mkdir(open(&root, "a", O_READ, 0).unwrap(), "mnt", 0o755).unwrap();
     let node = open(&root, "a/mnt", O_NOTRANS, 0).unwrap();
     let control = || served.task_give(log.child());
     assert_eq!(
@@ -252,7 +252,7 @@ fn active_translators_are_set_replaced_and_listed() {
     let exclusive = FS_TRANS_SET | FS_TRANS_EXCL;
     let second = fs::file_set_translator(&node, 0, exclusive, 0, &[], Some(control()));
     assert_eq!(second, Err(Error::EBUSY));
-    let (names, controls) = fsys::fsys_get_children(&served.control()).unwrap();
+    let (names, controls) = fsys::fsys_get_children(served.control()).unwrap();
     assert_eq!((names.as_slice(), controls.len()), (&b"a/mnt\0"[..], 1));
     // A mounted directory is not removed.
     let a = open(&root, "a", O_READ, 0).unwrap();
@@ -269,7 +269,7 @@ fn active_translators_are_set_replaced_and_listed() {
     );
     drop(inside);
     assert!(
-        fsys::fsys_get_children(&served.control())
+        fsys::fsys_get_children(served.control())
             .unwrap()
             .1
             .is_empty()
@@ -281,7 +281,7 @@ fn active_translators_are_set_replaced_and_listed() {
 fn records_that_are_kinds_of_nodes_become_kinds_of_nodes() {
     let (served, log) = served();
     let root = served.root();
-    let kind = |name: &str| io::io_stat(&open(&root, name, O_NOTRANS, 0).unwrap()).unwrap();
+    let kind = |name: &str| io::io_stat(open(&root, name, O_NOTRANS, 0).unwrap()).unwrap();
     for (record, mode) in [
         (&b"/hurd/chrdev\x004\x00300\0"[..], 0o020_000),
         (b"/hurd/blkdev\x003\x007\0", 0o060_000),
@@ -381,7 +381,7 @@ fn the_control_port_answers_for_the_whole() {
     assert_eq!((retry, rest), (FS_RETRY_NORMAL, Vec::new()));
     let port = port.unwrap();
     assert_eq!(open(&port, "x", O_CREAT, 0o600).err(), Some(Error::EACCES));
-    let status = io::io_stat(&open(&port, "..", 0, 0).unwrap()).unwrap();
+    let status = io::io_stat(open(&port, "..", 0, 0).unwrap()).unwrap();
     assert_eq!(
         (status.ino, status.mode >> 21),
         (1, 4),
@@ -402,10 +402,30 @@ fn a_reparented_directory_is_a_root() {
         .unwrap()
         .unwrap();
     let number =
-        |dir: &SendRight, path: &str| io::io_stat(&open(dir, path, 0, 0).unwrap()).unwrap().ino;
+        |dir: &SendRight, path: &str| io::io_stat(open(dir, path, 0, 0).unwrap()).unwrap().ino;
     assert_eq!(number(&shut, "../.."), number(&root, "jail"));
     assert_eq!(number(&shut, "sub/../../sub"), number(&root, "jail/sub"));
     let led = fs::file_reparent(&jail, &root).unwrap().unwrap();
     let (retry, rest, _) = fs::dir_lookup(&led, "sub/../../x", 0, 0).unwrap();
     assert_eq!((retry, rest), (fs::FS_RETRY_REAUTH, b"x".to_vec()));
+}
+
+#[test]
+fn a_translator_that_was_only_passed_through_can_go_away() {
+    let (served, log) = served();
+    let root = served.root();
+    fs::dir_mkdir(&root, "mnt", 0o755).unwrap();
+    let node = open(&root, "mnt", O_NOTRANS, 0).unwrap();
+    set_passive(&node, 0, b"/hurd/tmpfs\0").unwrap();
+    for _ in 0..3 {
+        assert_eq!(walk(&root, "mnt/none", 0).err(), Some(Error::ENOENT));
+    }
+    assert_eq!(log.count(), 1);
+    let control = fs::file_get_translator_cntl(&node).unwrap().unwrap();
+    fsys::fsys_goaway(control, 0).unwrap();
+    // Another user does not get what was answered to the first.
+    let nobody = served.root_for(&[], &[]);
+    fs::file_chmod(walk(&root, "mnt", 0).unwrap(), 0o700).unwrap();
+    assert_eq!(walk(&root, "mnt/none", 0).err(), Some(Error::ENOENT));
+    assert_eq!(walk(&nobody, "mnt/none", 0).err(), Some(Error::EACCES));
 }
