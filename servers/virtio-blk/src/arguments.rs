@@ -31,8 +31,10 @@ impl Arguments {
         for word in words {
             let equals = word.iter().position(|&byte| byte == b'=')?;
             let (option, value) = (&word[..equals], &word[equals + 1..]);
-            let numbers: Vec<usize> =
-                value.split(|&byte| byte == b':').map(number).collect::<Option<_>>()?;
+            let numbers: Vec<usize> = value
+                .split(|&byte| byte == b':')
+                .map(number)
+                .collect::<Option<_>>()?;
             let bit = match (option, numbers.as_slice()) {
                 (b"--memory", &[descriptor, _, bytes]) => {
                     arguments.memory = (descriptor, bytes);
@@ -62,7 +64,10 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Option<Arguments> {
-        let words: Vec<_> = text.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+        let words: Vec<_> = text
+            .split(' ')
+            .map(|word| word.as_bytes().to_vec())
+            .collect();
         Arguments::parse(&words)
     }
 
@@ -70,7 +75,11 @@ mod tests {
     fn a_whole_command_line_is_read() {
         assert_eq!(
             parse("--memory=3:0xa000000:0x4000 --dma=4 --interrupts=5:48:32"),
-            Some(Arguments { memory: (3, 0x4000), dma: 4, interrupts: (5, 32) })
+            Some(Arguments {
+                memory: (3, 0x4000),
+                dma: 4,
+                interrupts: (5, 32)
+            })
         );
     }
 
