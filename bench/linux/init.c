@@ -247,20 +247,20 @@ int main(int argc, char **argv)
     measure("rpc.null", 20000, null_call);
     measure_ping_pong("pipe.pingpong", 0);
     measure_ping_pong("socket.pingpong", 1);
-    measure("file.stat", 5000, stat_file);
-    measure("file.open_close", 5000, open_close);
-    measure("file.pread_1", 5000, read_1);
-    measure("file.pread_4k", 5000, read_4k);
-    measure("file.pread_64k", 500, read_64k);
-    measure("file.pread_1m", 50, read_1m);
-    measure("file.pwrite_4k", 5000, write_4k);
-    measure("file.create_unlink", 2000, create_unlink);
-    measure("process.fork", 200, fork_wait);
-    measure("process.exec", 200, fork_exec_wait);
-    measure("vm.map_touch_unmap", 2000, map_touch_unmap);
+    measure("stat", 5000, stat_file);
+    measure("lookup.close", 5000, open_close);
+    measure("read.1", 5000, read_1);
+    measure("read.4k", 5000, read_4k);
+    measure("read.64k", 500, read_64k);
+    measure("read.1m", 50, read_1m);
+    measure("write.4k", 5000, write_4k);
+    measure("create.unlink", 2000, create_unlink);
+    measure("fork.wait", 200, fork_wait);
+    measure("spawn.wait", 200, fork_exec_wait);
+    measure("vm.map.touch.unmap", 2000, map_touch_unmap);
     /* One page a round, and the tenth that measure() adds. */
     fault_area = map((size_t)PAGE * (faults + faults / 10 + 1));
-    measure("vm.fault", faults, fault);
+    measure("fault.anon", faults, fault);
 
     printf("done\n");
     fflush(stdout);

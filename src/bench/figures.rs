@@ -5,6 +5,29 @@ use std::collections::BTreeMap;
 /// A figure whose name begins so is raw seL4's for the operation of that name.
 pub const RAW_PREFIX: &str = "sel4.";
 
+/// Operations whose raw counterpart has a name of its own.
+const RAW_NAMES: [(&str, &str); 2] = [
+    ("rpc.null", "sel4.call"),
+    ("rpc.4words", "sel4.call.4words"),
+];
+
+/// The name of raw seL4's figure for an operation.
+pub fn raw_name(operation: &str) -> String {
+    let known = RAW_NAMES.iter().find(|(name, _)| *name == operation);
+    known.map_or_else(
+        || format!("{RAW_PREFIX}{operation}"),
+        |(_, raw)| (*raw).to_owned(),
+    )
+}
+
+/// The operation that a raw figure belongs to, if the name is one of raw seL4's.
+pub fn raw_operation(name: &str) -> Option<&str> {
+    let known = RAW_NAMES.iter().find(|(_, raw)| *raw == name);
+    known
+        .map(|(operation, _)| *operation)
+        .or_else(|| name.strip_prefix(RAW_PREFIX))
+}
+
 /// One figure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figure {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::baseline::Baseline;
-use super::figures::{Figures, RAW_PREFIX};
+use super::figures::{Figures, raw_name, raw_operation};
 
 /// Our figures, raw seL4's of the same boot, and those of others.
 pub fn table(figures: &Figures, others: &[Baseline]) -> String {
@@ -15,8 +15,8 @@ pub fn table(figures: &Figures, others: &[Baseline]) -> String {
     rows[0].extend(others.iter().map(|other| other.name.clone()));
     rows[0].push("unit".to_owned());
     for (name, figure) in figures.iter() {
-        let raw = figures.get(&format!("{RAW_PREFIX}{name}"));
-        let alone = name.strip_prefix(RAW_PREFIX);
+        let raw = figures.get(&raw_name(name));
+        let alone = raw_operation(name);
         if alone.is_some_and(|name| figures.get(name).is_some()) {
             // It stands in the row of its operation.
             continue;
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn raw_figures_stand_beside_ours() {
         let mut figures = Figures::default();
-        figures.read("rpc.null 402 instructions\nsel4.rpc.null 390 instructions\n");
+        figures.read("rpc.null 402 instructions\nsel4.call 390 instructions\n");
         figures.read("sel4.yield 300 instructions\nmem.idle 12345678 bytes\n");
         let mut linux = Figures::default();
         linux.read("rpc.null 462 instructions\n");
