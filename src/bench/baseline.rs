@@ -43,6 +43,12 @@ impl Baseline {
         }
     }
 
+    /// All figures, of any unit.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
+        let all = self.instructions.iter().chain(&self.bytes);
+        all.map(|(name, value)| (name.as_str(), *value))
+    }
+
     /// The figure of a name in a unit.
     pub fn get(&self, name: &str, unit: &str) -> Option<f64> {
         match unit {

@@ -24,6 +24,8 @@ use figures::Figures;
 
 /// The guest's program that measures.
 const PROGRAM: &str = "/bin/bench";
+/// What the names of Linux's figures begin with in `--json`.
+const LINUX_PREFIX: &str = "linux.";
 /// Wall-clock limit: the emulator counts instructions, which makes it slow.
 const TIMEOUT: Duration = Duration::from_secs(20 * 60);
 
@@ -49,22 +51,28 @@ pub fn command(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
         figures.read(&measure(workspace, &system, arguments, filter)?);
     }
     figures.retain(|name| {
-        name.trim_start_matches(figures::RAW_PREFIX)
-            .contains(filter)
+        let operation = figures::raw_operation(name);
+        name.contains(filter) || operation.is_some_and(|operation| operation.contains(filter))
     });
 
+    let linux = if arguments.linux {
+        Some(linux::measure(workspace, arguments.platform)?)
+    } else {
+        None
+    };
     if arguments.json {
+        for (name, value) in linux.iter().flat_map(Baseline::iter) {
+            if name.contains(filter) {
+                figures.set(&format!("{LINUX_PREFIX}{name}"), value, "");
+            }
+        }
         println!("{}", figures.json());
         return Ok(());
     }
-    let mut columns = Vec::new();
-    if arguments.linux {
-        columns.push(linux::measure(workspace, arguments.platform)?);
-    } else {
-        columns.push(Baseline::read(
-            &workspace.path("images/linux-baseline.toml"),
-        )?);
-    }
+    let mut columns = vec![match linux {
+        Some(live) => live,
+        None => Baseline::read(&workspace.path("images/linux-baseline.toml"))?,
+    }];
     columns.push(Baseline::read(
         &workspace.path("images/gnumach-baseline.toml"),
     )?);
