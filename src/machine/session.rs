@@ -109,6 +109,14 @@ impl Session {
         Ok(())
     }
 
+    /// Sends bytes up the serial line, if the command's standard input is a pipe.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        let line = self.child.stdin.as_mut().context("nobody can type here")?;
+        line.write_all(bytes)
+            .and_then(|()| line.flush())
+            .context("the serial line is closed")
+    }
+
     /// The last lines of the serial line, for a person to read.
     pub fn last_lines(&mut self) -> String {
         let text = String::from_utf8_lossy(self.tail.make_contiguous()).into_owned();

@@ -2,15 +2,16 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use super::console;
 use super::judge;
 use super::report::{Place, Report};
-use super::transcript::{self, Body, Case, DEFAULT_TIMEOUT, DiskNeed, Marks, Needs};
+use super::transcript::{self, Body, Case, DEFAULT_TIMEOUT, DiskNeed, Marks, Needs, Turn};
 use crate::cli::{TestArgs, parse_size};
 use crate::machine::bootargs::{self, BootArguments, Nonce};
 use crate::machine::frame::Event;
@@ -73,7 +74,7 @@ fn select(workspace: &Workspace, arguments: &TestArgs) -> Result<Vec<Case>> {
     for path in test_programs(workspace, PROGRAMS)? {
         let named = |case: &Case| match &case.body {
             Body::Program(command) => command.split_whitespace().next() == Some(path.as_str()),
-            Body::Transcript(_) => false,
+            Body::Transcript(_) | Body::Console(_) => false,
         };
         if !cases.iter().any(named) {
             cases.push(Case {
@@ -131,7 +132,7 @@ impl Runner<'_> {
                 file: self.system.root.clone(),
                 snapshot: true,
             };
-            let machine = self.machine(&needs, vec![root], script)?;
+            let machine = self.machine(&needs, vec![root], Some(script))?;
             let ending = self.boot(&machine, &marks, &mut batch, |case, trace| {
                 judge_case(case, 0, &trace, &marks, report);
             })?;
@@ -152,6 +153,23 @@ impl Runner<'_> {
         Ok(())
     }
 
+    /// Holds a case's conversation with the console.
+    fn converse(
+        &self,
+        case: &Case,
+        turns: &[Turn],
+        disks: Vec<Disk>,
+        report: &mut Report,
+    ) -> Result<()> {
+        let machine = self.machine(&case.needs, disks, None)?;
+        let mut session = self.start(&machine, Stdio::piped())?;
+        let limit = Instant::now() + BOOT_TIMEOUT + Duration::from_secs_f64(case.timeout);
+        let verdict = console::converse(&mut session, turns, limit)?;
+        session.stop()?;
+        tell(&case.name, &verdict, report);
+        Ok(())
+    }
+
     /// Runs a case that has the machine for itself, perhaps for many boots.
     fn alone(&self, case: &Case, report: &mut Report) -> Result<()> {
         let scratch =
@@ -163,11 +181,14 @@ impl Runner<'_> {
                 &scratch.path().join(format!("disk{index}")),
             )?);
         }
+        if let Body::Console(turns) = &case.body {
+            return self.converse(case, turns, disks, report);
+        }
         let mut verdict = Ok(());
         for boot in 0..case.boots() {
             let marks = marks();
             let script = case.script(0, boot, &marks);
-            let machine = self.machine(&case.needs, disks.clone(), script)?;
+            let machine = self.machine(&case.needs, disks.clone(), Some(script))?;
             let mut batch = VecDeque::from([case.clone()]);
             let mut trace = None;
             let ending = self.boot(&machine, &marks, &mut batch, |_, t| trace = Some(t))?;
@@ -177,7 +198,7 @@ impl Runner<'_> {
             }
             let Some(trace) = trace else { continue };
             match &case.body {
-                Body::Program(_) => {
+                Body::Program(_) | Body::Console(_) => {
                     judge_case(case, boot, &trace, &marks, report);
                     return Ok(());
                 }
@@ -213,7 +234,7 @@ impl Runner<'_> {
         })
     }
 
-    fn machine(&self, needs: &Needs, disks: Vec<Disk>, script: String) -> Result<Machine> {
+    fn machine(&self, needs: &Needs, disks: Vec<Disk>, exec: Option<String>) -> Result<Machine> {
         let board = self.system.kernel.platform.qemu.clone();
         let board = board.context("this platform has no emulator")?;
         let usual = parse_size(&board.memory).map_err(anyhow::Error::msg)?;
@@ -225,11 +246,25 @@ impl Runner<'_> {
             icount: false,
             arguments: BootArguments {
                 nonce: Nonce::random(),
-                exec: Some(script),
+                exec,
                 user: needs.user.clone(),
                 debug: false,
             },
         })
+    }
+
+    /// Starts a machine, and adds what it prints to the log.
+    fn start(&self, machine: &Machine, input: Stdio) -> Result<Session> {
+        let mut command = machine.command(Console::Tool)?;
+        command.stdin(input);
+        if step::verbose() {
+            step::say(&step::shown(&command));
+        }
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.join("test.log"))?;
+        Session::start(command, machine.arguments.nonce, Some(log))
     }
 
     /// Boots a machine that runs `cases`. Each that is done is taken away from
@@ -241,14 +276,7 @@ impl Runner<'_> {
         cases: &mut VecDeque<Case>,
         mut done: impl FnMut(&Case, Trace),
     ) -> Result<Ending> {
-        let mut command = machine.command(Console::Tool)?;
-        command.stdin(Stdio::null());
-        if step::verbose() {
-            step::say(&step::shown(&command));
-        }
-        let log_path: PathBuf = self.folder.join("test.log");
-        let log = File::options().create(true).append(true).open(&log_path)?;
-        let mut session = Session::start(command, machine.arguments.nonce, Some(log))?;
+        let mut session = self.start(machine, Stdio::null())?;
         let mut watch = Watch::new(marks);
         let mut limit = Instant::now() + BOOT_TIMEOUT;
         loop {
@@ -334,6 +362,8 @@ fn marks() -> Marks {
 
 fn judge_case(case: &Case, boot: usize, trace: &Trace, marks: &Marks, report: &mut Report) {
     match &case.body {
+        // It was judged while it was held.
+        Body::Console(_) => {}
         Body::Program(_) => {
             for (name, verdict) in judge::program(&trace.output, trace.status) {
                 let separator = if name.is_empty() { "" } else { ": " };

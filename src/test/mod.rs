@@ -1,5 +1,6 @@
 //! `hird test`: see docs/TESTING.md.
 
+mod console;
 mod guest;
 mod host;
 mod judge;

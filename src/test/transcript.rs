@@ -62,6 +62,19 @@ pub enum Body {
     Transcript(Vec<Vec<Step>>),
     /// A program that tells its results itself.
     Program(String),
+    /// A conversation with the console.
+    Console(Vec<Turn>),
+}
+
+/// A turn of a conversation with the console.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// The console shall print this, sooner or later.
+    Expect { line: usize, text: String },
+    /// A person types this.
+    Type(Vec<u8>),
+    /// The system shall end: the machine is switched off.
+    Halt { line: usize },
 }
 
 /// A command.
@@ -116,17 +129,29 @@ pub fn parse(name: &str, text: &str) -> Result<Case> {
     };
     let mut boots: Vec<Vec<Step>> = vec![Vec::new()];
     let mut program = None;
+    let mut turns: Option<Vec<Turn>> = None;
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
         let steps = boots.last_mut().expect("there is always one");
         if let Some(indented) = line.strip_prefix("  ") {
-            add_line(steps, number, indented)?;
+            match &mut turns {
+                Some(turns) => turns.push(parse_turn(number, indented)?),
+                None => add_line(steps, number, indented)?,
+            }
         } else if let Some(directive) = line.strip_prefix('@') {
             match directive.split_once(' ').unwrap_or((directive, "")) {
                 ("reboot", "") => {
                     case.needs.alone = true;
                     boots.push(Vec::new());
                 }
+                ("console", "") => {
+                    case.needs.alone = true;
+                    turns = Some(Vec::new());
+                }
+                ("halt", "") => match &mut turns {
+                    Some(turns) => turns.push(Turn::Halt { line: number }),
+                    None => bail!("line {number}: only a @console sees a @halt"),
+                },
                 ("program", command) if !command.is_empty() => program = Some(command.to_owned()),
                 (word, rest) => apply(&mut case, word, rest)
                     .with_context(|| format!("line {number}: `{line}`"))?,
@@ -134,20 +159,54 @@ pub fn parse(name: &str, text: &str) -> Result<Case> {
         }
     }
     let empty = boots.iter().any(Vec::is_empty);
-    case.body = match program {
-        Some(command) => {
+    case.body = match (program, turns) {
+        (None, Some(turns)) => {
+            ensure!(
+                boots.len() == 1 && empty,
+                "a case has commands or a @console, not both"
+            );
+            Body::Console(turns)
+        }
+        (Some(command), turns) => {
+            ensure!(
+                turns.is_none(),
+                "a case has a @program or a @console, not both"
+            );
             ensure!(
                 boots.len() == 1 && empty,
                 "a case has a @program or commands, not both"
             );
             Body::Program(command)
         }
-        None => {
+        (None, None) => {
             ensure!(!empty, "no commands (or none before or after a @reboot)");
             Body::Transcript(boots)
         }
     };
     Ok(case)
+}
+
+/// Reads a turn: `< TEXT` is waited for, `> TEXT` is typed and sent with the
+/// return key, `> ^C` is the key C with the control key.
+fn parse_turn(line: usize, text: &str) -> Result<Turn> {
+    if let Some(text) = text.strip_prefix("< ") {
+        return Ok(Turn::Expect {
+            line,
+            text: text.to_owned(),
+        });
+    }
+    let Some(text) = text.strip_prefix("> ").or((text == ">").then_some("")) else {
+        bail!("line {line}: a turn starts with `< ` or `> `");
+    };
+    let key = text
+        .strip_prefix('^')
+        .and_then(|key| key.parse::<char>().ok());
+    Ok(Turn::Type(
+        match key.filter(|key| ('@'..='_').contains(key)) {
+            Some(key) => vec![key as u8 & 0x1f],
+            None => [text.as_bytes(), b"\r"].concat(),
+        },
+    ))
 }
 
 /// Takes an indented line: a command, more of it, its status, or its output.
@@ -216,7 +275,7 @@ impl Case {
     pub fn boots(&self) -> usize {
         match &self.body {
             Body::Transcript(boots) => boots.len(),
-            Body::Program(_) => 1,
+            Body::Program(_) | Body::Console(_) => 1,
         }
     }
 
@@ -225,6 +284,8 @@ impl Case {
     pub fn script(&self, index: usize, boot: usize, marks: &Marks) -> String {
         let inner = match &self.body {
             Body::Program(command) => command.clone(),
+            // A person types, no script runs.
+            Body::Console(_) => String::new(),
             Body::Transcript(boots) => {
                 let folder = quote(&format!("/tmp/t/{}", self.name));
                 let step_end = format!("\necho \"{}\"\n", marks.step("$?"));
@@ -311,6 +372,24 @@ Prose.
     }
 
     #[test]
+    fn a_conversation_with_the_console_is_read() {
+        let case = parse("x", "@console\n  < login:\n  > root\n  > ^C\n@halt\n");
+        let expected = [
+            Turn::Expect {
+                line: 2,
+                text: "login:".to_owned(),
+            },
+            Turn::Type(b"root\r".to_vec()),
+            Turn::Type(vec![3]),
+            Turn::Halt { line: 5 },
+        ];
+        assert_eq!(
+            case.expect("it is good").body,
+            Body::Console(expected.to_vec())
+        );
+    }
+
+    #[test]
     fn bad_cases_are_refused() {
         for bad in [
             "",
@@ -321,6 +400,9 @@ Prose.
             "@program /a\n  $ a\n",
             "@timeout -1\n  $ a\n",
             "  $ a\n@reboot\n",
+            "@halt\n  $ a\n",
+            "@console\n  $ a\n",
+            "  $ a\n@console\n  < a\n",
         ] {
             assert!(parse("x", bad).is_err(), "{bad:?}");
         }
