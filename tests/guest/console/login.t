@@ -6,7 +6,8 @@
   < #
   > echo $((6 * 7))
   < 42
-  > sleep 1000
+  > sh -c 'echo star''ted; exec sleep 1000'
+  < started
   > ^C
   > echo status $?
   < status 130

@@ -5,5 +5,5 @@
   $ cat /bin/cat >/dev/full
   cat: write error: No space left on device
   [1]
-  $ head -c 5 /dev/full | od -An -tx1 | tr -d ' '
-  0000000000
+  $ head -c 5 /dev/full | tr "\\000" z; echo
+  zzzzz
