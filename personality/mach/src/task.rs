@@ -123,6 +123,8 @@ pub(crate) struct Thread<K: Kernel> {
     pub(crate) started: bool,
     /// Stopped at an exception that nobody has answered.
     pub(crate) faulted: bool,
+    /// The address of the last fault on a page that was present, and how often in a row.
+    pub(crate) present_fault: (u64, u32),
     /// Rights on their way, and the ticket that redeems them.
     pub(crate) ticket: Option<Ticket>,
 }
@@ -448,6 +450,7 @@ impl<K: Kernel> Mach<K> {
             suspended: 0,
             started: false,
             faulted: false,
+            present_fault: (0, 0),
             ticket: None,
         });
         if let Some(port) = self.ports.get_mut(port) {

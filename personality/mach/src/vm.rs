@@ -25,6 +25,9 @@ pub const VM_MAX: u64 = 0xf000_0000;
 /// Where searching for free addresses begins.
 const VM_ANYWHERE: u64 = 0x4000_0000;
 
+/// How often in a row a thread may fault at an address that is mapped for what it wants.
+const PRESENT_FAULTS: u32 = 16;
+
 /// A handle to a memory object.
 pub type ObjectId = Id<ObjectTag>;
 /// Marks handles of memory objects.
@@ -677,11 +680,21 @@ impl<K: Kernel> Mach<K> {
             .tasks
             .get(task)
             .is_some_and(|task| task.map.mapped.contains_key(&page));
-        let result = match self.page_in(task, address, access) {
-            // Present with these rights, and it faulted all the same: not this page.
-            Ok(_) if present => Err(Error::KERN_INVALID_ADDRESS),
-            other => other.map(|_| ()),
-        };
+        let mut result = self.page_in(task, address, access).map(|_| ());
+        if let Some(thread) = self.threads.get_mut(thread) {
+            // Another thread may have faulted on the page just before. But one that faults again
+            // and again where everything is in order means another address than the kernel says.
+            match (present, thread.present_fault) {
+                (false, _) => thread.present_fault = (0, 0),
+                (true, (last, count)) if last == address => {
+                    thread.present_fault.1 = count + 1;
+                    if count >= PRESENT_FAULTS && result.is_ok() {
+                        result = Err(Error::KERN_INVALID_ADDRESS);
+                    }
+                }
+                (true, _) => thread.present_fault = (address, 1),
+            }
+        }
         match result {
             Ok(()) => true,
             Err(error) => {

@@ -202,6 +202,8 @@ impl Sel4 {
         kernel.notification = notification.slot;
         let bound = cap::Notification::from_bits(notification.slot as u64);
         init_thread::TCB.bind_notification(bound).map_err(|_| SHORT)?;
+        // Calls and answers take the kernel's fast path only between equals.
+        init_thread::TCB.set_priority(PROGRAM_PRIORITY).map_err(|_| SHORT)?;
         Ok(kernel)
     }
 

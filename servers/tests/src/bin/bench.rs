@@ -247,7 +247,7 @@ fn file_system(bench: &Bench) -> posix::Result<()> {
     bench.measure("lookup.close", 200, || files::close(files::open(path, O_READ, 0)?));
     bench.measure("stat", 200, || files::stat(path).map(drop));
     for (name, bytes, rounds) in
-        [("read.1", 1, 500), ("read.4k", 4096, 300), ("read.64k", 65536, 50), ("read.1m", 1 << 20, 5)]
+        [("read.1", 1, 500), ("read.4k", 4096, 300), ("read.64k", 65536, 50), ("read.1m", 1 << 20, 20)]
     {
         bench.measure(name, rounds, || read_all(fd, &mut buffer[..bytes], 1 << 20));
     }
