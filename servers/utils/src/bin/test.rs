@@ -1,4 +1,4 @@
-//! `test expression`: whether a condition holds.
+//! `test expression`, also `[ expression ]`: whether a condition holds.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
@@ -11,7 +11,17 @@ posix::main!(program);
 
 fn program() -> i32 {
     let args = posix::env::args();
-    match utils::test::evaluate(args.get(1..).unwrap_or(&[]), &posix::fs::isatty) {
+    let mut expression = args.get(1..).unwrap_or(&[]);
+    if posix::env::program_name() == b"[" {
+        match expression {
+            [inner @ .., last] if last == b"]" => expression = inner,
+            _ => {
+                complain(&[b"missing ]"]);
+                return 2;
+            }
+        }
+    }
+    match utils::test::evaluate(expression, &posix::fs::isatty) {
         Ok(true) => 0,
         Ok(false) => 1,
         Err(message) => {
