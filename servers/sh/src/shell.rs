@@ -324,6 +324,8 @@ impl Shell {
             && signal::take(Signal::INT)
         {
             self.status = Status::Signaled(Signal::INT).code();
+            // The terminal has shown ^C and no new line.
+            let _ = self.state.streams.write(2, b"\n");
             return Err(Unwind::Interrupt);
         }
         if self.state.traps.is_empty() || self.in_trap {
