@@ -274,7 +274,7 @@ fn run_commands(
 ) -> core::result::Result<(), Failure> {
     let (path, argv) = match &arguments.user {
         Some(user) => {
-            let words: [&[u8]; 5] = [b"login", b"-f", user.as_bytes(), b"-c", commands];
+            let words: [&[u8]; 5] = [b"login", b"-f", b"-c", commands, user.as_bytes()];
             ("bin/login", words.map(<[u8]>::to_vec).to_vec())
         }
         None => {

@@ -8,7 +8,7 @@
   [1]
   $ chmod 600 f; cat f
   secret
-  $ echo x > /etc/passwd 2>/dev/null || echo refused
+  $ echo x 2>/dev/null > /etc/passwd || echo refused
   refused
   $ ls /root 2>/dev/null || echo refused
   refused

@@ -1,4 +1,4 @@
-//! `login [-f] [user]`: lets a user in and starts her shell.
+//! `login [-fp] [-c commands] [user]`: lets a user in and starts her shell, or has it run commands.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
@@ -14,7 +14,7 @@ use posix::term::{self, ECHO, ICANON, When};
 use posix::users::{self, User};
 use posix::{Errno, Result, fs};
 
-const SYNOPSIS: &str = "[-fp] [user]";
+const SYNOPSIS: &str = "[-fp] [-c commands] [user]";
 /// Wrong passwords before the program gives up.
 const ATTEMPTS: usize = 5;
 /// The longest line that is read from the terminal.
@@ -24,11 +24,12 @@ posix::main!(program);
 
 fn program() -> i32 {
     let args = posix::env::args();
-    let mut options = Options::new(&args, "fp");
-    let (mut trusted, mut keep) = (false, false);
+    let mut options = Options::new(&args, "fpc:");
+    let (mut trusted, mut keep, mut commands) = (false, false, None);
     for option in &mut options {
         match option {
             Ok(option) if option.letter == b'f' => trusted = true,
+            Ok(option) if option.letter == b'c' => commands = option.value.map(<[u8]>::to_vec),
             Ok(_) => keep = true,
             Err(fault) => return fault.report(SYNOPSIS),
         }
@@ -59,7 +60,9 @@ fn program() -> i32 {
             authenticate(user.as_ref())
         };
         match (secret, user) {
-            (Ok(Some(secret)), Some(user)) => return enter(&user, &secret, keep),
+            (Ok(Some(secret)), Some(user)) => {
+                return enter(&user, &secret, keep, commands);
+            }
             (Ok(_), _) => {
                 // Which of both was wrong is nobody's business.
                 complain(&[b"login incorrect"]);
@@ -124,7 +127,7 @@ fn read_line() -> Result<Option<Vec<u8>>> {
 }
 
 /// Becomes the user and starts her shell in her home directory.
-fn enter(user: &User, secret: &[u8], keep: bool) -> i32 {
+fn enter(user: &User, secret: &[u8], keep: bool, commands: Option<Vec<u8>>) -> i32 {
     if let Err(error) = process::become_user(user.uid, &users::groups_of(user), secret) {
         warn(&user.name, error);
         return 1;
@@ -169,7 +172,10 @@ fn enter(user: &User, secret: &[u8], keep: bool) -> i32 {
         environment.push([&start[..], value].concat());
     }
     // The dash tells the shell that it is the first.
-    let argv = Vec::from([[b"-", posix::basename(shell)].concat()]);
+    let mut argv = Vec::from([[b"-", posix::basename(shell)].concat()]);
+    if let Some(commands) = commands {
+        argv.extend([b"-c".to_vec(), commands]);
+    }
     let error = Command::new(shell, argv).env(environment).exec();
     warn(shell, error);
     1
