@@ -120,7 +120,7 @@ routines! {
     VM_COPY = 2028;
     /// (task, address) -> address, size, protection, max protection, inheritance, shared, offset
     VM_REGION = 2029;
-    /// -> memory total, free, tasks, threads, ports, objects, rights, account limit and use
+    /// -> memory total, free, tasks, threads, ports, objects, the account's three limits, its three uses
     VM_STATISTICS = 2030;
     /// (task)
     TASK_SUSPEND = 2056;

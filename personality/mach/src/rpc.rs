@@ -785,10 +785,10 @@ impl<K: Kernel> Mach<K> {
                     self.ports.len() as u64,
                     self.objects.len() as u64,
                     limit.memory,
-                    used.memory,
                     limit.objects,
-                    used.objects,
                     limit.rights,
+                    used.memory,
+                    used.objects,
                     used.rights,
                 ] {
                     out.put(word);

@@ -223,7 +223,7 @@ pub struct Statistics {
     pub ports: u64,
     /// Memory objects.
     pub objects: u64,
-    /// The account's limit and use of memory, kernel objects and rights.
+    /// The account's limits of memory, kernel objects and rights, then what it uses of them.
     pub account: [u64; 6],
 }
 
