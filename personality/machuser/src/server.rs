@@ -80,7 +80,7 @@ impl MessageBuffer {
     }
 
     /// The request of a call that has just arrived on this thread.
-    #[inline]
+    #[inline(always)]
     pub fn request<'c>(
         &'c mut self,
         incoming: &Incoming,
@@ -106,7 +106,7 @@ impl MessageBuffer {
 
     /// Puts the words of an answer where the reply takes them from. Nothing else may be called
     /// before the reply.
-    #[inline]
+    #[inline(always)]
     pub fn put(&self, answer: &Answer) {
         if answer.len > 4 {
             sys::buffer_write(4, &self.output[4..answer.len.min(REGISTER_WORDS)]);

@@ -338,6 +338,7 @@ impl Cancel {
 
     /// Whether cancellable waits fail at once with `KERN_RESOURCE_SHORTAGE`: for the last thread of
     /// a server whose others all wait.
+    #[inline]
     pub fn set_must_not_wait(&self, must_not: bool) {
         self.must_not_wait.store(must_not, Ordering::Relaxed);
     }

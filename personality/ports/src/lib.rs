@@ -299,6 +299,7 @@ impl Server {
         Port(entry)
     }
 
+    #[inline(always)]
     fn find(&self, name: Name) -> Option<Arc<Entry>> {
         let table = self.table.read();
         let entry = table.get((name & INDEX) as usize)?.as_ref()?;
@@ -444,7 +445,7 @@ impl Server {
     }
 
     /// Marks the start of a request; waits while its class is inhibited.
-    #[inline]
+    #[inline(always)]
     fn begin(&self, worker: &Worker, port: Name, class: u32) {
         worker.class.store(class, Ordering::SeqCst);
         worker.cancel.begin(port);
@@ -470,7 +471,7 @@ impl Server {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn end(&self, worker: &Worker) {
         worker.cancel.end();
         if self.inhibited.load(Ordering::SeqCst) != 0 {
@@ -588,7 +589,7 @@ impl Server {
         self.serve_call(incoming, buffer, &worker, false)
     }
 
-    #[inline]
+    #[inline(always)]
     fn serve_call(
         &self,
         incoming: &Incoming,
@@ -618,7 +619,7 @@ impl Server {
         worker.cancel.set_must_not_wait(!may_wait);
     }
 
-    #[inline]
+    #[inline(always)]
     fn dispatch(&self, entry: &Arc<Entry>, request: &mut Request<'_>, worker: &Worker) {
         if request.number() == interrupt::NUMBER_INTERRUPT_OPERATION {
             let interrupter = Interrupter {
