@@ -97,6 +97,11 @@ impl Expansion {
         field
     }
 
+    /// Whether there is anything at which it could be split, so that the separators matter.
+    fn may_split(&self) -> bool {
+        self.origins.contains(&Origin::Expanded)
+    }
+
     /// Fields, split at the bytes of `ifs` that came out of expansions.
     fn split(self, ifs: &[u8]) -> Vec<Field> {
         let mut fields = Vec::new();
@@ -174,9 +179,13 @@ pub fn words(words: &[Word], context: &mut dyn Context) -> Result<Vec<Vec<u8>>> 
             continue;
         }
         let expansion = expand(word, context, Tilde::Word)?;
-        let ifs = separators(context);
+        let ifs = if expansion.may_split() {
+            separators(context)
+        } else {
+            Vec::new()
+        };
         for field in expansion.split(&ifs) {
-            if context.globs() && may_glob(&field) {
+            if may_glob(&field) && context.globs() {
                 let names = glob(&field);
                 if !names.is_empty() {
                     all.extend(names);
@@ -544,12 +553,11 @@ impl arithmetic::Variables for Numbers<'_> {
     }
 }
 
+/// Whether a field stands for file names: whether it has more in it than a lone `[`.
 fn may_glob(field: &Field) -> bool {
-    field
-        .bytes
-        .iter()
-        .zip(&field.quoted)
-        .any(|(b, q)| !q && matches!(b, b'*' | b'?' | b'['))
+    let special = |(b, q): (&u8, &bool)| !q && matches!(b, b'*' | b'?' | b'[');
+    field.bytes.iter().zip(&field.quoted).any(special)
+        && !Pattern::with_quotes(&field.bytes, &field.quoted).is_literal()
 }
 
 /// The names of files that match, sorted.

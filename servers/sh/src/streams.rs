@@ -49,20 +49,21 @@ impl Stream {
     }
 }
 
-/// A table of descriptors. A copy shares the open files.
+/// A table of descriptors. A copy shares the open files, and costs nothing until it is changed.
 #[derive(Clone, Debug, Default)]
 pub struct Streams {
-    table: BTreeMap<Fd, Rc<Stream>>,
+    table: Rc<BTreeMap<Fd, Rc<Stream>>>,
 }
 
 impl Streams {
     /// The descriptors that the process has from its parent.
     pub fn inherited() -> Self {
         let open = (0..INHERITED).filter(|&fd| fs::close_on_exec(fd) == Ok(false));
+        let table = open
+            .map(|fd| (fd, Rc::new(Stream::Inherited(fd))))
+            .collect();
         Self {
-            table: open
-                .map(|fd| (fd, Rc::new(Stream::Inherited(fd))))
-                .collect(),
+            table: Rc::new(table),
         }
     }
 
@@ -73,12 +74,12 @@ impl Streams {
 
     /// Makes the descriptor another stream.
     pub fn set(&mut self, fd: Fd, stream: Rc<Stream>) {
-        self.table.insert(fd, stream);
+        Rc::make_mut(&mut self.table).insert(fd, stream);
     }
 
     /// Removes the descriptor.
     pub fn close(&mut self, fd: Fd) {
-        self.table.remove(&fd);
+        Rc::make_mut(&mut self.table).remove(&fd);
     }
 
     /// All descriptors.
