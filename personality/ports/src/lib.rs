@@ -55,6 +55,10 @@ const MESSAGE_BACKLOG: usize = 256;
 /// Bits of a name that are its index.
 const INDEX: u32 = 0xf_ffff;
 
+/// How often, and at which distance, [`Server::is_unused`] looks.
+const UNUSED_ROUNDS: usize = 10;
+const UNUSED_PAUSE: Duration = Duration::from_millis(10);
+
 struct Entry {
     right: ReceiveRight,
     object: Arc<dyn Object>,
@@ -357,6 +361,18 @@ impl Server {
             .flatten()
             .filter(|entry| entry.object.class() == class)
             .count()
+    }
+
+    /// Whether a class has no ports, or soon has none: the last rights of a client that has just
+    /// ended are told of a moment after its end.
+    pub fn is_unused(&self, class: u32) -> bool {
+        for _ in 0..UNUSED_ROUNDS {
+            if self.count(class) == 0 {
+                return true;
+            }
+            thread::sleep(UNUSED_PAUSE);
+        }
+        self.count(class) == 0
     }
 
     /// The ports of a class.

@@ -31,7 +31,7 @@ impl<N: Node> fsys::Fsys for Control<N> {
     fn fsys_goaway(&self, call: &Call<'_>, flags: i32) -> Result<()> {
         let server = &self.0.server;
         let force = flags & FSYS_GOAWAY_FORCE != 0;
-        if !force && server.count(CLASS_FILE) > 0 {
+        if !force && !server.is_unused(CLASS_FILE) {
             return Err(Error::EBUSY);
         }
         let inhibited = server.inhibit(CLASS_FILE, call)?;
