@@ -111,6 +111,9 @@ pub struct GuestBuild<'a> {
     pub packages: &'a Packages,
     /// Target triple.
     pub target: &'a str,
+    /// Cargo's folder. It is not the host's, so that a build of the tool and
+    /// one of the system never wait for each other's lock.
+    pub target_dir: &'a Path,
     /// Environment of the build.
     pub env: &'a [(&'a str, PathBuf)],
 }
@@ -129,10 +132,9 @@ impl GuestBuild<'_> {
             };
             names.insert(package.name.as_str());
         }
-        let target_dir = self.workspace.guest_target();
         let mut cargo = cargo(self.workspace);
         cargo.args(["build", "--profile", GUEST_PROFILE, "--target", self.target]);
-        cargo.arg("--target-dir").arg(&target_dir);
+        cargo.arg("--target-dir").arg(self.target_dir);
         for name in names {
             cargo.args(["-p", name]);
         }
@@ -143,7 +145,7 @@ impl GuestBuild<'_> {
         if !binaries.is_empty() {
             step::run(label, &mut cargo)?;
         }
-        let folder = target_dir.join(self.target).join(GUEST_PROFILE);
+        let folder = self.target_dir.join(self.target).join(GUEST_PROFILE);
         Ok(binaries
             .iter()
             .map(|b| (b.clone(), folder.join(b)))

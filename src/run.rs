@@ -54,6 +54,7 @@ pub fn command(workspace: &Workspace, arguments: &RunArgs) -> Result<u8> {
         memory: arguments.memory,
         disks,
         icount: arguments.icount,
+        debug_kernel: arguments.debug_kernel,
         arguments: BootArguments {
             nonce: Nonce::random(),
             exec: arguments.exec.clone(),
@@ -93,11 +94,7 @@ impl Log {
         if step::verbose() {
             step::say(&step::shown(&command));
         }
-        Session::start(
-            command,
-            machine.arguments.nonce,
-            Some(self.file.try_clone()?),
-        )
+        Session::start(command, machine.parser(), Some(self.file.try_clone()?))
     }
 
     /// Tells how the run ended, with the last lines of the log.
@@ -243,6 +240,7 @@ mod tests {
             memory: 1 << 29,
             disks: Vec::new(),
             icount: false,
+            debug_kernel: false,
             arguments: BootArguments {
                 nonce,
                 exec: Some("true".into()),

@@ -33,13 +33,16 @@ pub struct Options {
 /// A system that was built.
 pub struct System {
     pub kernel: BuiltKernel,
+    /// Whether the kernel is a debug kernel.
+    pub debug_kernel: bool,
     /// What the machine boots from.
     pub image: PathBuf,
     /// The root file system as the build made it. Never written to by a guest.
     pub root: PathBuf,
     contents: Contents,
     prints: BTreeMap<String, String>,
-    output: PathBuf,
+    /// Folder of what is kept from run to run.
+    kept: PathBuf,
 }
 
 impl System {
@@ -47,7 +50,20 @@ impl System {
     pub fn build(workspace: &Workspace, options: Options) -> Result<System> {
         let kernel = kernel::build(workspace, options.platform, options.debug_kernel)?;
         let packages = Packages::read(workspace)?;
-        let output = workspace.output(options.platform)?;
+        // Programs are made for one kernel's interface, so each has its own.
+        let kept = workspace.output(options.platform)?;
+        let output = if options.debug_kernel {
+            kept.join("debug")
+        } else {
+            kept.clone()
+        };
+        let stripped_folder = output.join("programs");
+        fs::create_dir_all(&stripped_folder)
+            .with_context(|| format!("cannot make the folder {}", stripped_folder.display()))?;
+        let target_dir = workspace.target.join(match options.debug_kernel {
+            false => "guest",
+            true => "guest-debug",
+        });
 
         let entries = root_manifest(workspace, options.tests)?;
         let modules = match env::var_os(BOOT_MANIFEST_VARIABLE) {
@@ -68,11 +84,10 @@ impl System {
             workspace,
             packages: &packages,
             target: GUEST_TARGET,
+            target_dir: &target_dir,
             env: &env,
         };
         let programs = build.build("building the programs", &binaries)?;
-        let stripped_folder =
-            workspace.folder(&format!("hird/{}/programs", options.platform.name()))?;
         let cross = kernel.platform.cross();
         let mut stripped = BTreeMap::new();
         for (name, program) in &programs {
@@ -88,6 +103,7 @@ impl System {
             kernel: &kernel,
             modules: &modules,
             programs: &stripped,
+            target_dir: &target_dir,
             env: &env,
             output: &output,
         })?;
@@ -104,18 +120,19 @@ impl System {
         let prints = image::build(&contents, &root)?;
         Ok(System {
             kernel,
+            debug_kernel: options.debug_kernel,
             image,
             root,
             contents,
             prints,
-            output,
+            kept,
         })
     }
 
     /// The root disk that lives from run to run, brought up to date. A run
     /// that drops what it writes can share it with others of its kind.
     pub fn persistent_root(&self, shared: bool) -> Result<persistent::Disk> {
-        let disk = self.output.join("root.img");
+        let disk = self.kept.join("root.img");
         persistent::open(&disk, shared, &self.root, &self.contents, &self.prints)
     }
 

@@ -51,13 +51,6 @@ impl Workspace {
         Ok(folder)
     }
 
-    /// Cargo's target folder for programs of the booted system. It is not the
-    /// host's, so that a build of the tool and one of the system never wait
-    /// for each other's lock.
-    pub fn guest_target(&self) -> PathBuf {
-        self.target.join("guest")
-    }
-
     /// A path as a person would write it: relative to the current folder if
     /// it lies there.
     pub fn shown(path: &Path) -> String {

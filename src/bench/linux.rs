@@ -14,7 +14,7 @@ use super::figures::Figures;
 use crate::boot::archive::Archive;
 use crate::cli::Platform;
 use crate::machine::bootargs::Nonce;
-use crate::machine::frame::Event;
+use crate::machine::frame::{Event, Parser};
 use crate::machine::session::{Next, Session};
 use crate::step;
 use crate::workspace::Workspace;
@@ -70,7 +70,7 @@ pub fn measure(workspace: &Workspace, platform: Platform) -> Result<Baseline> {
     if step::verbose() {
         step::say(&step::shown(&command));
     }
-    let mut session = Session::start(command, Nonce::random(), None)?;
+    let mut session = Session::start(command, Parser::new(Nonce::random()), None)?;
     let deadline = Instant::now() + TIMEOUT;
     let mut output = String::new();
     loop {

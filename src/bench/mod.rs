@@ -103,6 +103,7 @@ fn measure(
             snapshot: true,
         }],
         icount: true,
+        debug_kernel: false,
         arguments: BootArguments {
             nonce: Nonce::random(),
             exec: Some(format!("{PROGRAM} {}", step::quote(filter))),
@@ -118,7 +119,7 @@ fn measure(
 fn run(machine: &Machine, log: std::fs::File) -> Result<String> {
     let mut command = machine.command(Console::Tool)?;
     command.stdin(Stdio::null());
-    let mut session = Session::start(command, machine.arguments.nonce, Some(log))?;
+    let mut session = Session::start(command, machine.parser(), Some(log))?;
     let deadline = Instant::now() + TIMEOUT;
     let mut output = Vec::new();
     let problem = loop {

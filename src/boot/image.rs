@@ -23,6 +23,8 @@ pub struct Inputs<'a> {
     pub modules: &'a [Module],
     /// Binary to its program without symbols.
     pub programs: &'a BTreeMap<String, PathBuf>,
+    /// Cargo's folder of guest builds.
+    pub target_dir: &'a Path,
     /// Environment of guest builds.
     pub env: &'a [(&'a str, PathBuf)],
     /// Folder for the image.
@@ -87,6 +89,7 @@ fn program(
         workspace: inputs.workspace,
         packages: inputs.packages,
         target,
+        target_dir: inputs.target_dir,
         env,
     };
     let mut built = build.build(label, &BTreeSet::from([binary.clone()]))?;

@@ -10,6 +10,11 @@ use super::bootargs::Nonce;
 const LONGEST: usize = 64;
 const OPEN: &[u8] = b"<<hird:";
 const CLOSE: &[u8] = b">>";
+/// How a debug kernel starts and ends what it prints.
+const KERNEL_OPEN: &[u8] = b"<<seL4(CPU ";
+const KERNEL_CLOSE: &[u8] = b">>\n";
+/// Longest text of a debug kernel, in bytes.
+const KERNEL_LONGEST: usize = 1024;
 
 /// What the serial line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +59,8 @@ pub struct Parser {
     state: State,
     /// Bytes that may be the start of a mark.
     held: Vec<u8>,
+    /// Whether the kernel prints messages of its own, wherever it likes.
+    kernel_prints: bool,
 }
 
 impl Parser {
@@ -63,6 +70,15 @@ impl Parser {
             nonce: nonce.to_string(),
             state: State::Log,
             held: Vec::new(),
+            kernel_prints: false,
+        }
+    }
+
+    /// The same for a machine with a debug kernel, whose messages are log.
+    pub fn with_debug_kernel(self, debug_kernel: bool) -> Parser {
+        Parser {
+            kernel_prints: debug_kernel,
+            ..self
         }
     }
 
@@ -86,13 +102,17 @@ impl Parser {
                 };
                 continue;
             }
-            let at = find_start(rest);
+            let at = self.find_start(rest);
             if at > 0 {
                 self.text(&rest[..at], &mut events);
                 rest = &rest[at..];
                 continue;
             }
             match self.mark(rest) {
+                Mark::Kernel(length) => {
+                    events.push(Event::Log(rest[..length].to_vec()));
+                    rest = &rest[length..];
+                }
                 Mark::Complete(length) => {
                     self.word(&rest[..length], &mut events);
                     rest = &rest[length..];
@@ -130,14 +150,35 @@ impl Parser {
         }
     }
 
+    /// Where the next mark may start.
+    fn find_start(&self, bytes: &[u8]) -> usize {
+        let starts = |at: &usize| {
+            let rest = &bytes[*at..];
+            may_start(rest, OPEN) || self.kernel_prints && may_start(rest, KERNEL_OPEN)
+        };
+        let candidates = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'<');
+        candidates
+            .map(|(at, _)| at)
+            .find(starts)
+            .unwrap_or(bytes.len())
+    }
+
     /// Whether `bytes` starts with a mark.
     fn mark(&self, bytes: &[u8]) -> Mark {
-        let shared = bytes.len().min(OPEN.len());
-        if bytes[..shared] != OPEN[..shared] {
+        if self.kernel_prints && may_start(bytes, KERNEL_OPEN) {
+            let window = &bytes[..bytes.len().min(KERNEL_LONGEST)];
+            if let Some(at) = position(window, KERNEL_CLOSE) {
+                return Mark::Kernel(at + KERNEL_CLOSE.len());
+            }
+            if bytes.len() < KERNEL_LONGEST {
+                return Mark::Partial;
+            }
+        }
+        if !may_start(bytes, OPEN) {
             return Mark::None;
         }
         let window = &bytes[..bytes.len().min(LONGEST)];
-        if let Some(at) = window.windows(CLOSE.len()).position(|w| w == CLOSE) {
+        if let Some(at) = position(window, CLOSE) {
             let length = at + CLOSE.len();
             return match self.parse(&bytes[..length]) {
                 Some(_) => Mark::Complete(length),
@@ -197,6 +238,8 @@ impl Parser {
 
 enum Mark {
     Complete(usize),
+    /// A message of the kernel.
+    Kernel(usize),
     /// More bytes will tell.
     Partial,
     None,
@@ -206,22 +249,14 @@ fn status(word: &str) -> Option<u8> {
     word.strip_prefix("end:")?.parse().ok()
 }
 
-/// Where the next mark may start.
-fn find_start(bytes: &[u8]) -> usize {
-    let may_start = |at: &usize| {
-        let rest = &bytes[*at..];
-        let shared = rest.len().min(OPEN.len());
-        rest[..shared] == OPEN[..shared]
-    };
-    let candidates = bytes
-        .iter()
-        .enumerate()
-        .filter(|(_, b)| **b == b'<')
-        .map(|(at, _)| at);
-    candidates
-        .into_iter()
-        .find(may_start)
-        .unwrap_or(bytes.len())
+/// Whether `bytes` starts with `open`, or with as much of it as there is.
+fn may_start(bytes: &[u8], open: &[u8]) -> bool {
+    let shared = bytes.len().min(open.len());
+    bytes[..shared] == open[..shared]
+}
+
+fn position(bytes: &[u8], part: &[u8]) -> Option<usize> {
+    bytes.windows(part.len()).position(|window| window == part)
 }
 
 #[cfg(test)]
@@ -307,6 +342,30 @@ mod tests {
             run(&[text.as_bytes()])[1],
             Event::Output(mark("end:256").into_bytes())
         );
+    }
+
+    #[test]
+    fn what_a_debug_kernel_prints_is_log() {
+        let text = format!(
+            "{}\na<<seL4(CPU 0) [f/1 T0x0 \"x\" @0]: what.>>\nb{}",
+            mark("begin"),
+            mark("end:0")
+        );
+        for size in [1, 3, 1000] {
+            let mut parser = Parser::new(NONCE).with_debug_kernel(true);
+            let pieces = text.as_bytes().chunks(size);
+            let events: Vec<Event> = pieces.flat_map(|piece| parser.feed(piece)).collect();
+            let output: Vec<u8> = events
+                .into_iter()
+                .filter_map(|event| match event {
+                    Event::Output(bytes) => Some(bytes),
+                    _ => None,
+                })
+                .flatten()
+                .collect();
+            assert_eq!(output, b"ab");
+        }
+        assert!(matches!(&run(&[text.as_bytes()])[1], Event::Output(bytes) if bytes.len() > 10));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use sel4_kernel::QemuDescription;
 
 use super::bootargs::BootArguments;
+use super::frame::Parser;
 
 /// Names another emulator program, for tests of this tool.
 const EMULATOR_VARIABLE: &str = "HIRD_QEMU";
@@ -32,6 +33,8 @@ pub struct Machine {
     pub disks: Vec<Disk>,
     /// Whether one instruction takes one nanosecond of the guest's time.
     pub icount: bool,
+    /// Whether its kernel prints messages.
+    pub debug_kernel: bool,
     pub arguments: BootArguments,
 }
 
@@ -53,6 +56,11 @@ pub enum Console {
 }
 
 impl Machine {
+    /// What takes its serial line apart.
+    pub fn parser(&self) -> Parser {
+        Parser::new(self.arguments.nonce).with_debug_kernel(self.debug_kernel)
+    }
+
     /// The command that starts the machine.
     pub fn command(&self, console: Console) -> Result<Command> {
         ensure!(
@@ -150,6 +158,7 @@ mod tests {
             memory: 1 << 30,
             disks,
             icount: true,
+            debug_kernel: false,
             arguments: BootArguments {
                 nonce: Nonce(1),
                 exec: None,

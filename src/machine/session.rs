@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::bootargs::Nonce;
 use super::frame::{Event, Parser};
 
 /// How much of the log is kept to show when the system dies, in bytes.
@@ -50,7 +49,7 @@ pub enum Next {
 
 impl Session {
     /// Starts the machine. All that its serial line carries goes to `log`, too.
-    pub fn start(mut command: Command, nonce: Nonce, log: Option<File>) -> Result<Session> {
+    pub fn start(mut command: Command, parser: Parser, log: Option<File>) -> Result<Session> {
         let program = command.get_program().to_string_lossy().into_owned();
         let mut child = command
             .stdout(Stdio::piped())
@@ -63,7 +62,7 @@ impl Session {
         let complaints = sender.clone();
         let reader = thread::spawn(move || read_complaints(stderr, &complaints));
         thread::spawn(move || {
-            read_serial_line(stdout, Parser::new(nonce), &sender);
+            read_serial_line(stdout, parser, &sender);
             // The reason for an early end shall be known before the end.
             let _ = reader.join();
             let _ = sender.send(Message::Closed);
@@ -198,6 +197,7 @@ fn printable(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::bootargs::Nonce;
 
     const NONCE: Nonce = Nonce(7);
 
@@ -208,7 +208,7 @@ mod tests {
             .arg("-c")
             .arg(script.replace("NONCE", &NONCE.to_string()));
         command.stdin(Stdio::null());
-        Session::start(command, NONCE, None).expect("sh starts")
+        Session::start(command, Parser::new(NONCE), None).expect("sh starts")
     }
 
     fn soon() -> Option<Instant> {

@@ -71,6 +71,7 @@ mod tests {
     use std::time::Duration;
 
     use crate::machine::bootargs::Nonce;
+    use crate::machine::frame::Parser;
 
     fn hold(script: &str, turns: &[Turn]) -> Result<(), String> {
         let nonce = Nonce(7);
@@ -79,7 +80,7 @@ mod tests {
             .arg("-c")
             .arg(script.replace("NONCE", &nonce.to_string()))
             .stdin(Stdio::piped());
-        let mut session = Session::start(command, nonce, None).expect("sh starts");
+        let mut session = Session::start(command, Parser::new(nonce), None).expect("sh starts");
         let limit = Instant::now() + Duration::from_secs(20);
         converse(&mut session, turns, limit).expect("there is no log to fail on")
     }

@@ -244,6 +244,7 @@ impl Runner<'_> {
             memory: needs.memory.unwrap_or(usual),
             disks,
             icount: false,
+            debug_kernel: self.system.debug_kernel,
             arguments: BootArguments {
                 nonce: Nonce::random(),
                 exec,
@@ -264,7 +265,7 @@ impl Runner<'_> {
             .create(true)
             .append(true)
             .open(self.folder.join("test.log"))?;
-        Session::start(command, machine.arguments.nonce, Some(log))
+        Session::start(command, machine.parser(), Some(log))
     }
 
     /// Boots a machine that runs `cases`. Each that is done is taken away from
