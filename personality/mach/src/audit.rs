@@ -83,6 +83,7 @@ impl<K: Kernel> Mach<K> {
             self.serving.is_empty(),
             "ports with messages were not served"
         );
+        check!(self.orphans.is_empty(), "tasks that nobody reaches were not looked at");
         let mut counts = Counts::default();
         let mut installed = Vec::new();
         self.audit_tasks(&mut counts, &mut installed)?;

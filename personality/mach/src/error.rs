@@ -69,11 +69,11 @@ errors! {
     /// The send was interrupted.
     MACH_SEND_INTERRUPTED = 0x1000_0007;
     /// A right named in the message is not held.
-    MACH_SEND_INVALID_RIGHT = 0x1000_000b;
+    MACH_SEND_INVALID_RIGHT = 0x1000_000a;
     /// The message is malformed.
     MACH_SEND_INVALID_TYPE = 0x1000_000f;
     /// The message is larger than what travels inline.
-    MACH_SEND_TOO_LARGE = 0x1000_0010;
+    MACH_SEND_TOO_LARGE = 0x1000_0011;
     /// The name is no receive right or port set.
     MACH_RCV_INVALID_NAME = 0x1000_4002;
     /// No message came in time.

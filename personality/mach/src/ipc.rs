@@ -704,6 +704,11 @@ impl<K: Kernel> Mach<K> {
                     }
                     Carried::Receive(port) => self.port_destroy(port),
                 }
+            } else if let Some(task) = self.orphans.pop() {
+                if self.is_orphan(task) {
+                    // Only an error if it were gone.
+                    let _ = self.task_terminate(task);
+                }
             } else if let Some(port) = self.serving.pop_front() {
                 self.port_serve(port);
             } else {
@@ -715,7 +720,7 @@ impl<K: Kernel> Mach<K> {
     /// Whether [`Mach::settle`] has something to do.
     #[inline]
     pub(crate) fn is_unsettled(&self) -> bool {
-        !self.released.is_empty() || !self.serving.is_empty()
+        !self.released.is_empty() || !self.serving.is_empty() || !self.orphans.is_empty()
     }
 
     /// One send right fewer.
@@ -740,6 +745,7 @@ impl<K: Kernel> Mach<K> {
             Owner::Kernel(KernelObject::Interrupt(_) | KernelObject::Dma) => {
                 self.ports.remove(id);
             }
+            Owner::Kernel(KernelObject::Task(task)) => self.orphans.push(task),
             Owner::Task(task, name) if port.transient => {
                 self.port_destroy(id);
                 self.notice(task, notify::NO_SENDERS, alloc::vec![mscount as u64, name as u64]);

@@ -103,19 +103,20 @@ pub trait Kernel {
     fn thread_destroy(&mut self, thread: Self::Thread);
     /// Starts at `pc` with stack pointer `sp`; the first argument registers hold `arguments`.
     fn thread_start(&mut self, thread: Self::Thread, pc: u64, sp: u64, arguments: [u64; 4]);
-    /// Stops the thread wherever it is, and answers its program counter; a system call that it
-    /// waits in starts again on resume.
-    fn thread_stop(&mut self, thread: Self::Thread) -> u64;
-    /// Told after `thread_stop` what the instruction at the program counter is: if it is a system
-    /// call that was completed before the stop, it must not be carried out again.
-    fn thread_settle(&mut self, thread: Self::Thread, instruction: u32);
+    /// Stops the thread, so that it does nothing twice when it is resumed. `instruction` is what
+    /// stands at its program counter. A thread that waits for the answer of a call goes on waiting,
+    /// hears it, and stops then: its next fault reaches the mach server, which says
+    /// [`Kernel::thread_caught`].
+    fn thread_stop(&mut self, thread: Self::Thread, instruction: u32);
+    /// A thread that was stopped in a call has its answer, and faulted because it may not go on:
+    /// that fault never happened.
+    fn thread_caught(&mut self, thread: Self::Thread);
     /// The program counter of a thread that waits or is stopped.
     fn program_counter(&mut self, thread: Self::Thread) -> u64;
     /// Lets a stopped thread go on.
     fn thread_resume(&mut self, thread: Self::Thread);
-    /// If the thread waits for the answer of a call, or would call again when resumed, ends that
-    /// call with `error`; a stopped thread stays stopped. `instruction` is what stands at its
-    /// program counter.
+    /// If the thread waits for the answer of a call, ends that call with `error`; a stopped thread
+    /// stays stopped. `instruction` is what stands at its program counter.
     fn call_interrupt(&mut self, thread: Self::Thread, instruction: u32, error: Error) -> bool;
     /// The name that the thread's page says it is calling; 0 when none.
     fn published_name(&mut self, thread: Self::Thread) -> u32;
@@ -171,13 +172,15 @@ pub trait Kernel {
     ) -> Result<()>;
     /// Bytes of memory that nothing uses.
     fn memory_free(&self) -> u64;
+    /// Whether the mach server's own memory is so short that nothing may be made any more.
+    fn is_short(&self) -> bool;
     /// Bytes of memory in all.
     fn memory_total(&self) -> u64;
 
     /// Keeps the caller of the request being handled, to answer later.
     fn reply_save(&mut self) -> Result<Self::Reply>;
-    /// Whether the kept caller still waits: it does not when its thread was destroyed, stopped,
-    /// or had its call ended.
+    /// Whether the kept caller still waits: it does not when its thread was destroyed or had its
+    /// call ended.
     fn reply_waits(&mut self, reply: Self::Reply) -> bool;
     /// Answers a kept caller and frees the handle; nothing happens if the caller is gone.
     fn reply_send(&mut self, reply: Self::Reply, label: u32, words: &[u64]);

@@ -139,7 +139,11 @@ impl<K: Kernel> Mach<K> {
             }
         };
         let mut input = Input { words, next: 0 };
-        let result = self.routine(task, label, &mut input, output);
+        let result = if self.kernel.is_short() && makes_things(label) {
+            Err(Error::KERN_RESOURCE_SHORTAGE)
+        } else {
+            self.routine(task, label, &mut input, output)
+        };
         if self.is_unsettled() {
             self.settle();
         }
@@ -1212,6 +1216,42 @@ impl<K: Kernel> Mach<K> {
         let id = self.threads.at(badge & 0xf_ffff)?;
         (crate::task::thread_badge(id) == badge).then_some(id)
     }
+}
+
+/// Whether a routine may need more of the mach server's own memory.
+fn makes_things(label: u32) -> bool {
+    matches!(
+        label,
+        routine::REPLY_NEW_PORT
+            | routine::REPLY_RIGHTS
+            | routine::MSG_SEND
+            | routine::RIGHTS_SEND
+            | routine::WINDOW_CREATE
+            | routine::WINDOW_ACCEPT
+            | routine::MACH_PORT_ALLOCATE
+            | routine::MACH_PORT_MOVE_MEMBER
+            | routine::MACH_PORT_REQUEST_NOTIFICATION
+            | routine::MACH_PORT_INSERT_RIGHT
+            | routine::MACH_PORT_EXTRACT_RIGHT
+            | routine::TASK_CREATE
+            | routine::TASK_GET_SPECIAL_PORT
+            | routine::THREAD_CREATE
+            | routine::VM_ALLOCATE
+            | routine::VM_PROTECT
+            | routine::VM_WRITE
+            | routine::VM_COPY
+            | routine::VM_MAP
+            | routine::VM_ALLOCATE_CONTIGUOUS
+            | routine::MEMORY_OBJECT_CREATE
+            | routine::ACCOUNT_CREATE
+            | routine::BOOT_MODULE
+            | routine::DEVICE_TREE
+            | routine::DEVICE_MEMORY
+            | routine::DEVICE_INTERRUPT
+            | routine::INTERRUPT_ATTACH
+            | routine::HOST_TASKS
+            | routine::DMA_PORT
+    )
 }
 
 /// The number of a task as `PORT_SERVER` answers it.

@@ -99,8 +99,6 @@ struct Thread {
     sp: u64,
     arguments: [u64; 4],
     call: Option<Call>,
-    /// Stopped in a call, which starts again when the thread goes on.
-    restarts: Option<Call>,
 }
 
 struct Frame {
@@ -157,10 +155,10 @@ pub struct SimKernel {
     timer: Option<u64>,
     random: u64,
     answers: Vec<Answer>,
-    restarted: Vec<SimThread>,
     log: Vec<String>,
     cancelled: Vec<(SimTask, u32)>,
     powered: Option<bool>,
+    short: bool,
 }
 
 const SHORT: Error = Error::KERN_RESOURCE_SHORTAGE;
@@ -187,10 +185,10 @@ impl SimKernel {
             timer: None,
             random: 0,
             answers: Vec::new(),
-            restarted: Vec::new(),
             log: Vec::new(),
             cancelled: Vec::new(),
             powered: None,
+            short: false,
         }
     }
 
@@ -205,6 +203,11 @@ impl SimKernel {
     /// Whether the failure that was ordered has happened.
     pub fn has_failed(&self) -> bool {
         self.failed
+    }
+
+    /// Sets whether memory is short for the mach server itself.
+    pub fn short_set(&mut self, short: bool) {
+        self.short = short;
     }
 
     /// How often memory was asked for.
@@ -286,11 +289,6 @@ impl SimKernel {
     /// last time.
     pub fn answers_take(&mut self) -> Vec<Answer> {
         core::mem::take(&mut self.answers)
-    }
-
-    /// Threads that were stopped in a call, and go on: they call again.
-    pub fn restarted_take(&mut self) -> Vec<SimThread> {
-        core::mem::take(&mut self.restarted)
     }
 
     /// Time goes on.
@@ -539,16 +537,6 @@ impl SimKernel {
         self.frames.insert(frame, entry);
         frame
     }
-
-    /// The call of a thread is over without an answer.
-    fn call_drop(&mut self, thread: SimThread) -> Option<Call> {
-        if let Some((current, _)) = self.current
-            && current == thread
-        {
-            // The caller of this very request: whoever answers answers nobody.
-        }
-        self.threads.get_mut(&thread)?.call.take()
-    }
 }
 
 impl Kernel for SimKernel {
@@ -672,7 +660,6 @@ impl Kernel for SimKernel {
                 sp: 0,
                 arguments: [0; 4],
                 call: None,
-                restarts: None,
             },
         );
         Ok(thread)
@@ -694,7 +681,7 @@ impl Kernel for SimKernel {
         entry.arguments = arguments;
     }
 
-    fn thread_stop(&mut self, thread: SimThread) -> u64 {
+    fn thread_stop(&mut self, thread: SimThread, _instruction: u32) {
         let entry = self.thread_mut(thread);
         assert!(
             entry.run == Run::Running,
@@ -702,17 +689,16 @@ impl Kernel for SimKernel {
             entry.run
         );
         entry.run = Run::Stopped;
-        let call = self.call_drop(thread);
-        let entry = self.thread_mut(thread);
-        entry.restarts = call;
-        entry.pc
     }
 
-    fn thread_settle(&mut self, thread: SimThread, _instruction: u32) {
+    fn thread_caught(&mut self, thread: SimThread) {
+        let entry = self.thread_mut(thread);
         assert!(
-            self.thread(thread).run == Run::Stopped,
-            "{thread:?} runs while it is settled"
+            entry.run == Run::Stopped,
+            "{thread:?} faults while it is {:?}",
+            entry.run
         );
+        assert!(entry.call.is_none(), "{thread:?} faults in a call");
     }
 
     fn program_counter(&mut self, thread: SimThread) -> u64 {
@@ -727,9 +713,6 @@ impl Kernel for SimKernel {
             entry.run
         );
         entry.run = Run::Running;
-        if entry.restarts.take().is_some() {
-            self.restarted.push(thread);
-        }
     }
 
     fn call_interrupt(&mut self, thread: SimThread, instruction: u32, error: Error) -> bool {
@@ -737,17 +720,10 @@ impl Kernel for SimKernel {
         if instruction != SYSTEM_CALL {
             return false;
         }
-        // A stopped thread would call again: it finds the answer instead.
-        let Some(call) = entry.call.take().or(entry.restarts.take()) else {
+        let Some(call) = entry.call else {
             return false;
         };
-        if entry.run == Run::Running {
-            entry.call = Some(call);
-            self.call_finish(thread, call.serial);
-        } else {
-            let page = entry.page;
-            self.bytes_mut(page)[page::CALLED..][..8].fill(0);
-        }
+        self.call_finish(thread, call.serial);
         self.answers.push(Answer {
             thread,
             label: abi::REPLY_ERROR,
@@ -963,6 +939,10 @@ impl Kernel for SimKernel {
 
     fn memory_free(&self) -> u64 {
         self.total - self.used
+    }
+
+    fn is_short(&self) -> bool {
+        self.short
     }
 
     fn memory_total(&self) -> u64 {

@@ -142,8 +142,8 @@ impl<K: Kernel> Mach<K> {
         Ok(())
     }
 
-    /// Forgets the waits of a task's threads whose calls are over: those that were stopped (they
-    /// call again), had their call ended, or are gone. What they asked for has not happened.
+    /// Forgets the waits of a task's threads whose calls are over: those that had their call ended,
+    /// or are gone. What they asked for has not happened.
     pub(crate) fn waits_purge(&mut self, task: TaskId) {
         self.waits_forget(task, |kernel, reply| !kernel.reply_waits(reply));
     }

@@ -151,6 +151,8 @@ pub struct Mach<K: Kernel> {
     pub(crate) released: Vec<Carried>,
     /// Ports with messages for threads that may wait for them.
     pub(crate) serving: VecDeque<PortId>,
+    /// Tasks that nobody may be able to reach any more.
+    pub(crate) orphans: Vec<TaskId>,
     pub(crate) serial: u64,
     pub(crate) host: PortId,
     pub(crate) root_account: AccountId,
@@ -194,6 +196,7 @@ impl<K: Kernel> Mach<K> {
             senders: HashMap::default(),
             released: Vec::new(),
             serving: VecDeque::new(),
+            orphans: Vec::new(),
             serial: 0,
             host: Id::new(0, 0),
             root_account,
@@ -319,6 +322,14 @@ impl<K: Kernel> Mach<K> {
         self.accounts.release(task.account);
         self.port_destroy(task.port);
         Ok(())
+    }
+
+    /// Whether nobody can do anything with a task: it has no thread, and no right to it is left.
+    pub(crate) fn is_orphan(&self, id: TaskId) -> bool {
+        self.tasks.get(id).is_some_and(|task| {
+            task.threads.is_empty()
+                && self.ports.get(task.port).is_some_and(|port| port.srights == 0)
+        })
     }
 
     /// Ends all threads of a task, with what they wait for.
@@ -490,6 +501,9 @@ impl<K: Kernel> Mach<K> {
             );
         }
         self.port_destroy(thread.port);
+        if self.is_orphan(thread.task) {
+            self.orphans.push(thread.task);
+        }
     }
 
     /// Starts a thread: argument registers get its page, `argument`, its number and its port name.
@@ -507,21 +521,20 @@ impl<K: Kernel> Mach<K> {
         self.kernel
             .thread_start(kernel, pc, sp, [page, argument, number, 0]);
         if thread_is_held(self.threads.get(id), &self.tasks) {
-            self.kernel.thread_stop(kernel);
+            self.kernel.thread_stop(kernel, 0);
         }
         Ok(())
     }
 
-    /// Stops a thread so that it can be resumed without doing anything twice. What it waited for in
-    /// the mach server it asks for again: the caller forgets the old wait ([`Mach::waits_purge`]).
+    /// Stops a thread so that it can be resumed without doing anything twice.
     fn thread_halt(&mut self, id: ThreadId) {
         let Some(thread) = self.threads.get(id) else {
             return;
         };
         let (kernel, task) = (thread.kernel, thread.task);
-        let pc = self.kernel.thread_stop(kernel);
+        let pc = self.kernel.program_counter(kernel);
         let instruction = self.instruction_at(task, pc);
-        self.kernel.thread_settle(kernel, instruction);
+        self.kernel.thread_stop(kernel, instruction);
     }
 
     /// The four bytes at an address, 0 where there are none.
@@ -558,11 +571,9 @@ impl<K: Kernel> Mach<K> {
             .threads
             .get_mut(id)
             .ok_or(Error::KERN_INVALID_ARGUMENT)?;
-        let task = thread.task;
         thread.suspended += 1;
         if !held && thread.started {
             self.thread_halt(id);
-            self.waits_purge(task);
         }
         Ok(())
     }
@@ -598,7 +609,6 @@ impl<K: Kernel> Mach<K> {
                 self.thread_halt(thread);
             }
         }
-        self.waits_purge(id);
         Ok(())
     }
 
@@ -626,6 +636,9 @@ impl<K: Kernel> Mach<K> {
 
     /// A thread has done what it may not: tells the exception port, or ends the task.
     pub fn exception(&mut self, id: ThreadId, kind: u64, code: u64, subcode: u64) {
+        if self.is_caught(id) {
+            return;
+        }
         self.exception_raise(id, kind, code, subcode);
         self.settle();
     }
@@ -662,6 +675,18 @@ impl<K: Kernel> Mach<K> {
         );
         self.kernel.log(&text);
         let _ = self.task_terminate(task_id);
+    }
+
+    /// A fault of a thread that is stopped: it was in a call then, and has the answer now. Answers
+    /// whether this is what it was.
+    pub(crate) fn is_caught(&mut self, id: ThreadId) -> bool {
+        let Some(thread) = self.threads.get(id) else { return false };
+        if thread.faulted || !thread_is_held(Some(thread), &self.tasks) {
+            return false;
+        }
+        let kernel = thread.kernel;
+        self.kernel.thread_caught(kernel);
+        true
     }
 
     /// The thread by its number, if it calls a port that `server` receives from.

@@ -675,6 +675,9 @@ impl<K: Kernel> Mach<K> {
         let Some(task) = self.threads.get(thread).map(|thread| thread.task) else {
             return false;
         };
+        if self.is_caught(thread) {
+            return false;
+        }
         let page = address & !(PAGE - 1);
         let present = self
             .tasks

@@ -180,7 +180,9 @@ fn run(requests: &[Request]) {
             .collect();
         let number = routines[request.routine as usize % routines.len()];
         world.mach.kernel().fail_after(request.fail.map(u64::from));
+        world.mach.kernel().short_set(request.fail == Some(5));
         let reply = world.request(caller, number, &words);
+        world.mach.kernel().short_set(false);
         world.mach.kernel().fail_after(None);
         if let Reply::Done(Ok(words)) = reply {
             heard.extend(words.iter().take(4));

@@ -102,9 +102,7 @@ struct Thread {
     task: usize,
     port: Port,
     wait: Option<Wait>,
-    /// Suspended so often; and what it asks for again when it goes on.
     suspended: u32,
-    again: Option<Wait>,
     ticket: Option<(u64, Port, Vec<Held>)>,
     alive: bool,
 }
@@ -344,12 +342,24 @@ impl Model {
     }
 
     fn settle(&mut self) {
-        while let Some(held) = self.released.pop() {
-            match held {
-                Held::Null | Held::Dead => {}
-                Held::Send(port) => self.send_gone(port),
-                Held::Once(port) => self.tell(port, notify::SEND_ONCE, &[]),
-                Held::Receive(port) => self.die(port),
+        loop {
+            while let Some(held) = self.released.pop() {
+                match held {
+                    Held::Null | Held::Dead => {}
+                    Held::Send(port) => self.send_gone(port),
+                    Held::Once(port) => self.tell(port, notify::SEND_ONCE, &[]),
+                    Held::Receive(port) => self.die(port),
+                }
+            }
+            // A task without threads that nobody can name ends.
+            let orphan = (0..self.tasks.len()).find(|task| {
+                self.tasks[*task].alive
+                    && !self.threads.iter().any(|t| t.alive && t.task == *task)
+                    && self.holders(Held::Send(self.tasks[*task].port)) == 0
+            });
+            match orphan {
+                Some(task) => self.task_end(task),
+                None => return,
             }
         }
     }
@@ -976,7 +986,6 @@ impl Model {
         let thread = &mut self.threads[at];
         thread.alive = false;
         let wait = thread.wait.take();
-        thread.again = None;
         let ticket = thread.ticket.take();
         if let Some((_, _, rights)) = ticket {
             self.released.extend(rights);
@@ -1245,7 +1254,6 @@ impl Run {
             port,
             wait: None,
             suspended: 0,
-            again: None,
             ticket: None,
             alive: true,
         });
@@ -1861,7 +1869,6 @@ impl Run {
                     port,
                     wait: None,
                     suspended: 0,
-                    again: None,
                     ticket: None,
                     alive: true,
                 });
@@ -1895,9 +1902,7 @@ impl Run {
             }
             Op::Abort { .. } => {
                 let thread = thread_of(model, words[0]);
-                if model.threads[thread].wait.take().is_some()
-                    || model.threads[thread].again.take().is_some()
-                {
+                if model.threads[thread].wait.take().is_some() {
                     for port in &mut model.ports {
                         port.blocked.retain(|other| *other != thread);
                     }
@@ -1908,12 +1913,6 @@ impl Run {
             Op::Suspend { .. } => {
                 let thread = thread_of(model, words[0]);
                 model.threads[thread].suspended += 1;
-                if let Some(wait) = model.threads[thread].wait.take() {
-                    for port in &mut model.ports {
-                        port.blocked.retain(|other| *other != thread);
-                    }
-                    model.threads[thread].again = Some(wait);
-                }
                 Ok(())
             }
             Op::Resume { .. } => {
@@ -2044,54 +2043,6 @@ impl Run {
         due.retain(|(thread, _)| self.model.threads[*thread].alive);
         assert_eq!(owed, due, "answers to threads that waited");
         self.model.failing = false;
-        // Threads that were stopped in a call, and go on, call again.
-        for thread in self.world.mach.kernel().restarted_take() {
-            let at = self
-                .model
-                .threads
-                .iter()
-                .position(|t| t.caller.thread == thread)
-                .unwrap();
-            let wait = self.model.threads[at]
-                .again
-                .take()
-                .expect("it was stopped in a call");
-            let (number, words) = match wait {
-                Wait::Receive { name, .. } => (routine::MSG_RECEIVE, vec![name as u64, 0]),
-                Wait::Send { words, .. } => (routine::MSG_SEND, words),
-            };
-            let caller = self.model.threads[at].caller;
-            let task = self.model.threads[at].task;
-            let reply = self.world.request(caller, number, &words);
-            let answer = match &reply {
-                Reply::Done(result) => result.clone(),
-                _ => Ok(Vec::new()),
-            };
-            let op = match number {
-                routine::MSG_RECEIVE => Op::Receive { name: 0, time: 1 },
-                _ => Op::Send {
-                    name: 0,
-                    how: 0,
-                    gifts: Vec::new(),
-                    body: 0,
-                    time: 1,
-                },
-            };
-            let answer = answer.as_deref().map_err(|error| *error);
-            let mut next = self.model.clone();
-            let fresh = (caller.task, caller.thread);
-            let told = Self::apply(&mut next, at, task, &op, &words, &reply, answer, fresh);
-            assert_eq!(
-                answer.is_ok(),
-                told.is_ok(),
-                "{words:x?}: {answer:x?}, {told:?}"
-            );
-            if told.is_ok() {
-                next.settle();
-                self.model = next;
-            }
-            self.after();
-        }
         self.compare();
     }
 

@@ -190,11 +190,15 @@ fn a_message_is_not_lost_to_a_receiver_that_was_stopped() {
     w.check();
     let words = send_words(port, MAKE_SEND, 9, POLL, &[], &[4]);
     w.ask(child, routine::MSG_SEND, &words).unwrap();
-    assert!(w.answers().is_empty());
+    assert_eq!(w.answer(helper), Ok(vec![port, 9, 0, 0, 1, 4]));
+    // It has its answer, and goes no further: what it does next is caught.
+    let badge = w.fault_badge(helper);
+    let id = w.mach.thread_of_badge(badge).unwrap();
+    assert!(!w.mach.fault(id, TEXT, mach::Protection::EXECUTE));
+    assert!(w.mach.kernel().thread_exists(helper.thread));
     w.ask(root, routine::THREAD_RESUME, &[thread]).unwrap();
-    assert_eq!(w.mach.kernel().restarted_take(), [helper.thread]);
-    let got = w.ask(helper, routine::MSG_RECEIVE, &[port, 0]).unwrap();
-    assert_eq!(got, [port, 9, 0, 0, 1, 4]);
+    w.ask(helper, routine::MACH_PORT_GET_REFS, &[0, port, 1])
+        .unwrap();
     w.finish();
 }
 
@@ -944,5 +948,39 @@ fn senders_that_wait_are_admitted_in_their_order() {
         assert_eq!(got[1..3], [label, label]);
         w.check();
     }
+    w.finish();
+}
+
+#[test]
+fn a_task_that_nobody_can_reach_ends() {
+    let mut w = World::new();
+    let root = w.boot_root();
+    // A chain: each holds the only right to the next.
+    let mut last = None;
+    for _ in 0..3000 {
+        let task = w.get(root, routine::TASK_CREATE, &[0]);
+        if let Some(last) = last {
+            w.give(root, task, last, MOVE_SEND);
+        }
+        last = Some(task);
+    }
+    let (child, name) = w.task(root, 0);
+    w.ask(root, routine::MACH_PORT_DEALLOCATE, &[0, name])
+        .unwrap();
+    let mut w = std::thread::Builder::new()
+        .stack_size(256 << 10)
+        .spawn(move || {
+            let words = [0, last.unwrap()];
+            w.ask(root, routine::MACH_PORT_DEALLOCATE, &words).unwrap();
+            w
+        })
+        .unwrap()
+        .join()
+        .unwrap();
+    assert_eq!(w.mach.audit_tasks_all().len(), 2);
+    w.check();
+    // One with a thread lives, until the thread is gone.
+    w.request(child, routine::THREAD_TERMINATE, &[0, child.number as u64]);
+    assert_eq!(w.mach.audit_tasks_all().len(), 1);
     w.finish();
 }

@@ -55,6 +55,8 @@ struct Thread {
     fault: u32,
     /// Stopped, until it is resumed.
     stopped: bool,
+    /// Stopped in a call: it has an empty address space, so that it faults when it is answered.
+    parked: bool,
 }
 
 struct Frame {
@@ -147,6 +149,8 @@ pub struct Sel4 {
     memory: Memory,
     endpoint: cap::Endpoint,
     notification: Slot,
+    /// The address space of threads that may not go on.
+    nowhere: Object,
     tasks: Table<Task>,
     threads: Table<Thread>,
     frames: Table<Frame>,
@@ -160,6 +164,9 @@ pub struct Sel4 {
     pools: Vec<Pool>,
     devices: Vec<Device>,
     random: u64,
+    /// Memory is short: what is left is for the mach server's own heap.
+    short: bool,
+    critical: bool,
     log: fn(&str),
     power: fn(bool),
 }
@@ -180,6 +187,7 @@ impl Sel4 {
             memory,
             endpoint: cap::Endpoint::from_bits(0),
             notification: 0,
+            nowhere: Object { slot: 0, block: 0 },
             tasks: Table::new(),
             threads: Table::new(),
             frames: Table::new(),
@@ -188,11 +196,14 @@ impl Sel4 {
             chunks: Table::new(),
             clean: Vec::new(),
             dirty: Vec::new(),
-            pools: alloc::vec![Pool { pool: init_thread::ASID_POOL, used: 1 }],
+            // The root task has a space, and number 0 nobody.
+            pools: alloc::vec![Pool { pool: init_thread::ASID_POOL, used: 2 }],
             devices: devices
                 .map(|(physical, order, slot)| Device { physical, order, slot, frames: Vec::new() })
                 .collect(),
             random: arch::seed(),
+            short: false,
+            critical: false,
             log,
             power,
         };
@@ -200,6 +211,10 @@ impl Sel4 {
         kernel.endpoint = cap::Endpoint::from_bits(endpoint.slot as u64);
         let notification = kernel.object(&ObjectBlueprint::Notification)?;
         kernel.notification = notification.slot;
+        kernel.nowhere = kernel.object(&VSPACE_BLUEPRINT)?;
+        let nowhere = cap::VSpace::from_bits(kernel.nowhere.slot as u64);
+        kernel.pools[0].pool.assign(nowhere).map_err(|_| SHORT)?;
+        kernel.pools[0].used += 1;
         let bound = cap::Notification::from_bits(notification.slot as u64);
         init_thread::TCB.bind_notification(bound).map_err(|_| SHORT)?;
         // Calls and answers take the kernel's fast path only between equals.
@@ -212,17 +227,27 @@ impl Sel4 {
         self.endpoint
     }
 
-    /// Memory for the mach server's own heap: `pages` pages mapped at `address`.
-    pub fn own_memory(&mut self, address: usize, pages: usize) -> Result<()> {
+    /// Memory for the mach server's own heap: up to `pages` pages mapped at `address`; answers how
+    /// many there are.
+    pub fn own_memory(&mut self, address: usize, pages: usize) -> usize {
         for page in 0..pages {
-            let frame = self.frame_allocate()?;
-            let entry = self.frames.get_mut(frame).ok_or(SHORT)?;
-            entry.mapped = true;
-            let frame = cap::Page::from_bits(entry.slot as u64);
+            let Ok(object) = self.object(&ObjectBlueprint::SmallPage) else { return page };
+            let frame = cap::Page::from_bits(object.slot as u64);
             let attributes = VmAttributes::cached().execute_never();
-            self.map_own(frame, address + page * PAGE, CapRights::READ_WRITE, attributes)?;
+            let at = address + page * PAGE;
+            if self.map_own(frame, at, CapRights::READ_WRITE, attributes).is_err() {
+                self.object_free(object);
+                return page;
+            }
         }
-        Ok(())
+        pages
+    }
+
+    /// Says whether memory is so short that the mach server's own heap cannot grow as it should, and
+    /// whether it is so short that nothing may be made.
+    pub fn set_short(&mut self, short: bool, critical: bool) {
+        self.short = short;
+        self.critical = critical;
     }
 
     /// Maps a device's page in the mach server.
@@ -285,6 +310,7 @@ impl Sel4 {
 
     /// A block of memory; frames that nobody uses are given up for it where need be.
     fn block(&mut self, order: usize) -> Result<Block> {
+        self.replenish();
         if let Some(block) = self.memory.allocate(&mut self.slots, order) {
             return Ok(block);
         }
@@ -294,6 +320,7 @@ impl Sel4 {
 
     /// Cuts a block into frames for the pool.
     fn chunk_make(&mut self) -> Result<()> {
+        self.replenish();
         let mut made = None;
         for order in [20, 16, PAGE_BITS] {
             if let Some(block) = self.memory.allocate(&mut self.slots, order) {
@@ -514,6 +541,7 @@ impl Sel4 {
         let holder = self.task(task)?;
         let (root, levels, vspace) = (holder.root, holder.levels, holder.vspace);
         let Some(thread) = self.threads.get(thread) else { return Ok(()) };
+        let vspace = if thread.parked { self.nowhere } else { vspace };
         cap::Tcb::from_bits(thread.tcb.slot as u64)
             .set_space(
                 CPtr::from_bits(thread.fault as u64),
@@ -634,6 +662,15 @@ impl Sel4 {
         }
     }
 
+    /// Gives a thread the empty address space, or its own again.
+    fn thread_park(&mut self, thread: u32, parked: bool) {
+        let Some(entry) = self.threads.get_mut(thread) else { return };
+        entry.parked = parked;
+        let task = entry.task;
+        // The capabilities are there and well formed.
+        let _ = self.space_set(task, thread);
+    }
+
     fn thread_tcb(&self, thread: u32) -> Option<cap::Tcb> {
         Some(cap::Tcb::from_bits(self.threads.get(thread)?.tcb.slot as u64))
     }
@@ -677,6 +714,9 @@ impl Kernel for Sel4 {
     const THREAD_BYTES: u64 = 2048;
 
     fn task_create(&mut self, badge: u32) -> Result<u32> {
+        if self.short {
+            return Err(SHORT);
+        }
         self.replenish();
         let root = self.cnode()?;
         let vspace = match self.object(&VSPACE_BLUEPRINT) {
@@ -826,7 +866,7 @@ impl Kernel for Sel4 {
             undo(self, Some(tcb));
             return Err(SHORT);
         }
-        let thread = self.threads.insert(Thread { tcb, task, page, fault: slot, stopped: false });
+        let thread = self.threads.insert(Thread { tcb, task, page, fault: slot, stopped: false, parked: false });
         if let Some(task) = self.tasks.get_mut(task) {
             task.threads.push(thread);
         }
@@ -852,25 +892,31 @@ impl Kernel for Sel4 {
         let _ = tcb.write_all_registers(true, &context);
     }
 
-    fn thread_stop(&mut self, thread: u32) -> u64 {
-        let Some(tcb) = self.thread_tcb(thread) else { return 0 };
+    fn thread_stop(&mut self, thread: u32, instruction: u32) {
+        let Some(tcb) = self.thread_tcb(thread) else { return };
+        let Ok(mut context) = tcb.read_all_registers(false) else { return };
+        let calls = instruction == arch::SYSTEM_CALL;
+        if calls && arch::is_call(&context) && !arch::is_completed(&context) {
+            self.thread_park(thread, true);
+            return;
+        }
+        let _ = tcb.suspend();
         if let Some(entry) = self.threads.get_mut(thread) {
             entry.stopped = true;
         }
-        let _ = tcb.suspend();
-        tcb.read_registers(false, 1).map_or(0, |context| context.pc())
-    }
-
-    fn thread_settle(&mut self, thread: u32, instruction: u32) {
-        if instruction != arch::SYSTEM_CALL {
-            return;
-        }
-        let Some(tcb) = self.thread_tcb(thread) else { return };
-        let Ok(mut context) = tcb.read_all_registers(false) else { return };
-        if arch::is_completed(&context) {
+        if calls && arch::is_completed(&context) {
             context.set_pc(context.pc() + arch::SYSTEM_CALL_BYTES);
             let _ = tcb.write_all_registers(false, &context);
         }
+    }
+
+    fn thread_caught(&mut self, thread: u32) {
+        let Some(tcb) = self.thread_tcb(thread) else { return };
+        let _ = tcb.suspend();
+        if let Some(entry) = self.threads.get_mut(thread) {
+            entry.stopped = true;
+        }
+        self.thread_park(thread, false);
     }
 
     fn program_counter(&mut self, thread: u32) -> u64 {
@@ -879,10 +925,13 @@ impl Kernel for Sel4 {
     }
 
     fn thread_resume(&mut self, thread: u32) {
+        let Some(entry) = self.threads.get_mut(thread) else { return };
+        if entry.parked {
+            self.thread_park(thread, false);
+            return;
+        }
+        entry.stopped = false;
         if let Some(tcb) = self.thread_tcb(thread) {
-            if let Some(entry) = self.threads.get_mut(thread) {
-                entry.stopped = false;
-            }
             let _ = tcb.resume();
         }
     }
@@ -947,6 +996,9 @@ impl Kernel for Sel4 {
     }
 
     fn frame_allocate(&mut self) -> Result<u32> {
+        if self.short {
+            return Err(SHORT);
+        }
         self.replenish();
         let frame = match self.clean.pop() {
             Some(frame) => frame,
@@ -1173,6 +1225,10 @@ impl Kernel for Sel4 {
 
     fn memory_free(&self) -> u64 {
         self.memory.free_bytes() + ((self.clean.len() + self.dirty.len()) << PAGE_BITS) as u64
+    }
+
+    fn is_short(&self) -> bool {
+        self.critical
     }
 
     fn memory_total(&self) -> u64 {

@@ -28,21 +28,29 @@ sel4_root_task::entry!(main, stack = 0x8000, heap = 0x8_0000);
 
 /// Where the heap grows to.
 const HEAP_BASE: usize = 0x8_0000_0000;
-/// Bytes that the heap has left when it gets more.
-const HEAP_LOW: usize = 256 << 10;
-/// Bytes that it gets.
-const HEAP_STEP: usize = 512 << 10;
+/// Bytes that are mapped ahead of the heap, beside what its largest parts may grow by.
+const HEAP_AHEAD: usize = 768 << 10;
+/// Bytes ahead below which nothing is made any more.
+const HEAP_CRITICAL: usize = 256 << 10;
+/// Bytes that are mapped at a time.
+const HEAP_STEP: usize = 256 << 10;
+/// The least that the allocator gets at a time.
+const HEAP_GIVE: usize = 64 << 10;
 /// Badge of the timer's interrupt: no task or thread has it.
 const TIMER_BADGE: u64 = 1 << 26;
 
 /// End of the heap's memory that is mapped, and of what is given to the allocator.
 static HEAP_MAPPED: AtomicUsize = AtomicUsize::new(HEAP_BASE);
 static HEAP_GIVEN: AtomicUsize = AtomicUsize::new(HEAP_BASE);
+/// The largest piece that the allocator has asked for. Tables double when they grow.
+static HEAP_LARGEST: AtomicUsize = AtomicUsize::new(0);
 
-/// Gives the allocator what is mapped in advance.
+/// Gives the allocator some of what is mapped in advance.
 fn refill(layout: Layout) -> Option<NonNull<[u8]>> {
+    HEAP_LARGEST.fetch_max(layout.size(), Ordering::Relaxed);
     let start = HEAP_GIVEN.load(Ordering::Relaxed);
-    let end = HEAP_MAPPED.load(Ordering::Relaxed);
+    let size = layout.size().max(HEAP_GIVE).next_multiple_of(1 << memory::PAGE_BITS);
+    let end = (start + size).min(HEAP_MAPPED.load(Ordering::Relaxed));
     if end - start < layout.size() {
         return None;
     }
@@ -50,14 +58,27 @@ fn refill(layout: Layout) -> Option<NonNull<[u8]>> {
     NonNull::new(start as *mut u8).map(|start_at| NonNull::slice_from_raw_parts(start_at, end - start))
 }
 
-/// Maps memory ahead of the heap, so that no operation runs out of it half done.
+/// Maps memory ahead of the heap, so that no operation runs out of it half done: enough for a few
+/// of the largest tables to double at once.
 fn heap_reserve(kernel: &mut Sel4) {
-    let mapped = HEAP_MAPPED.load(Ordering::Relaxed);
-    if mapped - HEAP_GIVEN.load(Ordering::Relaxed) >= HEAP_LOW {
-        return;
-    }
-    if kernel.own_memory(mapped, HEAP_STEP >> memory::PAGE_BITS).is_ok() {
-        HEAP_MAPPED.store(mapped + HEAP_STEP, Ordering::Relaxed);
+    let wanted = HEAP_AHEAD + 3 * HEAP_LARGEST.load(Ordering::Relaxed);
+    loop {
+        let mapped = HEAP_MAPPED.load(Ordering::Relaxed);
+        let ahead = mapped - HEAP_GIVEN.load(Ordering::Relaxed);
+        if ahead >= wanted {
+            kernel.set_short(false, false);
+            return;
+        }
+        let pages = if kernel.memory_free() < 2 * HEAP_STEP as u64 {
+            0
+        } else {
+            kernel.own_memory(mapped, HEAP_STEP >> memory::PAGE_BITS)
+        };
+        HEAP_MAPPED.store(mapped + (pages << memory::PAGE_BITS), Ordering::Relaxed);
+        if pages == 0 {
+            kernel.set_short(true, ahead < HEAP_CRITICAL);
+            return;
+        }
     }
 }
 

@@ -180,8 +180,8 @@ impl Memory {
         let mut from = from;
         while from > order {
             let to = match (from, order) {
-                // Small objects: a whole page is cut into them.
-                (PAGE_BITS, _) => order,
+                // Small objects: a page, or a part of one, is cut into them.
+                (..=PAGE_BITS, _) => order,
                 (..=PAGES_BITS, ..=PAGE_BITS) => PAGE_BITS,
                 _ => from - 1,
             };

@@ -65,9 +65,10 @@ impl Slots {
         Slots { root: cap::CNode::from_bits(guarded as u64), free: Vec::new(), fresh, parts: 1 }
     }
 
-    /// Whether more slots should be made now, before an operation runs out of them.
+    /// Whether more slots should be made now, before an operation runs out of them: cutting a block
+    /// into pages, and pages into frames, takes 256 each time, and making slots takes some too.
     pub fn is_low(&self) -> bool {
-        self.free.len() + self.fresh.len() < 256
+        self.free.len() + self.fresh.len() < 768
     }
 
     /// Bytes, as a power of two, that [`Slots::grow`] needs.
