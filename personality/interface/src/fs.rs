@@ -82,6 +82,9 @@ pub const EXEC_SECURE: i32 = 2;
 pub const EXEC_DEFAULTS: i32 = 4;
 /// Stop before the first instruction.
 pub const EXEC_SIGTRAP: i32 = 8;
+/// Hird's own, for whoever calls the exec server herself: fail with `EOPNOTSUPP` if the file is
+/// set-id, which only its file server can bring about.
+pub const EXEC_PLAIN: i32 = 0x100;
 /// The arguments lie on the stack.
 pub const EXEC_STACK_ARGS: i32 = 0x10;
 

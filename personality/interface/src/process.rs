@@ -249,6 +249,9 @@ pub trait Process {
     /// Hird's own: `proc_mark_exit`, and the end of the task.
     #[routine(69)]
     fn proc_exit(status: i32, sigcode: i32);
+    /// Hird's own: `proc_child`, `proc_task2proc` and `proc_getpids` in one.
+    #[routine(70)]
+    fn proc_new_child(child: SendRight, process: Out<SendRight>, pid: Out<i32>);
 }
 
 /// Indices into the `procinfo` of `proc_getprocinfo`, Hird's own order.

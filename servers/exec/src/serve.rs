@@ -26,7 +26,7 @@ const CACHE_LIMIT: u64 = 24 << 20;
 const SCRIPT_DEPTH: usize = 5;
 /// A file that changed within this time, in seconds, is not remembered: the next change might
 /// leave the same time stamp.
-const SETTLE_TIME: u64 = 2;
+const SETTLE_TIME: u64 = 1;
 
 /// The server's state.
 pub struct Loader {
@@ -159,10 +159,14 @@ fn seconds(time: TimeSpec) -> (i64, i64) {
     (time.seconds, time.nanoseconds)
 }
 
-/// The file's identity if its program may be remembered, and its size.
-fn identify(file: &SendRight) -> Result<(Option<Identity>, u64)> {
+/// The file's identity if its program may be remembered, and its size. With `plain` a set-id file
+/// is refused.
+fn identify(file: &SendRight, plain: bool) -> Result<(Option<Identity>, u64)> {
     let stat = io::io_stat(file)?;
     let size = u64::try_from(stat.size).map_err(|_| Error::ENOEXEC)?;
+    if plain && stat.mode & (io::mode::S_ISUID | io::mode::S_ISGID) != 0 {
+        return Err(Error::EOPNOTSUPP);
+    }
     match stat.mode & io::mode::S_IFMT {
         io::mode::S_IFDIR => return Err(Error::EACCES),
         io::mode::S_IFREG => {}
@@ -211,8 +215,8 @@ impl Loader {
         self.server.get_or_init(|| server);
     }
 
-    fn read(&self, file: &Opened) -> Result<Content> {
-        let (identity, size) = identify(&file.0)?;
+    fn read(&self, file: &Opened, plain: bool) -> Result<Content> {
+        let (identity, size) = identify(&file.0, plain)?;
         if let Some(identity) = &identity
             && let Some(program) = self.cache.lock().get(identity)
         {
@@ -222,7 +226,8 @@ impl Loader {
             Executable::Program(program) => {
                 let program = Arc::new(program);
                 // A file that changed meanwhile was read in part as it was and in part as it is.
-                let same = identity.filter(|i| identify(&file.0).is_ok_and(|(n, _)| n == Some(*i)));
+                let same =
+                    identity.filter(|i| identify(&file.0, plain).is_ok_and(|(n, _)| n == Some(*i)));
                 if let Some(identity) = same {
                     self.cache.lock().insert(identity, program.clone());
                 }
@@ -236,7 +241,7 @@ impl Loader {
     fn find(&self, job: &mut Job) -> Result<Found> {
         for _ in 0..SCRIPT_DEPTH {
             let file = Opened(job.file.take().ok_or(Error::EBADF)?);
-            match self.read(&file)? {
+            match self.read(&file, job.flags & fs::EXEC_PLAIN != 0)? {
                 Content::Program(program) => return Ok(Found { program, file }),
                 Content::Script(interpreter, argument) => {
                     if job.path.is_empty() || job.flags & fs::EXEC_SECURE != 0 {

@@ -7,12 +7,10 @@ use core::time::Duration;
 use elfload::block::{Block, HEADER};
 use interface::process::{self, PI_FETCH_TASKINFO, info};
 use interface::types::Rusage;
-use interface::{auth, exc, exec, msg, task_notify};
+use interface::{auth, exc, exec, msg};
 use machuser::mach::{self, SpecialPort};
 use machuser::sync::{Condvar, Mutex, MutexGuard};
-use machuser::{
-    Call, DEAD, Error, Name, Outcome, Request, Result, Right, SendRight, thread,
-};
+use machuser::{Call, DEAD, Error, Name, Outcome, Request, Result, Right, SendRight, thread};
 use ports::{Object, Port, Server};
 
 use crate::signal::number;
@@ -109,11 +107,6 @@ impl Proc {
     pub fn initialise(&self, auth: SendRight, host: SendRight) -> Result<()> {
         let me = self.me.upgrade().ok_or(Error::KERN_TERMINATED)?;
         let (auth, host) = (Arc::new(auth), Arc::new(host));
-        let new_tasks = self
-            .server
-            .port(Arc::new(NewTasks(me.clone())))?
-            .make_send()?;
-        mach::register_new_task_notification(&host, &new_tasks)?;
         let exceptions = self.server.port(Arc::new(Exceptions(me)))?;
         let mut state = self.state.lock();
         let task = state.table.get(INIT)?.task.clone();
@@ -186,6 +179,16 @@ impl Proc {
             self.task_died(name);
         }
         Ok(pid)
+    }
+
+    /// Enters the tasks that nobody has told of yet. A task becomes a process when somebody asks
+    /// for it; that there are others matters only to who wants to see all of them.
+    fn enter_all_tasks(&self) -> Result<()> {
+        for task in mach::host_tasks(&*self.privileged()?.host)? {
+            // One that has ended meanwhile is none.
+            let _ = self.process_of(task);
+        }
+        Ok(())
     }
 
     fn task_died(&self, name: Name) {
@@ -330,29 +333,6 @@ impl Proc {
 
 fn send_signal(port: &SendRight, task: &SendRight, signal: i32) -> Result<()> {
     msg::send_msg_sig_post(port, signal, 0, task, Right::null(), Some(Duration::ZERO))
-}
-
-/// Where the mach server tells of new tasks.
-struct NewTasks(Arc<Proc>);
-
-impl Object for NewTasks {
-    fn dispatch(&self, request: &mut Request<'_>) -> Outcome {
-        task_notify::dispatch(self, request)
-    }
-}
-
-impl task_notify::TaskNotify for NewTasks {
-    fn mach_notify_new_task(
-        &self,
-        _: &Call<'_>,
-        task: Option<SendRight>,
-        _parent: Option<SendRight>,
-    ) -> Result<()> {
-        match task {
-            Some(task) => self.0.process_of(task).map(drop),
-            None => Ok(()),
-        }
-    }
 }
 
 /// Where exceptions go that no program handles.
@@ -573,6 +553,7 @@ impl process::Process for Process {
 
     fn proc_getallpids(&self, call: &Call<'_>) -> Result<Vec<i32>> {
         self.pid(call)?;
+        self.proc.enter_all_tasks()?;
         Ok(self.state().table.pids().collect())
     }
 
@@ -706,6 +687,20 @@ impl process::Process for Process {
         let result = state.table.adopt(pid, child);
         self.proc.finish(state);
         result
+    }
+
+    fn proc_new_child(
+        &self,
+        call: &Call<'_>,
+        child: Option<SendRight>,
+    ) -> Result<(Right<'static>, i32)> {
+        let pid = self.pid(call)?;
+        let child = self.proc.process_of(child.ok_or(Error::EINVAL)?)?;
+        let mut state = self.state();
+        let result = state.table.adopt(pid, child);
+        self.proc.finish(state);
+        result?;
+        Ok((self.proc.process_port(child)?, child))
     }
 
     fn proc_setmsgport(

@@ -2,17 +2,19 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem::ManuallyDrop;
 
-use interface::{fs, process, tioctl};
+use interface::{exec, fs, process, tioctl};
 use machuser::env::{self, init_int, init_port};
 use machuser::mach;
+use machuser::sync::Mutex;
 use machuser::{PortRight, Right, SendRight};
 
 use super::descriptors::{self, Open};
 use super::names::lookup;
 use super::signals::{ignored_mask, interruptible, with_signal};
 use super::{errno, files, initial, join_strings, sent, split_strings};
-use crate::fs::O_EXEC;
+use crate::fs::{O_EXEC, O_READ};
 use crate::process::{Command, Group, PortName, ProcessInfo, Status, WaitOptions, Which};
 use crate::signal::Signal;
 use crate::{Errno, Pid, Result};
@@ -74,21 +76,47 @@ impl Image {
 
     fn execute(
         &self,
-        file: &SendRight,
-        task: Right<'_>,
+        file: &Program,
+        task: &SendRight,
         command: &Command,
         ports: [Option<&SendRight>; init_port::MAX],
         destroy: &[u32],
     ) -> Result<()> {
-        let port = |open: &Option<Arc<Open>>| match open {
-            Some(open) => (*open.port).clone().into(),
-            None => Right::null(),
+        let fds = || -> Vec<Right<'_>> {
+            self.fds.iter().map(|open| Right::from(open.as_ref().map(|open| &*open.port))).collect()
         };
+        let ports = || -> Vec<Right<'_>> { ports.iter().map(|port| Right::from(*port)).collect() };
         let absolute: &[u8] = if command.path.starts_with(b"/") {
             &command.path
         } else {
             b""
         };
+        if let Program::Readable(file) = file
+            && let Some(server) = exec_server()
+        {
+            let result = exec::exec_exec_paths(
+                &*server,
+                file,
+                task,
+                fs::EXEC_PLAIN,
+                &command.path,
+                absolute,
+                &self.argv,
+                &self.env,
+                fds(),
+                ports(),
+                &self.ints,
+                &[],
+                destroy,
+            );
+            match result {
+                // The file server knows how to run it.
+                Err(machuser::Error::EOPNOTSUPP | machuser::Error::MIG_BAD_ID) => {}
+                Err(error) if error.is_server_died() => *EXEC_SERVER.lock() = None,
+                result => return result.map_err(errno),
+            }
+        }
+        let (Program::Readable(file) | Program::Executable(file)) = file;
         fs::file_exec_paths(
             file,
             task,
@@ -97,14 +125,47 @@ impl Image {
             absolute,
             &self.argv,
             &self.env,
-            self.fds.iter().map(port).collect(),
-            ports.iter().map(|port| Right::from(*port)).collect(),
+            fds(),
+            ports(),
             &self.ints,
             &[],
             destroy,
         )
         .map_err(errno)
     }
+}
+
+/// A file that is to be run.
+enum Program {
+    /// The exec server can read it through this port.
+    Readable(SendRight),
+    /// Only its file server can have it read.
+    Executable(SendRight),
+}
+
+impl Program {
+    fn find(path: &[u8]) -> Result<Self> {
+        match lookup(path, O_READ | O_EXEC, 0) {
+            Err(Errno::EACCES) => lookup(path, O_EXEC, 0).map(Self::Executable),
+            result => result.map(Self::Readable),
+        }
+    }
+}
+
+/// Where the exec server is found.
+const EXEC_PATH: &[u8] = b"/servers/exec";
+
+static EXEC_SERVER: Mutex<Option<Arc<SendRight>>> = Mutex::new(None);
+
+/// The exec server, if this program can see one: the way through the file server costs a second
+/// journey of all rights, and is needed for set-id files alone.
+fn exec_server() -> Option<Arc<SendRight>> {
+    if let Some(server) = &*EXEC_SERVER.lock() {
+        return Some(server.clone());
+    }
+    let server = Arc::new(lookup(EXEC_PATH, 0, 0).ok()?);
+    *EXEC_SERVER.lock() = Some(server.clone());
+    Some(server)
 }
 
 pub(crate) fn spawn(command: &Command) -> Result<Pid> {
@@ -116,15 +177,14 @@ pub(super) fn spawn_with(
     command: &Command,
     bootstrap: Option<&SendRight>,
 ) -> Result<(Pid, SendRight)> {
-    let file = lookup(&command.path, O_EXEC, 0)?;
+    let file = Program::find(&command.path)?;
     let image = Image::new(command)?;
     let proc = initial(init_port::PROC)?;
     let task = mach::task_create(mach::SELF).map_err(errno)?;
     let mut child = None;
     let result = (|| {
-        process::proc_child(&*proc, &task).map_err(errno)?;
-        let own = sent(process::proc_task2proc(&*proc, &task).map_err(errno)?)?;
-        let (pid, ..) = process::proc_getpids(&own).map_err(errno)?;
+        let (own, pid) = process::proc_new_child(&*proc, &task).map_err(errno)?;
+        let own = sent(own)?;
         child = Some(pid);
         let group = match command.group {
             Group::Inherit => None,
@@ -157,7 +217,7 @@ pub(super) fn spawn_with(
         ports[init_port::PROC] = Some(&own);
         ports[init_port::CTTYID] = terminal.as_deref();
         ports[init_port::BOOTSTRAP] = bootstrap;
-        image.execute(&file, (&task).into(), command, ports, &[])?;
+        image.execute(&file, &task, command, ports, &[])?;
         Ok(pid)
     })();
     match result {
@@ -175,7 +235,7 @@ pub(super) fn spawn_with(
 
 pub(crate) fn exec(command: &Command) -> Errno {
     let result = (|| {
-        let file = lookup(&command.path, O_EXEC, 0)?;
+        let file = Program::find(&command.path)?;
         let image = Image::new(command)?;
         let held: Vec<_> = (0..init_port::MAX).map(env::port).collect();
         let mut ports = [None; init_port::MAX];
@@ -189,8 +249,9 @@ pub(crate) fn exec(command: &Command) -> Errno {
             .map(|name| name.name)
             .filter(|&name| name >= FIRST_NAME)
             .collect();
-        let task = Right::copy_named(machuser::sys::task_self());
-        image.execute(&file, task, command, ports, &destroy)
+        // The name lives as long as the task; its reference is not given back.
+        let task = ManuallyDrop::new(SendRight::from_raw(machuser::sys::task_self()));
+        image.execute(&file, &task, command, ports, &destroy)
     })();
     // Success does not return: the caller's threads are gone.
     result.err().unwrap_or(Errno::EIEIO)
