@@ -258,7 +258,15 @@ fn the_first_revision_has_fixed_inodes_and_no_features() {
     source_tree(&source, 1024);
     // The sparse file needs large_file, which this revision does not have.
     fs::remove_file(source.join("sparse")).unwrap();
-    let arguments = ["-t", "ext2", "-r", "0", "-b", "1024", "-O", "none"];
+    // Newer releases of mke2fs have made the old option an extended one.
+    let probe = ["-n", "-F", "-q", "-r", "0", "/dev/zero", "1024"];
+    let (_, output) = common::run("mke2fs", &probe, "");
+    let revision = match output.contains("invalid option") {
+        true => ["-E", "revision=0"],
+        false => ["-r", "0"],
+    };
+    let arguments =
+        ["-t", "ext2", revision[0], revision[1], "-b", "1024", "-O", "none"];
     let image = Image::make(workspace.join("image"), &arguments, Some(&source), "24M");
     let mut fs = image.mount();
     assert_eq!(fs.superblock().revision, 0);

@@ -22,7 +22,7 @@ pub fn workspace(test: &str) -> PathBuf {
 }
 
 /// Runs a program of e2fsprogs, which Debian keeps where only root looks.
-fn run(program: &str, arguments: &[&str], input: &str) -> (i32, String) {
+pub fn run(program: &str, arguments: &[&str], input: &str) -> (i32, String) {
     let path = format!(
         "{}:/usr/sbin:/sbin",
         std::env::var("PATH").unwrap_or_default()
