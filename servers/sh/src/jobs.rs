@@ -115,6 +115,22 @@ impl Jobs {
         core::mem::take(self)
     }
 
+    /// The jobs that are stopped; the others are forgotten.
+    pub fn into_stopped(self) -> impl Iterator<Item = Job> {
+        self.list
+            .into_iter()
+            .filter(|job| job.state() == JobState::Stopped)
+    }
+
+    /// Adds a job of another shell, under a new number.
+    pub fn adopt(&mut self, job: Job) {
+        let number = self.add(job.group, job.processes, job.text);
+        if let Some(last) = self.list.last_mut() {
+            last.number = number;
+            last.reported = job.reported;
+        }
+    }
+
     /// The job that the user names: `%3`, `%%`, `%+`, `%-`, `%text`, or a process's id.
     pub fn find(&self, name: &[u8]) -> Option<&Job> {
         let Some(spec) = name.strip_prefix(b"%") else {

@@ -573,7 +573,11 @@ impl Shell {
             }
         }
         self.loops = loops;
-        self.jobs = jobs;
+        // What the user has stopped in it can only be continued from out here.
+        let stopped = core::mem::replace(&mut self.jobs, jobs).into_stopped();
+        for job in stopped {
+            self.jobs.adopt(job);
+        }
         if let Some(frame) = self.frames.pop() {
             if let Some(directory) = frame.directory
                 && let Err(error) = fs::fchdir(directory.fd())

@@ -62,8 +62,13 @@ impl Open {
         let group = process::proc_getpgrp(&*proc, pid).ok()?;
         let port = term::term_open_ctty(&*self.port, pid, group)
             .map_err(errno)
-            .and_then(sent);
-        port.ok().map(Arc::new)
+            .and_then(sent)
+            .ok()?;
+        // Who waits for the user's input may be stopped meanwhile, and must take the request back
+        // then, or the terminal would give the next line to a process that does not listen. A
+        // process without message port is stopped as it is.
+        let _ = super::messages::start();
+        Some(Arc::new(port))
     }
 }
 

@@ -14,8 +14,8 @@ use machuser::{MAX_BULK, Right, SendRight};
 
 use super::descriptors::{self, Open};
 use super::names::{self, lookup};
-use super::signals::{broken_pipe, interruptible};
-use super::{errno, initial, join_strings, sent};
+use super::signals::{broken_pipe, deliveries, interruptible, wait_for_delivery};
+use super::{errno, initial, join_strings, messages, sent};
 use crate::fs::{
     DirEntry, Kind, O_APPEND, O_CLOEXEC, O_DIRECTORY, O_EXEC, O_NOLINK, O_NONBLOCK, O_READ,
     O_WRITE, Poll, SetTime, Stat, StatFs, Whence,
@@ -70,6 +70,26 @@ pub(crate) fn close(fd: Fd) -> Result<()> {
         .ok_or(Errno::EBADF)
 }
 
+/// Has the process's group stopped for reading its terminal from the background; returns when it
+/// goes on. Errors: `EIO` where nobody could let it go on, or it ignores the signal.
+fn background_read() -> Result<()> {
+    let proc = initial(init_port::PROC)?;
+    let (.., orphaned) = process::proc_getpids(&*proc).map_err(errno)?;
+    if orphaned != 0 || super::signal_is_ignored(Signal::TTIN) {
+        return Err(Errno::EIO);
+    }
+    let before = deliveries();
+    match process::proc_signal(&*proc, 0, i32::from(Signal::TTIN.0)).map_err(errno) {
+        // The stop itself breaks the call off.
+        Ok(()) | Err(Errno::EINTR) => {}
+        Err(error) => return Err(error),
+    }
+    if messages::started() {
+        wait_for_delivery(before);
+    }
+    Ok(())
+}
+
 /// Reads, or has the process stopped for reading its terminal from the background.
 fn read_at(fd: Fd, buffer: &mut [u8], offset: i64) -> Result<usize> {
     let open = descriptors::get(fd)?;
@@ -77,16 +97,7 @@ fn read_at(fd: Fd, buffer: &mut [u8], offset: i64) -> Result<usize> {
     loop {
         let port = open.reader();
         match interruptible(&port, || io::io_read(&*port, offset, amount, buffer)) {
-            Err(Errno::EBACKGROUND) => {
-                let proc = initial(init_port::PROC)?;
-                let (.., orphaned) = process::proc_getpids(&*proc).map_err(errno)?;
-                if orphaned != 0 || super::signal_is_ignored(Signal::TTIN) {
-                    return Err(Errno::EIO);
-                }
-                process::proc_signal(&*proc, 0, i32::from(Signal::TTIN.0)).map_err(errno)?;
-                // The shell may have put the process into the foreground meanwhile.
-                descriptors::forget_terminals();
-            }
+            Err(Errno::EBACKGROUND) => background_read()?,
             result => return result,
         }
     }

@@ -25,14 +25,14 @@ struct State {
     dispositions: [Disposition; SIGNALS],
     /// Whether the signals ignored at the start have been looked up.
     started: bool,
-    /// Counts arrivals of signals that are noted or handled.
-    arrivals: u64,
+    /// Counts signals that were delivered.
+    deliveries: u64,
 }
 
 static STATE: Mutex<State> = Mutex::new(State {
     dispositions: [Disposition::Default; SIGNALS],
     started: false,
-    arrivals: 0,
+    deliveries: 0,
 });
 static ARRIVAL: Condvar = Condvar::new();
 static ARRIVED: [AtomicBool; SIGNALS] = [const { AtomicBool::new(false) }; SIGNALS];
@@ -40,6 +40,10 @@ static ARRIVED: [AtomicBool; SIGNALS] = [const { AtomicBool::new(false) }; SIGNA
 static CALLED: AtomicU32 = AtomicU32::new(0);
 /// How many such calls there have been.
 static CALLS: AtomicU32 = AtomicU32::new(0);
+/// How many signals that are noted or handled have arrived.
+static ARRIVALS: AtomicU32 = AtomicU32::new(0);
+/// Whether the process is about to stop, or is stopped.
+static STOPPING: AtomicBool = AtomicBool::new(false);
 
 /// How long the first wait is before an interrupted call is interrupted again, and the longest.
 const INTERRUPT_AGAIN: (Duration, Duration) =
@@ -47,16 +51,49 @@ const INTERRUPT_AGAIN: (Duration, Duration) =
 /// How often a call is interrupted before its server is given up.
 const INTERRUPTS: usize = 240;
 
-/// Makes a call that may block and that a signal ends with `EINTR`.
+/// Makes a call that may block and that a signal ends with `EINTR`. A call that was broken off for
+/// another reason, such as a stop of the process, is made again.
 pub(super) fn interruptible<T>(
     port: &SendRight,
-    call: impl FnOnce() -> machuser::Result<T>,
+    mut call: impl FnMut() -> machuser::Result<T>,
 ) -> Result<T> {
-    CALLS.fetch_add(1, Ordering::Relaxed);
-    CALLED.store(port.as_name(), Ordering::SeqCst);
-    let result = call();
-    CALLED.store(0, Ordering::SeqCst);
-    result.map_err(errno)
+    loop {
+        let arrivals = ARRIVALS.load(Ordering::SeqCst);
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        CALLED.store(port.as_name(), Ordering::SeqCst);
+        if STOPPING.load(Ordering::SeqCst) {
+            // Who stops the process may not have seen that this thread was about to call.
+            CALLED.store(0, Ordering::SeqCst);
+            wait_while_stopping();
+            continue;
+        }
+        let result = call();
+        CALLED.store(0, Ordering::SeqCst);
+        match result.map_err(errno) {
+            Err(Errno::EINTR) if ARRIVALS.load(Ordering::SeqCst) == arrivals => {}
+            result => return result,
+        }
+    }
+}
+
+fn wait_while_stopping() {
+    let mut state = STATE.lock();
+    while STOPPING.load(Ordering::SeqCst) {
+        state = ARRIVAL.wait(state);
+    }
+}
+
+/// How many signals have been delivered, whatever they did.
+pub(super) fn deliveries() -> u64 {
+    with(|state| state.deliveries)
+}
+
+/// Waits until more signals have been delivered than that.
+pub(super) fn wait_for_delivery(before: u64) {
+    let mut state = STATE.lock();
+    while state.deliveries == before {
+        state = ARRIVAL.wait(state);
+    }
 }
 
 /// Has the server of the call that the program's thread waits in end it.
@@ -164,14 +201,14 @@ pub(crate) fn signal_wait() {
 pub(crate) fn sleep(duration: Duration) -> Result<()> {
     let end = super::monotonic().saturating_add(duration);
     let mut state = STATE.lock();
-    let arrivals = state.arrivals;
+    let arrivals = ARRIVALS.load(Ordering::SeqCst);
     loop {
         let left = end.saturating_sub(super::monotonic());
         if left.is_zero() {
             return Ok(());
         }
         (state, _) = ARRIVAL.wait_timeout(state, left);
-        if state.arrivals != arrivals {
+        if ARRIVALS.load(Ordering::SeqCst) != arrivals {
             return Err(Errno::EINTR);
         }
     }
@@ -183,20 +220,23 @@ pub(super) fn deliver(signal: Signal) {
         return;
     }
     let disposition = with(|state| state.dispositions[usize::from(signal.0)]);
-    let handler = match disposition {
-        Disposition::Ignore => return,
-        Disposition::Default => {
-            default_action(signal);
-            return;
+    match disposition {
+        Disposition::Ignore => {}
+        Disposition::Default => default_action(signal),
+        Disposition::Note => note(signal),
+        Disposition::Call(handler) => {
+            ARRIVED[usize::from(signal.0)].store(true, Ordering::Release);
+            handler(signal);
+            note(signal);
         }
-        Disposition::Note => None,
-        Disposition::Call(handler) => Some(handler),
-    };
-    ARRIVED[usize::from(signal.0)].store(true, Ordering::Release);
-    if let Some(handler) = handler {
-        handler(signal);
     }
-    with(|state| state.arrivals += 1);
+    with(|state| state.deliveries += 1);
+    ARRIVAL.notify_all();
+}
+
+fn note(signal: Signal) {
+    ARRIVED[usize::from(signal.0)].store(true, Ordering::Release);
+    with(|_| ARRIVALS.fetch_add(1, Ordering::SeqCst));
     ARRIVAL.notify_all();
     interrupt_call();
 }
@@ -207,13 +247,21 @@ fn default_action(signal: Signal) {
         DefaultAction::Terminate | DefaultAction::Core => {
             super::processes::end(Status::Signaled(signal));
         }
-        DefaultAction::Stop => {
-            // Returns when the process is continued; a process without a server cannot stop.
-            if let Ok(proc) = initial(init_port::PROC) {
-                let _ = process::proc_mark_stop(&*proc, i32::from(signal.0), 0);
-            }
-        }
+        DefaultAction::Stop => stop(signal),
     }
+}
+
+/// Stops the process; returns when it is continued.
+fn stop(signal: Signal) {
+    // A server that answered a stopped process would answer nobody: what it gave would be lost.
+    STOPPING.store(true, Ordering::SeqCst);
+    interrupt_call();
+    // A process without a server cannot stop.
+    if let Ok(proc) = initial(init_port::PROC) {
+        let _ = process::proc_mark_stop(&*proc, i32::from(signal.0), 0);
+    }
+    with(|_| STOPPING.store(false, Ordering::SeqCst));
+    ARRIVAL.notify_all();
 }
 
 /// A write to a pipe that nobody reads: does what SIGPIPE does.
