@@ -7,7 +7,8 @@ use posix::signal::Signal;
 /// What a `kill` command asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// The names of these signals, by number or exit status; of all if there are none.
+    /// The names of these signals, by number or exit status, and the numbers of names; the names of
+    /// all if there are none.
     List(Vec<Vec<u8>>),
     /// This signal to these processes.
     Send(Signal, Vec<Vec<u8>>),
@@ -38,7 +39,7 @@ pub fn parse(args: &[Vec<u8>]) -> Result<Request, Vec<u8>> {
     }
 }
 
-/// The text that `kill -l` prints; what is wrong if a number is no signal's.
+/// The text that `kill -l` prints; what is wrong if a name or number is no signal's.
 pub fn list(numbers: &[Vec<u8>]) -> Result<Vec<u8>, Vec<u8>> {
     let mut text = Vec::new();
     if numbers.is_empty() {
@@ -48,6 +49,13 @@ pub fn list(numbers: &[Vec<u8>]) -> Result<Vec<u8>, Vec<u8>> {
         }
     }
     for number in numbers {
+        if posix::parse_number(number).is_none()
+            && let Some(signal) = Signal::parse(number)
+        {
+            text.extend_from_slice(posix::io::decimal(signal.0.into(), &mut [0; 20]));
+            text.push(b'\n');
+            continue;
+        }
         let value = posix::parse_number(number).and_then(|n| u8::try_from(n).ok());
         // An exit status says 128 more.
         let name = value.and_then(|v| Signal(if v > 128 { v - 128 } else { v }).name());

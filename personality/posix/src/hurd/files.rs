@@ -17,8 +17,8 @@ use super::names::{self, lookup};
 use super::signals::{broken_pipe, deliveries, interruptible, wait_for_delivery};
 use super::{errno, initial, join_strings, messages, sent};
 use crate::fs::{
-    DirEntry, Kind, O_APPEND, O_CLOEXEC, O_DIRECTORY, O_EXEC, O_NOLINK, O_NONBLOCK, O_READ,
-    O_WRITE, Poll, SetTime, Stat, StatFs, Whence,
+    DirEntry, Kind, O_APPEND, O_CLOEXEC, O_DIRECTORY, O_EXEC, O_NOLINK, O_NONBLOCK, O_NOTRANS,
+    O_READ, O_WRITE, Poll, SetTime, Stat, StatFs, Whence,
 };
 use crate::signal::Signal;
 use crate::time::Timespec;
@@ -304,7 +304,14 @@ pub(crate) fn stat(path: &[u8]) -> Result<Stat> {
 }
 
 pub(crate) fn lstat(path: &[u8]) -> Result<Stat> {
-    status(&lookup(path, O_NOLINK, 0)?)
+    match lookup(path, O_NOLINK, 0) {
+        Ok(file) => status(&file),
+        // A translator that does not start, or has nothing for this process, hides no name.
+        Err(error) => match lookup(path, O_NOLINK | O_NOTRANS, 0) {
+            Ok(node) => status(&node),
+            Err(_) => Err(error),
+        },
+    }
 }
 
 pub(crate) fn statfs(path: &[u8]) -> Result<StatFs> {
