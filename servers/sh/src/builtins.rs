@@ -191,9 +191,9 @@ fn exec(shell: &mut Shell, args: &[Vec<u8>]) -> Outcome {
             if rest.is_empty() {
                 return Ok(0);
             }
-            shell.exec(rest).map(|()| 0)
+            shell.exec(rest, &[]).map(|()| 0)
         }
-        Some(program) => shell.exec(program).map(|()| 0),
+        Some(program) => shell.exec(program, &[]).map(|()| 0),
     }
 }
 
@@ -699,6 +699,7 @@ fn normalize(path: &[u8]) -> Vec<u8> {
 }
 
 fn cd(shell: &mut Shell, args: &[Vec<u8>]) -> Outcome {
+    shell.find_directory();
     let mut physical = false;
     let mut rest = &args[1..];
     while let [option, tail @ ..] = rest {
@@ -783,6 +784,7 @@ fn cd(shell: &mut Shell, args: &[Vec<u8>]) -> Outcome {
 }
 
 fn pwd(shell: &mut Shell, args: &[Vec<u8>]) -> Outcome {
+    shell.find_directory();
     let physical = args.get(1).is_some_and(|option| option == b"-P");
     let known = shell
         .state

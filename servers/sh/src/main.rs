@@ -47,12 +47,11 @@ fn run(shell: &mut Shell, args: &[Vec<u8>]) -> Result<(), Unwind> {
         shell.status = number(status)
             .and_then(|n| u8::try_from(n).ok())
             .unwrap_or(0);
-        return shell.run_text(script);
+        return shell.run_whole_text(script);
     }
     let (source, forced) = arguments(shell, args)?;
-    shell.find_directory();
     match source {
-        Source::Text(text) => shell.run_text(&text),
+        Source::Text(text) => shell.run_whole_text(&text),
         Source::Stdin => {
             let terminal = fs::isatty(0) && fs::isatty(2);
             if forced || terminal {

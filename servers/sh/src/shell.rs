@@ -110,6 +110,8 @@ pub struct Shell {
     /// The status of the last command substitution of the command that is being expanded.
     substitution_status: Option<u8>,
     in_trap: bool,
+    /// Whether `PWD` is known to be right.
+    directory_known: bool,
 }
 
 impl Shell {
@@ -136,6 +138,7 @@ impl Shell {
             drains: Vec::new(),
             substitution_status: None,
             in_trap: false,
+            directory_known: false,
         };
         let variables = Rc::make_mut(&mut shell.state.variables);
         for entry in posix::env::vars() {
@@ -172,17 +175,23 @@ impl Shell {
         shell
     }
 
-    /// Finds the working directory's name, unless the environment has it right.
+    /// Finds the working directory's name, unless the environment has it right. To be called before
+    /// `PWD` is used for the first time: most scripts never ask.
     pub fn find_directory(&mut self) {
-        let known = self
+        if core::mem::replace(&mut self.directory_known, true) {
+            return;
+        }
+        let same = |path: &[u8]| match (fs::stat(path), fs::stat(b".")) {
+            (Ok(a), Ok(b)) => a.is_same_file(&b),
+            _ => false,
+        };
+        let given = self
             .state
             .value(b"PWD")
-            .filter(|path| path.first() == Some(&b'/'))
-            .is_some_and(|path| match (fs::stat(path), fs::stat(b".")) {
-                (Ok(a), Ok(b)) => a.is_same_file(&b),
-                _ => false,
-            });
-        if !known && let Ok(path) = fs::getcwd() {
+            .filter(|path| path.first() == Some(&b'/'));
+        if !given.is_some_and(same)
+            && let Ok(path) = fs::getcwd()
+        {
             let _ = self.state.set(b"PWD", path);
         }
     }
@@ -281,6 +290,61 @@ impl Shell {
         }
     }
 
+    /// Runs all that this shell has to run: its last command may take the shell's place.
+    pub fn run_whole_text(&mut self, text: &[u8]) -> Flow {
+        let mut parser = Parser::new(text, false);
+        loop {
+            let list = match parser.next_line() {
+                Ok(Some(list)) => list,
+                Ok(None) => return Ok(()),
+                Err(error) => return Err(self.syntax_error(&error)),
+            };
+            let last = text[parser.position()..].trim_ascii().is_empty();
+            match list.items.split_last() {
+                Some((item, before)) if last && self.may_replace(item) => {
+                    for item in before {
+                        self.run_item(item)?;
+                    }
+                    // What came before may have set a trap or started a job.
+                    if !self.may_replace(item) {
+                        return self.run_item(item);
+                    }
+                    let [Command::Simple(simple)] = item.and_or.first.commands.as_slice() else {
+                        return self.run_item(item);
+                    };
+                    return self.replace_by(simple);
+                }
+                _ => self.run_list(&list)?,
+            }
+        }
+    }
+
+    /// Whether an item is a program, and nothing is left for the shell to do when it ends.
+    fn may_replace(&self, item: &Item) -> bool {
+        let pipeline = &item.and_or.first;
+        !item.background
+            && item.and_or.rest.is_empty()
+            && !pipeline.negated
+            && pipeline.commands.len() == 1
+            && self.is_program(&pipeline.commands[0])
+            && self.state.traps.is_empty()
+            && self.jobs.is_empty()
+            && !self.interactive
+            && !self.state.options.verbose
+            && !self.state.options.no_execute
+    }
+
+    fn replace_by(&mut self, simple: &Simple) -> Flow {
+        self.check_signals()?;
+        let args = self.expand_args(simple)?;
+        if !self.redirect(&simple.redirects)? {
+            return Ok(());
+        }
+        let assignments = self.expand_assignments(simple)?;
+        self.trace(&assignments, &args);
+        self.exec(&args, &assignments)
+    }
+
     /// Tells an error of the parser.
     pub fn syntax_error(&mut self, error: &parser::Error) -> Unwind {
         match error {
@@ -362,17 +426,17 @@ impl Shell {
 
     /// Runs the commands of a list.
     pub fn run_list(&mut self, list: &List) -> Flow {
-        for Item { and_or, background } in &list.items {
-            if self.state.options.no_execute && !self.interactive {
-                continue;
-            }
-            if *background {
-                self.run_background(and_or)?;
-            } else {
-                self.run_and_or(and_or)?;
-            }
+        list.items.iter().try_for_each(|item| self.run_item(item))
+    }
+
+    fn run_item(&mut self, item: &Item) -> Flow {
+        if self.state.options.no_execute && !self.interactive {
+            Ok(())
+        } else if item.background {
+            self.run_background(&item.and_or)
+        } else {
+            self.run_and_or(&item.and_or)
         }
-        Ok(())
     }
 
     /// Runs a list whose failure is no error.
@@ -1027,18 +1091,15 @@ impl Shell {
         mode: Mode,
     ) -> bool {
         let environment = self.state.environment(assignments);
-        let path = assignments.iter().rev().find(|(name, _)| name == b"PATH");
         let mut problem = Errno::ENOENT;
-        for file in self.candidates(&args[0], path.map(|(_, value)| value.as_slice())) {
+        for file in self.candidates(&args[0], path_of(assignments)) {
             let mut command = process::Command::new(&file, args.to_vec());
             command.env(environment.clone());
             let mut result = self
                 .prepare(running, &mut command, mode)
                 .and_then(|()| command.spawn());
             if result == Err(Errno::ENOEXEC) {
-                // A text without `#!` is a script for this shell.
-                let mut script_args = alloc::vec![b"sh".to_vec(), file.clone()];
-                script_args.extend_from_slice(&args[1..]);
+                let script_args = script_args(&file, args);
                 let mut command = process::Command::new(&shell_path(), script_args);
                 command.env(environment.clone());
                 result = self
@@ -1079,23 +1140,19 @@ impl Shell {
 
     /// Puts a program in the shell's place; returns only if that fails, or in a subshell inside
     /// the shell's process, which ends when the program does.
-    pub fn exec(&mut self, args: &[Vec<u8>]) -> Flow {
+    pub fn exec(&mut self, args: &[Vec<u8>], assignments: &[(Vec<u8>, Vec<u8>)]) -> Flow {
         if self.in_subshell() {
-            self.run_program(args, &[])?;
+            self.run_program(args, assignments)?;
             return Err(Unwind::Exit);
         }
-        let environment = self.state.environment(&[]);
+        let environment = self.state.environment(assignments);
         let mut problem = Errno::ENOENT;
-        for file in self.candidates(&args[0], None) {
-            let mut command = process::Command::new(&file, args.to_vec());
-            command.env(environment.clone());
-            let mut running = Running {
-                group: Some(0),
-                ..Running::default()
-            };
-            let result = self.prepare(&mut running, &mut command, Mode::Foreground);
-            command.group(Group::Inherit);
-            match result.err().unwrap_or_else(|| command.exec()) {
+        for file in self.candidates(&args[0], path_of(assignments)) {
+            let mut error = self.exec_file(&file, args.to_vec(), &environment);
+            if error == Errno::ENOEXEC {
+                error = self.exec_file(&shell_path(), script_args(&file, args), &environment);
+            }
+            match error {
                 Errno::ENOENT | Errno::ENOTDIR => {}
                 error => {
                     problem = error;
@@ -1109,6 +1166,18 @@ impl Shell {
         } else {
             Unwind::Exit
         })
+    }
+
+    fn exec_file(&mut self, file: &[u8], args: Vec<Vec<u8>>, environment: &[Vec<u8>]) -> Errno {
+        let mut command = process::Command::new(file, args);
+        command.env(environment.to_vec());
+        let mut running = Running {
+            group: Some(0),
+            ..Running::default()
+        };
+        let result = self.prepare(&mut running, &mut command, Mode::Foreground);
+        command.group(Group::Inherit);
+        result.err().unwrap_or_else(|| command.exec())
     }
 
     /// Starts another shell that runs `script` with a copy of this one's state.
@@ -1385,6 +1454,19 @@ impl Default for Shell {
 /// `$?`, the script, `$0`.
 pub const SUBSHELL_OPTION: &[u8] = b"--subshell";
 
+/// The `PATH` that a command's assignments set.
+fn path_of(assignments: &[(Vec<u8>, Vec<u8>)]) -> Option<&[u8]> {
+    let found = assignments.iter().rev().find(|(name, _)| name == b"PATH");
+    found.map(|(_, value)| value.as_slice())
+}
+
+/// The arguments of a shell that runs a text without `#!`.
+fn script_args(file: &[u8], args: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let mut script_args = alloc::vec![b"sh".to_vec(), file.to_vec()];
+    script_args.extend_from_slice(&args[1..]);
+    script_args
+}
+
 /// The shell's own program.
 fn shell_path() -> Vec<u8> {
     posix::env::program_path().unwrap_or_else(|| b"/bin/sh".to_vec())
@@ -1521,6 +1603,10 @@ impl Context for Shell {
                     0 => Some(self.name.clone()),
                     index => self.state.positional.get(index - 1).cloned(),
                 }
+            }
+            b"PWD" => {
+                self.find_directory();
+                self.state.value(name).map(<[u8]>::to_vec)
             }
             name => self.state.value(name).map(<[u8]>::to_vec),
         }
