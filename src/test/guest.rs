@@ -25,9 +25,9 @@ use crate::workspace::Workspace;
 /// Where the test programs lie in the root file system.
 const PROGRAMS: &str = "/tests/bin";
 /// How long the system may take to come up, on a busy machine.
-const BOOT_TIMEOUT: Duration = Duration::from_secs(120);
+const BOOT_TIMEOUT: Duration = Duration::from_secs(600);
 /// How long the system may take after its last case.
-const END_TIMEOUT: Duration = Duration::from_secs(60);
+const END_TIMEOUT: Duration = Duration::from_secs(300);
 /// Longest script of one boot, in bytes as they are passed.
 const SCRIPT_MAXIMUM: usize = bootargs::MAXIMUM - (8 << 10);
 

@@ -11,7 +11,7 @@ use crate::cli::parse_size;
 use crate::step::quote;
 
 /// Seconds that a case may take unless it says otherwise.
-pub const DEFAULT_TIMEOUT: f64 = 60.0;
+pub const DEFAULT_TIMEOUT: f64 = 600.0;
 
 /// What a case needs of the machine. Cases with equal needs share a boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
