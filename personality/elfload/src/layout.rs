@@ -2,7 +2,8 @@
 //!
 //! They lie directly below the image where there is room, so that a small
 //! program needs one page table in all. From the image downwards: the page of the
-//! first thread, the start-up block, the stack, and nothing.
+//! first thread, the start-up block, the stack, and nothing. The stack begins in the page in
+//! which the block begins, which exists already when the program starts.
 
 use crate::{PAGE, page_up};
 
@@ -21,36 +22,43 @@ pub const IMAGE_BASE: u64 = 0x101_0000;
 pub struct Layout {
     /// The page of the first thread.
     pub thread_page: u64,
-    /// The start-up block; page aligned, and the initial stack pointer.
+    /// The start-up block, and the initial stack pointer: a multiple of [`ALIGNMENT`].
     pub block: u64,
-    /// Bytes reserved for the block, whole pages.
-    pub block_size: u64,
     /// Lowest address of the stack, which ends at the block.
     pub stack: u64,
-    /// Bytes of the stack.
-    pub stack_size: u64,
+    /// Bytes from the start of the stack to the end of the block, whole pages.
+    pub size: u64,
 }
+
+impl Layout {
+    /// Bytes of the stack.
+    pub const fn stack_size(&self) -> u64 {
+        self.block - self.stack
+    }
+}
+
+/// Of what the initial stack pointer is a multiple.
+pub const ALIGNMENT: u64 = 16;
 
 impl Layout {
     /// The layout for an image that occupies `low..high`, with a block of `block_bytes`.
     /// `highest` bounds the address space. `None` if there is no room.
     pub fn new(low: u64, high: u64, block_bytes: u64, highest: u64) -> Option<Self> {
-        let block_size = page_up(block_bytes)?;
-        let need = block_size.checked_add(PAGE + STACK_SIZE)?;
-        let below =
-            |top: u64| Some(top).filter(|t| t.checked_sub(LOWEST).is_some_and(|r| r >= need));
-        let fallback = FALLBACK_TOP.min(highest);
+        let size = STACK_SIZE.checked_add(page_up(block_bytes)?)?;
+        let need = size.checked_add(PAGE)?;
+        let below = |top: u64| {
+            Some(top).filter(|top| top.checked_sub(LOWEST).is_some_and(|room| room >= need))
+        };
         let top = match below(low) {
             Some(top) => top,
-            None => below(fallback).filter(|top| high <= top - need)?,
+            None => below(FALLBACK_TOP.min(highest)).filter(|top| high <= top - need)?,
         };
-        let block = top - PAGE - block_size;
+        let end = top - PAGE;
         Some(Self {
-            thread_page: top - PAGE,
-            block,
-            block_size,
-            stack: block - STACK_SIZE,
-            stack_size: STACK_SIZE,
+            thread_page: end,
+            block: (end - block_bytes) & !(ALIGNMENT - 1),
+            stack: end - size,
+            size,
         })
     }
 }
@@ -65,9 +73,10 @@ mod tests {
     fn a_small_program_shares_one_page_table_with_the_top_of_its_stack() {
         let layout = Layout::new(IMAGE_BASE, IMAGE_BASE + 0x2_0000, 700, HIGHEST).unwrap();
         assert_eq!(layout.thread_page, IMAGE_BASE - PAGE);
-        assert_eq!(layout.block, IMAGE_BASE - 2 * PAGE);
+        assert_eq!(layout.block, IMAGE_BASE - PAGE - 704);
         assert_eq!((layout.block - PAGE) >> 21, IMAGE_BASE >> 21);
-        assert_eq!(layout.stack + layout.stack_size, layout.block);
+        assert_eq!(layout.stack + layout.size, layout.thread_page);
+        assert_eq!(layout.stack + layout.stack_size(), layout.block);
     }
 
     #[test]

@@ -118,7 +118,7 @@ pub fn prepare<T: Task>(
         }
     }
 
-    task.allocate(layout.stack, layout.stack_size + layout.block_size)?;
+    task.allocate(layout.stack, layout.size)?;
     let give = |rights: Vec<Option<T::Right>>| -> Result<Vec<u32>> {
         rights
             .into_iter()
@@ -136,7 +136,7 @@ pub fn prepare<T: Task>(
         ints: arguments.ints,
         place: Place {
             stack: layout.stack,
-            stack_size: layout.stack_size,
+            stack_size: layout.stack_size(),
             low: image.low(),
             high: image.high(),
             entry: image.entry,

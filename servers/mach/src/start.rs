@@ -98,15 +98,14 @@ fn run(mach: &mut Mach<Sel4>, module: Module, object: mach::ObjectId) -> mach::R
         .ok_or(Error::KERN_NO_SPACE)?;
     contents.place = Place {
         stack: layout.stack,
-        stack_size: layout.stack_size,
+        stack_size: layout.stack_size(),
         low,
         high,
         entry: image.entry,
         headers: image.headers.unwrap_or(0),
         headers_count: image.headers_count,
     };
-    mach.memory_map(task, layout.stack, layout.stack_size)?;
-    mach.memory_map(task, layout.block, layout.block_size)?;
+    mach.memory_map(task, layout.stack, layout.size)?;
     mach.memory_write(task, layout.block, &contents.to_bytes())?;
     let thread = mach.thread_create(task, layout.thread_page)?;
     mach.thread_start(thread, image.entry, layout.block, layout.block)
