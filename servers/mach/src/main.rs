@@ -33,7 +33,7 @@ const HEAP_AHEAD: usize = 768 << 10;
 /// Bytes ahead below which nothing is made any more.
 const HEAP_CRITICAL: usize = 256 << 10;
 /// Bytes that are mapped at a time.
-const HEAP_STEP: usize = 256 << 10;
+const HEAP_STEP: usize = 4 << 20;
 /// The least that the allocator gets at a time.
 const HEAP_GIVE: usize = 64 << 10;
 /// Badge of the timer's interrupt: no task or thread has it.
