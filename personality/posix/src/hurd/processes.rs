@@ -83,7 +83,10 @@ impl Image {
         destroy: &[u32],
     ) -> Result<()> {
         let fds = || -> Vec<Right<'_>> {
-            self.fds.iter().map(|open| Right::from(open.as_ref().map(|open| &*open.port))).collect()
+            self.fds
+                .iter()
+                .map(|open| Right::from(open.as_ref().map(|open| &*open.port)))
+                .collect()
         };
         let ports = || -> Vec<Right<'_>> { ports.iter().map(|port| Right::from(*port)).collect() };
         let absolute: &[u8] = if command.path.starts_with(b"/") {
