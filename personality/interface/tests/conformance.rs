@@ -13,6 +13,7 @@ const OWN: &[&str] = &[
     "proc_mark_image",
     "proc_set_ignored",
     "proc_exit",
+    "proc_new_child",
 ];
 
 #[test]

@@ -767,10 +767,16 @@ impl<'a> Parser<'a> {
     fn read_here_documents(&mut self) -> Result<()> {
         for pending in core::mem::take(&mut self.pending) {
             let mut body = Vec::new();
+            // Whether the line before ended in a backslash that joins the next one to it.
+            let mut joined = false;
             loop {
                 if self.position >= self.text.len() {
                     if self.more {
                         return Err(Error::Incomplete);
+                    }
+                    // Where the text's end cuts the document off, its last line ends, too.
+                    if joined {
+                        body.push(b'\n');
                     }
                     break;
                 }
@@ -779,14 +785,16 @@ impl<'a> Parser<'a> {
                 let mut line = &rest[..end.unwrap_or(rest.len())];
                 self.position += end.map_or(rest.len(), |end| end + 1);
                 self.line += 1;
-                if pending.strip_tabs {
+                if pending.strip_tabs && !joined {
                     while let [b'\t', tail @ ..] = line {
                         line = tail;
                     }
                 }
-                if line == pending.delimiter {
+                if line == pending.delimiter && !joined {
                     break;
                 }
+                let backslashes = line.iter().rev().take_while(|&&b| b == b'\\').count();
+                joined = !pending.quoted && backslashes % 2 == 1;
                 body.extend_from_slice(line);
                 body.push(b'\n');
             }
