@@ -103,8 +103,12 @@ pub trait Kernel {
     fn thread_destroy(&mut self, thread: Self::Thread);
     /// Starts at `pc` with stack pointer `sp`; the first argument registers hold `arguments`.
     fn thread_start(&mut self, thread: Self::Thread, pc: u64, sp: u64, arguments: [u64; 4]);
-    /// Stops the thread, so that it does nothing twice when it is resumed. `instruction` is what
-    /// stands at its program counter. A thread that waits for the answer of a call goes on waiting,
+    /// From now on the thread executes nothing of its program; what the kernel does for it goes on.
+    fn thread_hold(&mut self, thread: Self::Thread);
+    /// Undoes [`Kernel::thread_hold`] for a thread that was not stopped since.
+    fn thread_release(&mut self, thread: Self::Thread);
+    /// Stops a thread that is held, so that it does nothing twice when it is resumed. `instruction`
+    /// is what stands at its program counter. A thread that waits for the answer of a call goes on waiting,
     /// hears it, and stops then: its next fault reaches the mach server, which says
     /// [`Kernel::thread_caught`].
     fn thread_stop(&mut self, thread: Self::Thread, instruction: u32);
@@ -115,8 +119,8 @@ pub trait Kernel {
     fn program_counter(&mut self, thread: Self::Thread) -> u64;
     /// Lets a stopped thread go on.
     fn thread_resume(&mut self, thread: Self::Thread);
-    /// If the thread waits for the answer of a call, ends that call with `error`; a stopped thread
-    /// stays stopped. `instruction` is what stands at its program counter.
+    /// If a thread that is held or stopped waits for the answer of a call, ends that call with
+    /// `error`; a stopped thread stays stopped. `instruction` is what stands at its program counter.
     fn call_interrupt(&mut self, thread: Self::Thread, instruction: u32, error: Error) -> bool;
     /// The name that the thread's page says it is calling; 0 when none.
     fn published_name(&mut self, thread: Self::Thread) -> u32;

@@ -99,6 +99,8 @@ struct Thread {
     sp: u64,
     arguments: [u64; 4],
     call: Option<Call>,
+    /// It may not go on just now.
+    held: bool,
 }
 
 struct Frame {
@@ -660,6 +662,7 @@ impl Kernel for SimKernel {
                 sp: 0,
                 arguments: [0; 4],
                 call: None,
+                held: false,
             },
         );
         Ok(thread)
@@ -681,8 +684,28 @@ impl Kernel for SimKernel {
         entry.arguments = arguments;
     }
 
+    fn thread_hold(&mut self, thread: SimThread) {
+        let entry = self.thread_mut(thread);
+        assert!(
+            entry.run != Run::Stopped && !entry.held,
+            "{thread:?} is held twice"
+        );
+        entry.held = true;
+    }
+
+    fn thread_release(&mut self, thread: SimThread) {
+        let entry = self.thread_mut(thread);
+        assert!(
+            entry.run == Run::Running && entry.held,
+            "{thread:?} is released and not held"
+        );
+        entry.held = false;
+    }
+
     fn thread_stop(&mut self, thread: SimThread, _instruction: u32) {
         let entry = self.thread_mut(thread);
+        assert!(entry.held, "{thread:?} is stopped and not held");
+        entry.held = false;
         assert!(
             entry.run == Run::Running,
             "{thread:?} is stopped while it is {:?}",
@@ -717,6 +740,10 @@ impl Kernel for SimKernel {
 
     fn call_interrupt(&mut self, thread: SimThread, instruction: u32, error: Error) -> bool {
         let entry = self.thread_mut(thread);
+        assert!(
+            entry.run != Run::Running || entry.held,
+            "{thread:?} runs while its call ends"
+        );
         if instruction != SYSTEM_CALL {
             return false;
         }

@@ -518,9 +518,13 @@ impl<K: Kernel> Mach<K> {
         thread.started = true;
         let (kernel, page) = (thread.kernel, thread.page_address);
         let number = thread_number(id) as u64;
+        let held = thread_is_held(self.threads.get(id), &self.tasks);
+        if held {
+            self.kernel.thread_hold(kernel);
+        }
         self.kernel
             .thread_start(kernel, pc, sp, [page, argument, number, 0]);
-        if thread_is_held(self.threads.get(id), &self.tasks) {
+        if held {
             self.kernel.thread_stop(kernel, 0);
         }
         Ok(())
@@ -532,6 +536,7 @@ impl<K: Kernel> Mach<K> {
             return;
         };
         let (kernel, task) = (thread.kernel, thread.task);
+        self.kernel.thread_hold(kernel);
         let pc = self.kernel.program_counter(kernel);
         let instruction = self.instruction_at(task, pc);
         self.kernel.thread_stop(kernel, instruction);
@@ -556,13 +561,20 @@ impl<K: Kernel> Mach<K> {
 
     /// Ends the call that a thread waits in, if it does.
     fn call_end(&mut self, id: ThreadId, error: Error) {
-        let Some(thread) = self.threads.get(id) else {
+        let Some(thread) = self.threads.get(id).filter(|thread| thread.started) else {
             return;
         };
         let (kernel, task) = (thread.kernel, thread.task);
+        let runs = !thread_is_held(Some(thread), &self.tasks);
+        if runs {
+            self.kernel.thread_hold(kernel);
+        }
         let pc = self.kernel.program_counter(kernel);
         let instruction = self.instruction_at(task, pc);
         self.kernel.call_interrupt(kernel, instruction, error);
+        if runs {
+            self.kernel.thread_release(kernel);
+        }
     }
 
     pub(crate) fn thread_suspend(&mut self, id: ThreadId) -> Result<()> {

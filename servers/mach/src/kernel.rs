@@ -892,12 +892,23 @@ impl Kernel for Sel4 {
         let _ = tcb.write_all_registers(true, &context);
     }
 
+    fn thread_hold(&mut self, thread: u32) {
+        // Other programs run whenever this one's turn is over, in the middle of a request: without
+        // its memory, the thread cannot leave the place that is looked at.
+        self.thread_park(thread, true);
+    }
+
+    fn thread_release(&mut self, thread: u32) {
+        // If it has run into the emptiness, its fault is found to be none.
+        self.thread_park(thread, false);
+    }
+
     fn thread_stop(&mut self, thread: u32, instruction: u32) {
         let Some(tcb) = self.thread_tcb(thread) else { return };
         let Ok(mut context) = tcb.read_all_registers(false) else { return };
         let calls = instruction == arch::SYSTEM_CALL;
         if calls && arch::is_call(&context) && !arch::is_completed(&context) {
-            self.thread_park(thread, true);
+            // It stays where it is until it has its answer.
             return;
         }
         let _ = tcb.suspend();
@@ -908,6 +919,7 @@ impl Kernel for Sel4 {
             context.set_pc(context.pc() + arch::SYSTEM_CALL_BYTES);
             let _ = tcb.write_all_registers(false, &context);
         }
+        self.thread_park(thread, false);
     }
 
     fn thread_caught(&mut self, thread: u32) {

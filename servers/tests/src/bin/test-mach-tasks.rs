@@ -46,7 +46,10 @@ mod guest {
             let mut mrs = request.mrs;
             let mut label = REPLY_OK;
             match request.label {
-                ADD => mrs[0] += 1,
+                ADD => {
+                    mrs[0] += 1;
+                    number_at(shared, 2).fetch_add(1, Release);
+                }
                 RIGHTS => {
                     // (ticket, caller): what came goes back, with a right of this task's own.
                     let answer = sys::rights_receive(mrs[0], request.badge).and_then(|list| {
@@ -464,6 +467,50 @@ mod guest {
                 Ok(())
             },
         );
+        let rounds = suite.times(50_000);
+        suite.check("a thread that is stopped at any moment asks for nothing twice", || {
+            /// Calls until told to end: words are (port, own shared page).
+            fn caller_loop(words: &Words) {
+                let own = words[1];
+                let mut done = 0;
+                while number_at(own, 5).load(Acquire) == 0 {
+                    let (label, _, mrs) = sys::call(words[0] as Name, ADD, 1, [done, 0, 0, 0]);
+                    if label == REPLY_OK && mrs[0] == done + 1 {
+                        done += 1;
+                    } else {
+                        number_at(own, 7).fetch_add(1, Release);
+                    }
+                }
+                number_at(own, 6).store(done + 1, Release);
+            }
+            let server = get!(server());
+            let mine = get!(Shared::new());
+            let at = mine.number(0) as *const _ as u64;
+            let words = [server.port.as_raw() as u64, at, 0, 0, 0, 0, 0, 0];
+            let thread = get!(LocalThread::start(caller_loop, words));
+            for round in 0..rounds {
+                get!(mach_calls::thread_suspend(&thread.port));
+                if round % 3 == 0 {
+                    get!(mach_calls::thread_suspend(&server.child.thread));
+                    sys::yield_now();
+                    get!(mach_calls::thread_resume(&server.child.thread));
+                }
+                for _ in 0..round % 4 {
+                    sys::yield_now();
+                }
+                get!(mach_calls::thread_resume(&thread.port));
+                for _ in 0..round % 5 {
+                    sys::yield_now();
+                }
+            }
+            mine.number(5).store(1, Release);
+            same!(mine.wait(6, 1), true);
+            let done = mine.number(6).load(Acquire) - 1;
+            same!(mine.number(7).load(Acquire), 0);
+            same!(server.shared.number(2).load(Acquire), done);
+            same!(done > rounds / 10, true);
+            Ok(())
+        });
         suite.check("a thread can stop itself, and is resumed", || {
             let mine = get!(Shared::new());
             fn stop(words: &Words) {
