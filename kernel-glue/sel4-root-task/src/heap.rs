@@ -4,11 +4,7 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-use talc::TalcLock;
-use talc::base::Talc;
-use talc::base::binning::Binning;
-use talc::lock_api::{GuardNoSend, RawMutex};
-use talc::source::Source;
+use heap::{Binning, GuardNoSend, Heap, RawMutex, Source, Talc};
 
 /// Gives memory of at least so many bytes, or none.
 type Refill = fn(Layout) -> Option<NonNull<[u8]>>;
@@ -17,7 +13,7 @@ type Refill = fn(Layout) -> Option<NonNull<[u8]>>;
 const OVERHEAD: usize = 4096;
 
 #[cfg_attr(target_os = "none", global_allocator)]
-static HEAP: TalcLock<Exclusive, Grow> = TalcLock::new(Grow);
+static HEAP: Heap<Exclusive, Grow> = Heap::new(Grow);
 
 /// The function that [`set_refill`] was given.
 static REFILL: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
@@ -83,8 +79,8 @@ unsafe impl Source for Grow {
 /// Where `size` is too small for the heap to do anything with it.
 pub unsafe fn add_heap(start: *mut u8, size: usize) {
     // SAFETY: the caller's promise.
-    let end = unsafe { HEAP.lock().claim(start, size) };
-    assert!(end.is_some(), "{size} bytes are too few for a heap");
+    let enough = unsafe { HEAP.claim(start, size) };
+    assert!(enough, "{size} bytes are too few for a heap");
 }
 
 /// Names the function that is asked for more memory when the heap has too little. Such memory is

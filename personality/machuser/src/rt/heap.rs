@@ -2,11 +2,7 @@
 
 use crate::sync::{RawMutex, preserving_buffer};
 use core::alloc::Layout;
-use talc::TalcLock;
-use talc::base::Talc;
-use talc::base::binning::Binning;
-use talc::lock_api::{self, GuardNoSend};
-use talc::source::Source;
+use heap::{Binning, GuardNoSend, Heap, Source, Talc};
 
 /// The least that the heap grows by, in bytes. Memory costs nothing before it is touched.
 const STEP: u64 = 1 << 20;
@@ -14,12 +10,12 @@ const STEP: u64 = 1 << 20;
 const OVERHEAD: u64 = 4096;
 
 #[global_allocator]
-static HEAP: TalcLock<Lock, Grow> = TalcLock::new(Grow);
+static HEAP: Heap<Lock, Grow> = Heap::new(Grow);
 
 struct Lock(RawMutex);
 
 // SAFETY: `lock` returns, and `try_lock` says true, only to the one who got the lock.
-unsafe impl lock_api::RawMutex for Lock {
+unsafe impl heap::RawMutex for Lock {
     #[allow(clippy::declare_interior_mutable_const)]
     const INIT: Self = Self(RawMutex::new());
     type GuardMarker = GuardNoSend;
