@@ -35,6 +35,76 @@ pub mod page {
     pub const INBOX: usize = 0x428;
 }
 
+/// Bit of a message's label: its first right is the reply right.
+pub const WITH_REPLY: u32 = 1 << 18;
+/// What a reply's label is above its request's.
+pub const REPLY_OFFSET: u32 = 100;
+/// Bit of the label word of a received message: the first word is the port's protected payload.
+pub const PAYLOAD: u64 = 1 << 32;
+
+/// Ports that tasks and threads keep with the mach server.
+pub mod special {
+    /// The task's or thread's own port.
+    pub const KERNEL: u64 = 1;
+    /// Where exceptions go.
+    pub const EXCEPTION: u64 = 3;
+    /// The task's bootstrap port.
+    pub const BOOTSTRAP: u64 = 4;
+    /// Where exceptions go together with the thread's state (Hird's own): one port takes the place
+    /// of the other.
+    pub const EXCEPTION_STATE: u64 = 5;
+}
+
+/// Exceptions (`EXC_*`).
+pub mod exception {
+    /// Memory: code is the Mach error, subcode the address.
+    pub const BAD_ACCESS: u64 = 1;
+    /// An instruction that is none, or is not allowed: code as in [`bad_instruction`].
+    pub const BAD_INSTRUCTION: u64 = 2;
+    /// A breakpoint instruction: code is the number in it, subcode its address.
+    pub const BREAKPOINT: u64 = 6;
+    /// Codes of [`BAD_INSTRUCTION`]; the subcode is the instruction's address.
+    pub mod bad_instruction {
+        /// A system call on a name that is nothing.
+        pub const NO_RIGHT: u64 = 1;
+        /// A system call that the kernel does not know: subcode is the address of the instruction.
+        pub const SYSTEM_CALL: u64 = 2;
+        /// The processor does not know the instruction.
+        pub const UNDEFINED: u64 = 3;
+    }
+}
+
+/// Flavours of thread states, and of what there is to know of tasks and threads.
+pub mod flavor {
+    /// `TASK_BASIC_INFO`: suspend count, base priority, bytes of address space in use, bytes of
+    /// memory, user time and system time (seconds, microseconds; 0, the kernel keeps none),
+    /// creation time (seconds, microseconds).
+    pub const TASK_BASIC: u64 = 1;
+    /// `THREAD_BASIC_INFO`: user and system time (as above), processor use (0), base priority,
+    /// current priority, run state, flags (0), suspend count, sleep time (0), creation time.
+    pub const THREAD_BASIC: u64 = 1;
+    /// `THREAD_SCHED_INFO`: policy, quantum in milliseconds, base, largest and current priority,
+    /// whether it is depressed (0), priority before that (-1).
+    pub const THREAD_SCHED: u64 = 2;
+    /// The general registers, the machine's `THREAD_STATE`.
+    pub const THREAD_STATE: u64 = 1;
+}
+
+/// Priorities as Mach counts them: 0 is the highest.
+pub mod priority {
+    /// What every thread begins with, and the highest that it can have.
+    pub const BASE: u64 = 25;
+    /// The lowest.
+    pub const LOWEST: u64 = 63;
+    /// `POLICY_TIMESHARE`, the one policy that there is.
+    pub const TIMESHARE: u64 = 1;
+    /// Milliseconds of a thread's turn.
+    pub const QUANTUM: u64 = 10;
+}
+
+/// Ports that `mach_ports_register` keeps (`TASK_PORT_REGISTER_MAX`).
+pub const REGISTERED_MAX: usize = 4;
+
 /// Dispositions of rights (`MACH_MSG_TYPE_*`).
 pub mod disposition {
     /// The receive right moves.
@@ -49,6 +119,9 @@ pub mod disposition {
     pub const MAKE_SEND: u32 = 20;
     /// A send-once right is made from the receive right.
     pub const MAKE_SEND_ONCE: u32 = 21;
+    /// The only right to a memory object that is mapped nowhere moves, and who receives it pays for
+    /// its memory from then on (Hird's own).
+    pub const MOVE_MEMORY: u32 = 32;
 }
 
 /// Kinds of rights (`MACH_PORT_RIGHT_*`).
@@ -77,8 +150,15 @@ pub mod notify {
     pub const DEAD_NAME: u32 = 72;
     /// A window's client is gone; word: the token (Hird's own).
     pub const WINDOW_GONE: u32 = 21;
-    /// An exception of a thread (`exception_raise`).
+    /// A message that was forced into a full queue has found its place there; word: the name.
+    pub const MSG_ACCEPTED: u32 = 66;
+    /// The receive right would have been destroyed: it is in the message.
+    pub const PORT_DESTROYED: u32 = 69;
+    /// An exception of a thread (`exception_raise`): a reply right, thread, task; words: exception,
+    /// code, subcode.
     pub const EXCEPTION_RAISE: u32 = 2400;
+    /// The same with the thread's state in further words (Hird's own).
+    pub const EXCEPTION_RAISE_STATE: u32 = 2401;
     /// A task was created (`mach_notify_new_task`).
     pub const NEW_TASK: u32 = 4400;
 }
@@ -102,10 +182,19 @@ routines! {
     TASK_CREATE = 2007;
     /// (task)
     TASK_TERMINATE = 2008;
-    /// (task) -> thread count, suspend count, memory bytes, names
+    /// (task, from) -> count, thread names from that one on
+    TASK_THREADS = 2011;
+    /// (task) -> thread count, suspend count, memory bytes, names; (task, flavour) -> words of the flavour
     TASK_INFO = 2012;
     /// (thread)
     THREAD_TERMINATE = 2016;
+    /// (thread, flavour) -> registers
+    THREAD_GET_STATE = 2017;
+    /// (thread, flavour, registers...). A thread that was never started is suspended once by this,
+    /// and starts with its resumption
+    THREAD_SET_STATE = 2018;
+    /// (thread, flavour) -> words of the flavour
+    THREAD_INFO = 2019;
     /// (task, address, size, anywhere) -> address
     VM_ALLOCATE = 2021;
     /// (task, address, size)
@@ -122,6 +211,10 @@ routines! {
     VM_REGION = 2029;
     /// -> memory total, free, tasks, threads, ports, objects, the account's three limits, its three uses
     VM_STATISTICS = 2030;
+    /// (task, count, names...)
+    MACH_PORTS_REGISTER = 2033;
+    /// (task) -> count, names
+    MACH_PORTS_LOOKUP = 2034;
     /// (task)
     TASK_SUSPEND = 2056;
     /// (task)
@@ -138,8 +231,20 @@ routines! {
     THREAD_RESUME = 2063;
     /// (thread): an RPC in progress ends with MACH_RCV_INTERRUPTED
     THREAD_ABORT = 2064;
+    /// (thread, which) -> name
+    THREAD_GET_SPECIAL_PORT = 2067;
+    /// (thread, which, name)
+    THREAD_SET_SPECIAL_PORT = 2068;
     /// (task, address, size, mask, anywhere, object, offset, copy, protection, max, inheritance) -> address
     VM_MAP = 2089;
+    /// (thread, priority, also the largest)
+    THREAD_PRIORITY = 2620;
+    /// (thread, host, priority)
+    THREAD_MAX_PRIORITY = 2621;
+    /// (task, priority, also its threads)
+    TASK_PRIORITY = 2622;
+    /// (thread, policy, data)
+    THREAD_POLICY = 2624;
     /// (options)
     HOST_REBOOT = 2635;
     /// -> nanoseconds since 1970; 0 while nobody has set it
@@ -152,6 +257,10 @@ routines! {
     MACH_PORT_NAMES = 3200;
     /// (task, name) -> type
     MACH_PORT_TYPE = 3201;
+    /// (task, name, new name)
+    MACH_PORT_RENAME = 3202;
+    /// (task, right, name)
+    MACH_PORT_ALLOCATE_NAME = 3203;
     /// (task, right) -> name
     MACH_PORT_ALLOCATE = 3204;
     /// (task, name)
@@ -164,6 +273,8 @@ routines! {
     MACH_PORT_MOD_REFS = 3208;
     /// (task, name, limit)
     MACH_PORT_SET_QLIMIT = 3210;
+    /// (task, name, count)
+    MACH_PORT_SET_MSCOUNT = 3211;
     /// (task, set) -> names
     MACH_PORT_GET_SET_STATUS = 3212;
     /// (task, member, set or 0)
@@ -176,6 +287,12 @@ routines! {
     MACH_PORT_EXTRACT_RIGHT = 3216;
     /// (task, name) -> set, seqno, mscount, qlimit, msgcount, sorights, srights, nsrequest
     MACH_PORT_GET_RECEIVE_STATUS = 3217;
+    /// (task, name, number)
+    MACH_PORT_SET_SEQNO = 3218;
+    /// (task, name, payload)
+    MACH_PORT_SET_PROTECTED_PAYLOAD = 3221;
+    /// (task, name)
+    MACH_PORT_CLEAR_PROTECTED_PAYLOAD = 3222;
     /// (address, value, milliseconds or 0)
     GSYNC_WAIT = 4204;
     /// (address, all)
@@ -202,7 +319,13 @@ routines! {
     /// (name, disposition, label, milliseconds, rights, words, (name, disposition)..., words...)
     MSG_SEND = 5007;
     /// (name or 0, milliseconds or 0) -> port, label, seqno, rights, words, (name, type)..., words...
+    /// With further words (notify name or 0, most words or 0, keep): who sent the reply right's port
+    /// is watched for the notify name; a message with more rights and words than that is refused
+    /// with its counts, and kept if asked
     MSG_RECEIVE = 5008;
+    /// (notify name, name, disposition, label, 0, rights, words, (name, disposition)..., words...): as
+    /// MSG_SEND, but a full queue takes the message anyhow, once, and tells when it has room again
+    MSG_SEND_NOTIFY = 5025;
     /// (thread, pc, sp, arguments 0..4)
     THREAD_START = 5009;
     /// (bytes) -> name of a memory object
@@ -223,8 +346,6 @@ routines! {
     DEVICE_TREE = 5017;
     /// (account) -> limits and uses, three each
     ACCOUNT_INFO = 5018;
-    /// (thread) -> registers
-    THREAD_STATE = 5019;
     /// (port) -> number of the task that receives from it
     PORT_SERVER = 5021;
     /// -> a number that nobody can guess

@@ -92,6 +92,7 @@ impl<K: Kernel> Mach<K> {
         self.audit_waits()?;
         counts.right(self.new_task_notify);
         for (_, thread) in self.threads.iter() {
+            counts.right(thread.handler.port);
             for right in thread.ticket.iter().flat_map(|ticket| &ticket.rights) {
                 counts.right(*right);
             }
@@ -201,9 +202,9 @@ impl<K: Kernel> Mach<K> {
                 );
                 counts.right(Carried::Receive(port));
             }
-            for right in [task.bootstrap, task.exception] {
-                counts.right(right);
-            }
+            counts.right(task.bootstrap);
+            counts.right(task.handler.port);
+            task.registered.iter().for_each(|right| counts.right(*right));
             let amount = Limits {
                 memory: task.threads.len() as u64 * PAGE,
                 objects: K::TASK_BYTES
@@ -316,6 +317,11 @@ impl<K: Kernel> Mach<K> {
                         KernelObject::Thread(thread) => {
                             let own = self.threads.get(thread).map(|thread| thread.port);
                             check!(own == Some(id), "{id:?} stands for {thread:?}");
+                        }
+                        KernelObject::Exception(thread) => {
+                            let raised = self.threads.get(thread).and_then(|t| t.raised.as_ref());
+                            let own = raised.map(|raised| raised.reply);
+                            check!(own == Some(id), "{id:?} answers about {thread:?}");
                         }
                         KernelObject::Memory(memory) => {
                             let own = self.objects.get(memory).and_then(|object| object.port);

@@ -66,10 +66,16 @@ errors! {
     MACH_SEND_INVALID_DEST = 0x1000_0003;
     /// The queue was full for as long as the sender would wait.
     MACH_SEND_TIMED_OUT = 0x1000_0004;
+    /// The queue was full and has taken the message: a notification follows.
+    MACH_SEND_WILL_NOTIFY = 0x1000_0005;
+    /// The queue was full, and an earlier message of the task waits for its notification.
+    MACH_SEND_NOTIFY_IN_PROGRESS = 0x1000_0006;
     /// The send was interrupted.
     MACH_SEND_INTERRUPTED = 0x1000_0007;
     /// A right named in the message is not held.
     MACH_SEND_INVALID_RIGHT = 0x1000_000a;
+    /// The notify name is no receive right.
+    MACH_SEND_INVALID_NOTIFY = 0x1000_000b;
     /// The message is malformed.
     MACH_SEND_INVALID_TYPE = 0x1000_000f;
     /// The message is larger than what travels inline.
@@ -78,6 +84,10 @@ errors! {
     MACH_RCV_INVALID_NAME = 0x1000_4002;
     /// No message came in time.
     MACH_RCV_TIMED_OUT = 0x1000_4003;
+    /// The message is larger than the receiver takes.
+    MACH_RCV_TOO_LARGE = 0x1000_4004;
+    /// The notify name is no receive right.
+    MACH_RCV_INVALID_NOTIFY = 0x1000_4007;
     /// The receive was interrupted.
     MACH_RCV_INTERRUPTED = 0x1000_4005;
     /// The port died while it was waited for.

@@ -36,6 +36,8 @@ pub enum KernelObject {
     Interrupt(u32),
     /// An account.
     Account(crate::account::AccountId),
+    /// Answers about a thread's exception come here.
+    Exception(ThreadId),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -1152,6 +1154,12 @@ impl<K: Kernel> Mach<K> {
     pub(crate) fn enqueue(&mut self, id: PortId, mut message: Message) {
         let owner = self.ports.get(id).map(|port| port.owner);
         let receiver = match owner {
+            Some(Owner::Kernel(KernelObject::Exception(thread))) => {
+                // The right to answer died.
+                self.message_destroy(message);
+                self.exception_answered(thread, 0, &[]);
+                return;
+            }
             None | Some(Owner::Kernel(_)) => {
                 self.message_destroy(message);
                 return;
@@ -1252,7 +1260,8 @@ impl<K: Kernel> Mach<K> {
         }
         let once = matches!(how, disposition::MOVE_SEND_ONCE | disposition::MAKE_SEND_ONCE);
         let port = self.ports.get(id).ok_or(dead)?;
-        if matches!(port.owner, Owner::Kernel(_)) {
+        let exception = self.exception_of(id);
+        if matches!(port.owner, Owner::Kernel(_)) && exception.is_none() {
             return Err(dead);
         }
         // The destination's right goes first.
@@ -1260,6 +1269,14 @@ impl<K: Kernel> Mach<K> {
         all.push(to);
         all.extend_from_slice(list);
         self.copy_in_check(task, &all)?;
+        if let Some(thread) = exception {
+            for right in self.copy_in_all(task, list)? {
+                self.release(right);
+            }
+            self.copy_in_checked(task, name, how)?;
+            self.exception_answered(thread, *label as u32, body);
+            return Ok(None);
+        }
         if !once && port.queue.len() as u64 >= port.qlimit as u64 {
             return Ok(Some(id));
         }

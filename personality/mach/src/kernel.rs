@@ -129,8 +129,16 @@ pub trait Kernel {
     /// Adds names to the inbox in the thread's page. It does not fail for as many as
     /// [`Kernel::inbox_room`] answered in the same request.
     fn inbox_push(&mut self, thread: Self::Thread, names: &[u32]) -> Result<()>;
-    /// Program counter and stack pointer of a stopped or faulted thread.
-    fn thread_registers(&mut self, thread: Self::Thread) -> Vec<u64>;
+    /// A thread's fault has become an exception: it stops at the instruction that faulted.
+    fn thread_fault(&mut self, thread: Self::Thread);
+    /// A thread's registers, in the machine's order ([`crate::abi::flavor::THREAD_STATE`]).
+    fn thread_state(&mut self, thread: Self::Thread) -> Vec<u64>;
+    /// Sets the registers of a thread that is stopped or was never started, which is stopped from
+    /// then on. `KERN_INVALID_ARGUMENT` for words that are no such state, `KERN_FAILURE` for a
+    /// thread that waits for the answer of a call.
+    fn thread_state_set(&mut self, thread: Self::Thread, state: &[u64]) -> Result<()>;
+    /// Sets a thread's priority, so many below the common one.
+    fn thread_priority(&mut self, thread: Self::Thread, below: u8);
 
     /// A zeroed frame.
     fn frame_allocate(&mut self) -> Result<Self::Frame>;

@@ -7,7 +7,7 @@ use crate::ipc::{Carried, KernelObject, Message, Owner, PortId, QLIMIT_MAX, Rece
 use crate::kernel::{Cache, Kernel, Protection};
 use crate::space::Right;
 use crate::sync::Timed;
-use crate::task::{BOOTSTRAP_PORT, EXCEPTION_PORT, Mach, TaskId, ThreadId, Ticket, thread_number};
+use crate::task::{Mach, TaskId, ThreadId, Ticket, thread_number};
 use crate::vm::{Mapping, ObjectId, PAGE, Place, VM_MAX};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -58,14 +58,14 @@ impl Output {
     }
 
     #[inline]
-    fn put(&mut self, word: u64) {
+    pub(crate) fn put(&mut self, word: u64) {
         if self.length < MESSAGE_WORDS {
             self.words[self.length] = word;
             self.length += 1;
         }
     }
 
-    fn room(&self) -> usize {
+    pub(crate) fn room(&self) -> usize {
         MESSAGE_WORDS - self.length
     }
 
@@ -79,30 +79,30 @@ impl Output {
 }
 
 /// The words of a request.
-struct Input<'a> {
+pub(crate) struct Input<'a> {
     words: &'a [u64],
     next: usize,
 }
 
 impl Input<'_> {
     #[inline]
-    fn word(&mut self) -> Result<u64> {
+    pub(crate) fn word(&mut self) -> Result<u64> {
         let word = self.words.get(self.next).ok_or(Error::MIG_BAD_ARGUMENTS)?;
         self.next += 1;
         Ok(*word)
     }
 
     #[inline]
-    fn name(&mut self) -> Result<u32> {
+    pub(crate) fn name(&mut self) -> Result<u32> {
         self.word().map(|word| word as u32)
     }
 
-    fn rest(&self) -> &[u64] {
+    pub(crate) fn rest(&self) -> &[u64] {
         &self.words[self.next..]
     }
 
     /// `count` words each of which holds a name and, in the high half, a disposition.
-    fn rights(&mut self, count: u64) -> Result<&[u64]> {
+    pub(crate) fn rights(&mut self, count: u64) -> Result<&[u64]> {
         let rest = &self.words[self.next..];
         if count > rest.len() as u64 {
             return Err(Error::MIG_BAD_ARGUMENTS);
@@ -159,7 +159,7 @@ impl<K: Kernel> Mach<K> {
     }
 
     /// What a name denotes among the mach server's own objects.
-    fn object_of(&self, task: TaskId, name: u32) -> Result<KernelObject> {
+    pub(crate) fn object_of(&self, task: TaskId, name: u32) -> Result<KernelObject> {
         let port = self
             .send_port(task, name)
             .map_err(|_| Error::KERN_INVALID_ARGUMENT)?;
@@ -171,7 +171,7 @@ impl<K: Kernel> Mach<K> {
 
     /// The task that a name denotes; 0 and 1 are the caller.
     #[inline]
-    fn target(&self, task: TaskId, name: u32) -> Result<TaskId> {
+    pub(crate) fn target(&self, task: TaskId, name: u32) -> Result<TaskId> {
         if name <= crate::abi::TASK_SELF {
             return Ok(task);
         }
@@ -181,7 +181,7 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
-    fn thread_named(&self, task: TaskId, name: u32) -> Result<ThreadId> {
+    pub(crate) fn thread_named(&self, task: TaskId, name: u32) -> Result<ThreadId> {
         match self.object_of(task, name)? {
             KernelObject::Thread(thread) if self.threads.get(thread).is_some() => Ok(thread),
             _ => Err(Error::KERN_INVALID_ARGUMENT),
@@ -195,7 +195,7 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
-    fn check_host(&self, task: TaskId, name: u32) -> Result<()> {
+    pub(crate) fn check_host(&self, task: TaskId, name: u32) -> Result<()> {
         match self.object_of(task, name) {
             Ok(KernelObject::Host) => Ok(()),
             _ => Err(Error::KERN_NO_ACCESS),
@@ -203,7 +203,7 @@ impl<K: Kernel> Mach<K> {
     }
 
     /// A send right for the caller to a port of the mach server.
-    fn put_send(&mut self, task: TaskId, port: PortId) -> Result<u32> {
+    pub(crate) fn put_send(&mut self, task: TaskId, port: PortId) -> Result<u32> {
         if let Some(port) = self.ports.get_mut(port) {
             port.srights += 1;
         }
@@ -533,12 +533,13 @@ impl<K: Kernel> Mach<K> {
                 };
                 let child = self.task_create(account)?;
                 let port = self.task(child)?.port;
-                let parent_exception = self.task(task)?.exception;
-                if let Carried::Send(exception) = parent_exception
+                let (handler, priority) = (self.task(task)?.handler, self.task(task)?.priority);
+                self.task_mut(child)?.priority = priority;
+                if let Carried::Send(exception) = handler.port
                     && let Some(exception) = self.ports.get_mut(exception)
                 {
                     exception.srights += 1;
-                    self.task_mut(child)?.exception = parent_exception;
+                    self.task_mut(child)?.handler = handler;
                 }
                 let name = match self.put_send(task, port) {
                     Ok(name) => name,
@@ -581,54 +582,6 @@ impl<K: Kernel> Mach<K> {
             routine::TASK_RESUME => {
                 let target = self.target(task, input.name()?)?;
                 self.task_resume(target)?;
-            }
-            routine::TASK_INFO => {
-                let target = self.target(task, input.name()?)?;
-                let target = self.task(target)?;
-                for word in [
-                    target.threads.len() as u64,
-                    target.suspended as u64,
-                    target.map.mapped.len() as u64 * PAGE,
-                    target.space.len() as u64,
-                    target
-                        .map
-                        .regions
-                        .values()
-                        .filter(|r| r.object.is_some())
-                        .count() as u64,
-                ] {
-                    out.put(word);
-                }
-            }
-            routine::TASK_GET_SPECIAL_PORT => {
-                let target = self.target(task, input.name()?)?;
-                let right = match input.word()? {
-                    1 => Carried::Send(self.task(target)?.port),
-                    EXCEPTION_PORT => self.task(target)?.exception,
-                    BOOTSTRAP_PORT => self.task(target)?.bootstrap,
-                    _ => return Err(Error::KERN_INVALID_ARGUMENT),
-                };
-                let name = match right {
-                    Carried::Send(port) => self.put_send(task, port)?,
-                    _ => 0,
-                };
-                out.put(name as u64);
-            }
-            routine::TASK_SET_SPECIAL_PORT => {
-                let target = self.target(task, input.name()?)?;
-                let (which, name) = (input.word()?, input.name()?);
-                if which != EXCEPTION_PORT && which != BOOTSTRAP_PORT {
-                    return Err(Error::KERN_INVALID_ARGUMENT);
-                }
-                let right = self.copy_in(task, name, crate::abi::disposition::COPY_SEND)?;
-                let holder = self.task_mut(target)?;
-                let place = if which == EXCEPTION_PORT {
-                    &mut holder.exception
-                } else {
-                    &mut holder.bootstrap
-                };
-                let old = core::mem::replace(place, right);
-                self.release(old);
             }
             routine::THREAD_CREATE => {
                 let target = self.target(task, input.name()?)?;
@@ -690,15 +643,6 @@ impl<K: Kernel> Mach<K> {
                 let thread = self.thread_named(task, input.name()?)?;
                 self.thread_abort(thread)?;
             }
-            routine::THREAD_STATE => {
-                let thread = self.thread_named(task, input.name()?)?;
-                let thread = self.threads.get(thread).ok_or(Error::KERN_FAILURE)?;
-                let kernel = thread.kernel;
-                for word in self.kernel.thread_registers(kernel) {
-                    out.put(word);
-                }
-            }
-
             // ---- memory
             routine::VM_ALLOCATE => {
                 let target = self.target(task, input.name()?)?;
@@ -1040,7 +984,7 @@ impl<K: Kernel> Mach<K> {
                 let text = String::from_utf8_lossy(&bytes).into_owned();
                 self.kernel.log(&text);
             }
-            _ => return Err(Error::MIG_BAD_ID),
+            _ => self.control(task, label, input, out)?,
         }
         Ok(true)
     }
@@ -1235,6 +1179,9 @@ fn makes_things(label: u32) -> bool {
             | routine::MACH_PORT_EXTRACT_RIGHT
             | routine::TASK_CREATE
             | routine::TASK_GET_SPECIAL_PORT
+            | routine::THREAD_GET_SPECIAL_PORT
+            | routine::TASK_THREADS
+            | routine::MACH_PORTS_LOOKUP
             | routine::THREAD_CREATE
             | routine::VM_ALLOCATE
             | routine::VM_PROTECT

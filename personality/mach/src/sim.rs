@@ -101,6 +101,8 @@ struct Thread {
     call: Option<Call>,
     /// It may not go on just now.
     held: bool,
+    /// How far its priority is below the common one.
+    below: u8,
 }
 
 struct Frame {
@@ -663,6 +665,7 @@ impl Kernel for SimKernel {
                 arguments: [0; 4],
                 call: None,
                 held: false,
+                below: 0,
             },
         );
         Ok(thread)
@@ -796,11 +799,38 @@ impl Kernel for SimKernel {
         Ok(())
     }
 
-    fn thread_registers(&mut self, thread: SimThread) -> Vec<u64> {
+    fn thread_fault(&mut self, thread: SimThread) {
+        let entry = self.thread_mut(thread);
+        assert!(
+            entry.run == Run::Running && entry.call.is_none(),
+            "{thread:?} faults while it is {:?}",
+            entry.run
+        );
+        entry.run = Run::Stopped;
+    }
+
+    fn thread_state(&mut self, thread: SimThread) -> Vec<u64> {
         let entry = self.thread(thread);
         let mut words = alloc::vec![entry.pc, entry.sp];
         words.extend(entry.arguments);
         words
+    }
+
+    fn thread_state_set(&mut self, thread: SimThread, state: &[u64]) -> Result<()> {
+        let [pc, sp, arguments @ ..] = state else { return Err(Error::KERN_INVALID_ARGUMENT) };
+        let arguments = arguments.try_into().map_err(|_| Error::KERN_INVALID_ARGUMENT)?;
+        let entry = self.thread_mut(thread);
+        assert!(entry.run != Run::Running, "{thread:?} runs while it is changed");
+        if entry.call.is_some() {
+            return Err(Error::KERN_FAILURE);
+        }
+        (entry.pc, entry.sp, entry.arguments) = (*pc, *sp, arguments);
+        entry.run = Run::Stopped;
+        Ok(())
+    }
+
+    fn thread_priority(&mut self, thread: SimThread, below: u8) {
+        self.thread_mut(thread).below = below;
     }
 
     fn frame_allocate(&mut self) -> Result<SimFrame> {

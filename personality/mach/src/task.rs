@@ -1,9 +1,11 @@
 //! Tasks, threads, and the mach server's whole state.
 
-use crate::abi::{REPLY_ERROR, notify};
+use crate::abi::REPLY_ERROR;
+use crate::abi::priority::BASE;
 use crate::account::{AccountId, Accounts, Limits};
 use crate::error::{Error, Result};
-use crate::ipc::{Carried, KernelObject, Message, Port, PortId, Receiver, Sender};
+use crate::exception::{Handler, Raised};
+use crate::ipc::{Carried, KernelObject, Port, PortId, Receiver, Sender};
 use crate::kernel::{Kernel, Protection};
 use crate::slab::{Id, Slab};
 use crate::space::{Right, Space};
@@ -24,11 +26,6 @@ pub type ThreadId = Id<ThreadTag>;
 pub struct TaskTag;
 /// Marks handles of threads.
 pub struct ThreadTag;
-
-/// `TASK_EXCEPTION_PORT`
-pub(crate) const EXCEPTION_PORT: u64 = 3;
-/// `TASK_BOOTSTRAP_PORT`
-pub(crate) const BOOTSTRAP_PORT: u64 = 4;
 
 /// A table whose handles are typed by a tag instead of the entry, so that the
 /// entry may depend on the kernel.
@@ -90,7 +87,13 @@ pub(crate) struct Task<K: Kernel> {
     pub(crate) threads: Vec<ThreadId>,
     pub(crate) suspended: u32,
     pub(crate) bootstrap: Carried,
-    pub(crate) exception: Carried,
+    pub(crate) handler: Handler,
+    /// Kept by `mach_ports_register`.
+    pub(crate) registered: Vec<Carried>,
+    /// What its new threads begin with.
+    pub(crate) priority: u8,
+    /// When it was made, in nanoseconds since the start.
+    pub(crate) created: u64,
     /// Ports of this task with messages, by their set (0: none) and the order in which they came.
     pub(crate) ready: BTreeMap<(u32, u64), PortId>,
     /// Members of this task's port sets: (set, member).
@@ -123,6 +126,13 @@ pub(crate) struct Thread<K: Kernel> {
     pub(crate) started: bool,
     /// Stopped at an exception that nobody has answered.
     pub(crate) faulted: bool,
+    pub(crate) handler: Handler,
+    pub(crate) raised: Option<Raised>,
+    /// Its priority, and the highest that it can be given (Mach's numbers: 0 is the highest).
+    pub(crate) priority: u8,
+    pub(crate) priority_limit: u8,
+    /// When it was made, in nanoseconds since the start.
+    pub(crate) created: u64,
     /// The address of the last fault on a page that was present, and how often in a row.
     pub(crate) present_fault: (u64, u32),
     /// Rights on their way, and the ticket that redeems them.
@@ -251,6 +261,7 @@ impl<K: Kernel> Mach<K> {
             }
         };
         self.accounts.retain(account);
+        let created = self.kernel.now();
         let id = self.tasks.insert_with(|_| Task {
             kernel: task,
             account,
@@ -260,7 +271,10 @@ impl<K: Kernel> Mach<K> {
             threads: Vec::new(),
             suspended: 0,
             bootstrap: Carried::Null,
-            exception: Carried::Null,
+            handler: Handler::NONE,
+            registered: Vec::new(),
+            priority: BASE as u8,
+            created,
             ready: BTreeMap::new(),
             members: BTreeSet::new(),
             receivers: VecDeque::new(),
@@ -297,16 +311,14 @@ impl<K: Kernel> Mach<K> {
                 }
             }
         }
-        let (bootstrap, exception, notices) = match self.tasks.get_mut(id) {
-            Some(task) => (
-                core::mem::replace(&mut task.bootstrap, Carried::Null),
-                core::mem::replace(&mut task.exception, Carried::Null),
-                task.notices.take(),
-            ),
-            None => return Err(Error::KERN_INVALID_TASK),
-        };
-        self.release(bootstrap);
-        self.release(exception);
+        let task = self.task_mut(id)?;
+        let mut kept = core::mem::take(&mut task.registered);
+        kept.push(core::mem::replace(&mut task.bootstrap, Carried::Null));
+        kept.push(core::mem::replace(&mut task.handler, Handler::NONE).port);
+        let notices = task.notices.take();
+        for right in kept {
+            self.release(right);
+        }
         if let Some(port) = notices {
             self.port_destroy(port);
         }
@@ -450,6 +462,11 @@ impl<K: Kernel> Mach<K> {
             }
         };
         let port = self.port_create(crate::ipc::Owner::Transit(None));
+        let priority = self.task(task)?.priority;
+        if priority != BASE as u8 {
+            self.kernel.thread_priority(kernel, priority - BASE as u8);
+        }
+        let created = self.kernel.now();
         let id = self.threads.insert_with(|_| Thread {
             task,
             kernel,
@@ -461,6 +478,11 @@ impl<K: Kernel> Mach<K> {
             suspended: 0,
             started: false,
             faulted: false,
+            handler: Handler::NONE,
+            raised: None,
+            priority,
+            priority_limit: BASE as u8,
+            created,
             present_fault: (0, 0),
             ticket: None,
         });
@@ -486,6 +508,10 @@ impl<K: Kernel> Mach<K> {
             for right in ticket.rights {
                 self.release(right);
             }
+        }
+        self.release(thread.handler.port);
+        if let Some(raised) = thread.raised {
+            self.port_destroy(raised.reply);
         }
         self.map_unreserve(thread.task, thread.page_address);
         if let Some(task) = self.tasks.get_mut(thread.task) {
@@ -531,7 +557,7 @@ impl<K: Kernel> Mach<K> {
     }
 
     /// Stops a thread so that it can be resumed without doing anything twice.
-    fn thread_halt(&mut self, id: ThreadId) {
+    pub(crate) fn thread_halt(&mut self, id: ThreadId) {
         let Some(thread) = self.threads.get(id) else {
             return;
         };
@@ -540,6 +566,14 @@ impl<K: Kernel> Mach<K> {
         let pc = self.kernel.program_counter(kernel);
         let instruction = self.instruction_at(task, pc);
         self.kernel.thread_stop(kernel, instruction);
+    }
+
+    /// The instruction at an address of a thread's task, 0 where there is none.
+    pub fn instruction(&mut self, thread: ThreadId, pc: u64) -> u32 {
+        match self.threads.get(thread).map(|thread| thread.task) {
+            Some(task) => self.instruction_at(task, pc),
+            None => 0,
+        }
     }
 
     /// The four bytes at an address, 0 where there are none.
@@ -646,49 +680,6 @@ impl<K: Kernel> Mach<K> {
         Ok(())
     }
 
-    /// A thread has done what it may not: tells the exception port, or ends the task.
-    pub fn exception(&mut self, id: ThreadId, kind: u64, code: u64, subcode: u64) {
-        if self.is_caught(id) {
-            return;
-        }
-        self.exception_raise(id, kind, code, subcode);
-        self.settle();
-    }
-
-    fn exception_raise(&mut self, id: ThreadId, kind: u64, code: u64, subcode: u64) {
-        let Some(thread) = self.threads.get_mut(id) else {
-            return;
-        };
-        thread.faulted = true;
-        let (task_id, thread_port) = (thread.task, thread.port);
-        let Some(task) = self.tasks.get(task_id) else {
-            return;
-        };
-        let task_port = task.port;
-        if let Carried::Send(port) = task.exception
-            && self.ports.get(port).is_some()
-        {
-            for port in [thread_port, task_port] {
-                if let Some(port) = self.ports.get_mut(port) {
-                    port.srights += 1;
-                }
-            }
-            let rights = alloc::vec![Carried::Send(thread_port), Carried::Send(task_port)];
-            let words = alloc::vec![kind, code, subcode];
-            self.enqueue(port, Message::new(notify::EXCEPTION_RAISE, words, rights));
-            return;
-        }
-        let mut text = alloc::string::String::new();
-        use core::fmt::Write;
-        let _ = write!(
-            text,
-            "task {} ended by exception {kind} (code {code:#x}, address {subcode:#x})",
-            task_id.index
-        );
-        self.kernel.log(&text);
-        let _ = self.task_terminate(task_id);
-    }
-
     /// A fault of a thread that is stopped: it was in a call then, and has the answer now. Answers
     /// whether this is what it was.
     pub(crate) fn is_caught(&mut self, id: ThreadId) -> bool {
@@ -779,7 +770,11 @@ impl<Tag, T> Table<Tag, T> {
     }
 }
 
-fn thread_is_held<K: Kernel>(thread: Option<&Thread<K>>, tasks: &Table<TaskTag, Task<K>>) -> bool {
+/// Whether a thread may not run.
+pub(crate) fn thread_is_held<K: Kernel>(
+    thread: Option<&Thread<K>>,
+    tasks: &Table<TaskTag, Task<K>>,
+) -> bool {
     thread.is_some_and(|thread| {
         thread.suspended > 0
             || thread.faulted

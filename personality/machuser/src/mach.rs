@@ -3,7 +3,7 @@
 //! On the host, where there is no mach server, all but the pure ones answer `MIG_BAD_ID`.
 
 use crate::{AsName, Error, Name, Result, Right, SendRight};
-use ::mach::abi::{right, routine};
+use ::mach::abi::{flavor, right, routine};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -318,6 +318,8 @@ pub enum SpecialPort {
     Exception = 3,
     /// Its bootstrap port.
     Bootstrap = 4,
+    /// Where its exceptions go together with the thread's state.
+    ExceptionState = 5,
 }
 
 /// A special port of a task; `None` if it is not set.
@@ -338,6 +340,90 @@ pub fn task_set_special_port(
 ) -> Result<()> {
     let words = [task.as_name() as u64, which as u64, port.as_name() as u64];
     ask(routine::TASK_SET_SPECIAL_PORT, &words).map(drop)
+}
+
+/// A special port of a thread: its own, or where its exceptions go; `None` if it is not set.
+pub fn thread_get_special_port(
+    thread: impl AsName,
+    which: SpecialPort,
+) -> Result<Option<SendRight>> {
+    let words = [thread.as_name() as u64, which as u64];
+    let name = first(ask(routine::THREAD_GET_SPECIAL_PORT, &words)?)? as Name;
+    Ok((name != 0).then(|| SendRight::from_raw(name)))
+}
+
+/// Sets where a thread's exceptions go to a copy of `port` (0: none); its handler comes before its
+/// task's.
+pub fn thread_set_special_port(
+    thread: impl AsName,
+    which: SpecialPort,
+    port: impl AsName,
+) -> Result<()> {
+    let words = [thread.as_name() as u64, which as u64, port.as_name() as u64];
+    ask(routine::THREAD_SET_SPECIAL_PORT, &words).map(drop)
+}
+
+/// Ports that a task keeps with the mach server for its children: at most four, 0 for none.
+pub fn ports_register(task: impl AsName, ports: &[Name]) -> Result<()> {
+    let mut words = alloc::vec![task.as_name() as u64, ports.len() as u64];
+    words.extend(ports.iter().map(|name| *name as u64));
+    ask(routine::MACH_PORTS_REGISTER, &words).map(drop)
+}
+
+/// What [`ports_register`] keeps.
+pub fn ports_lookup(task: impl AsName) -> Result<Vec<Option<SendRight>>> {
+    let words = ask(routine::MACH_PORTS_LOOKUP, &[task.as_name() as u64])?;
+    let names = words.iter().skip(1);
+    Ok(names.map(|name| (*name != 0).then(|| SendRight::from_raw(*name as Name))).collect())
+}
+
+/// The ports of all threads of a task.
+pub fn task_threads(task: impl AsName) -> Result<Vec<SendRight>> {
+    let mut all: Vec<SendRight> = Vec::new();
+    loop {
+        let words = ask(routine::TASK_THREADS, &[task.as_name() as u64, all.len() as u64])?;
+        if words.len() < 2 {
+            return Ok(all);
+        }
+        all.extend(words[1..].iter().map(|name| SendRight::from_raw(*name as Name)));
+    }
+}
+
+/// A thread's registers, in the machine's order.
+pub fn thread_get_state(thread: impl AsName) -> Result<Vec<u64>> {
+    ask(routine::THREAD_GET_STATE, &[thread.as_name() as u64, flavor::THREAD_STATE])
+}
+
+/// Sets a thread's registers. A thread that was never started starts with its next resumption.
+/// `KERN_FAILURE` while it waits for the answer of a call.
+pub fn thread_set_state(thread: impl AsName, state: &[u64]) -> Result<()> {
+    let mut words = alloc::vec![thread.as_name() as u64, flavor::THREAD_STATE];
+    words.extend_from_slice(state);
+    ask(routine::THREAD_SET_STATE, &words).map(drop)
+}
+
+/// What there is to know of a thread (`mach::abi::flavor`).
+pub fn thread_info(thread: impl AsName, wanted: u64) -> Result<Vec<u64>> {
+    ask(routine::THREAD_INFO, &[thread.as_name() as u64, wanted])
+}
+
+/// Sets a thread's priority, in Mach's numbers (`mach::abi::priority`), and with `limit` also the
+/// highest that it can have from then on. `KERN_FAILURE` above what it may have.
+pub fn thread_priority(thread: impl AsName, priority: u64, limit: bool) -> Result<()> {
+    let words = [thread.as_name() as u64, priority, limit as u64];
+    ask(routine::THREAD_PRIORITY, &words).map(drop)
+}
+
+/// Sets the priority that a task's new threads have, and with `threads` that of those it has.
+pub fn task_priority(task: impl AsName, priority: u64, threads: bool) -> Result<()> {
+    let words = [task.as_name() as u64, priority, threads as u64];
+    ask(routine::TASK_PRIORITY, &words).map(drop)
+}
+
+/// A routine of the mach server by its number, with words as docs/ABI.md has them; for what has no
+/// function of its own here.
+pub fn request(number: u32, words: &[u64]) -> Result<Vec<u64>> {
+    ask(number, words)
 }
 
 /// A thread that does not run yet.

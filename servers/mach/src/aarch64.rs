@@ -37,6 +37,59 @@ pub fn is_completed(context: &UserContext) -> bool {
     }
 }
 
+/// Words of a thread's state: x0 to x30, sp, pc, `TPIDR_EL0`, the processor's status.
+const STATE_WORDS: usize = 35;
+const STATE_TPIDR: usize = 33;
+
+macro_rules! general_registers {
+    ($do:ident) => {
+        $do!(x0 x1 x2 x3 x4 x5 x6 x7 x8 x9 x10 x11 x12 x13 x14 x15 x16 x17 x18 x19 x20 x21 x22 x23
+             x24 x25 x26 x27 x28 x29 x30 sp pc)
+    };
+}
+
+/// A thread's state. The kernel does not tell `TPIDR_EL0`: it is what the thread began with.
+pub fn state_of(context: &UserContext, page_address: u64) -> [u64; STATE_WORDS] {
+    let registers = context.inner();
+    let mut state = [0; STATE_WORDS];
+    let mut at = 0;
+    macro_rules! read {
+        ($($register:ident)*) => { $(state[at] = registers.$register; at += 1;)* };
+    }
+    general_registers!(read);
+    state[at] = page_address;
+    state[at + 1] = registers.spsr;
+    state
+}
+
+/// Registers from a state; `None` if it is of another size or changes `TPIDR_EL0`, which the kernel
+/// cannot.
+pub fn context_of(state: &[u64], page_address: u64) -> Option<UserContext> {
+    if state.len() != STATE_WORDS || state[STATE_TPIDR] != page_address {
+        return None;
+    }
+    let mut context = UserContext::default();
+    let registers = context.inner_mut();
+    let mut words = state.iter();
+    macro_rules! write {
+        ($($register:ident)*) => { $(registers.$register = *words.next()?;)* };
+    }
+    general_registers!(write);
+    registers.spsr = state[STATE_WORDS - 1];
+    Some(context)
+}
+
+/// What an exception is that the processor raised at an instruction: exception, code.
+pub fn user_exception(instruction: u32) -> (u64, u64) {
+    use mach::abi::exception::{BAD_INSTRUCTION, BREAKPOINT, bad_instruction};
+    // `brk #n`
+    if instruction & 0xffe0_001f == 0xd420_0000 {
+        (BREAKPOINT, (instruction >> 5 & 0xffff) as u64)
+    } else {
+        (BAD_INSTRUCTION, bad_instruction::UNDEFINED)
+    }
+}
+
 /// The counter.
 pub fn ticks() -> u64 {
     let ticks;

@@ -52,6 +52,7 @@ struct Thread {
     tcb: Object,
     task: u32,
     page: u32,
+    page_address: u64,
     fault: u32,
     /// Stopped, until it is resumed.
     stopped: bool,
@@ -866,7 +867,15 @@ impl Kernel for Sel4 {
             undo(self, Some(tcb));
             return Err(SHORT);
         }
-        let thread = self.threads.insert(Thread { tcb, task, page, fault: slot, stopped: false, parked: false });
+        let thread = self.threads.insert(Thread {
+            tcb,
+            task,
+            page,
+            page_address,
+            fault: slot,
+            stopped: false,
+            parked: false,
+        });
         if let Some(task) = self.tasks.get_mut(task) {
             task.threads.push(thread);
         }
@@ -999,11 +1008,32 @@ impl Kernel for Sel4 {
         Ok(())
     }
 
-    fn thread_registers(&mut self, thread: u32) -> Vec<u64> {
+    fn thread_fault(&mut self, thread: u32) {
+        self.thread_caught(thread);
+    }
+
+    fn thread_state(&mut self, thread: u32) -> Vec<u64> {
         let Some(tcb) = self.thread_tcb(thread) else { return Vec::new() };
-        match tcb.read_all_registers(false) {
-            Ok(context) => context.inner().as_words().to_vec(),
-            Err(_) => Vec::new(),
+        let address = self.threads.get(thread).map_or(0, |thread| thread.page_address);
+        tcb.read_all_registers(false)
+            .map_or(Vec::new(), |context| arch::state_of(&context, address).to_vec())
+    }
+
+    fn thread_state_set(&mut self, thread: u32, state: &[u64]) -> Result<()> {
+        let tcb = self.thread_tcb(thread).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        let entry = self.threads.get_mut(thread).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        if entry.parked {
+            return Err(Error::KERN_FAILURE);
+        }
+        let context = arch::context_of(state, entry.page_address).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        entry.stopped = true;
+        tcb.write_all_registers(false, &context).map_err(|_| Error::KERN_FAILURE)
+    }
+
+    fn thread_priority(&mut self, thread: u32, below: u8) {
+        if let Some(tcb) = self.thread_tcb(thread) {
+            // It is below the mach server's own.
+            let _ = tcb.set_priority(PROGRAM_PRIORITY - below);
         }
     }
 

@@ -18,6 +18,7 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::Sel4;
+use mach::abi::exception::{BAD_INSTRUCTION, bad_instruction};
 use mach::{Kernel as _, Mach, Outcome, Protection};
 use memory::Memory;
 use platform_qemu_virt as platform;
@@ -203,16 +204,16 @@ fn fault(
             if mach.endpoint_fault(thread, fault.address()) {
                 return go_on;
             }
-            // EXC_BAD_INSTRUCTION, as a system call on nothing.
-            mach.exception(thread, 2, 1, fault.address());
+            mach.exception(thread, BAD_INSTRUCTION, bad_instruction::NO_RIGHT, fault.pc());
             None
         }
         Fault::UnknownSyscall(fault) => {
-            mach.exception(thread, 2, 2, fault.pc());
+            mach.exception(thread, BAD_INSTRUCTION, bad_instruction::SYSTEM_CALL, fault.pc());
             None
         }
         Fault::UserException(fault) => {
-            mach.exception(thread, 2, 3, fault.pc());
+            let (kind, code) = arch::user_exception(mach.instruction(thread, fault.pc()));
+            mach.exception(thread, kind, code, fault.pc());
             None
         }
         Fault::Null => go_on,

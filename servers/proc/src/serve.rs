@@ -368,8 +368,8 @@ impl exc::Exc for Exceptions {
         code: i32,
         _subcode: i64,
     ) -> Result<()> {
-        // The thread does not go on, so nobody is answered.
-        drop(call.take_reply());
+        // Nobody is answered: the right to do so goes when the process is known to have ended.
+        let _reply = call.take_reply();
         let task = task.ok_or(Error::MIG_NO_REPLY)?;
         let pid = self.0.process_of(task).map_err(|_| Error::MIG_NO_REPLY)?;
         let mut state = self.0.state.lock();

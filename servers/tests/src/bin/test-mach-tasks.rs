@@ -633,10 +633,10 @@ mod guest {
                 get!(child.run(touch, [address, 0, 0, 0, 0, 0, 0, 0]));
                 let limit = Some(Duration::from_secs(5));
                 let message = get!(sys::msg_receive_from(handler.as_raw(), limit));
-                same!(message.label, 2400);
+                same!(message.label, 2400 | mach::abi::WITH_REPLY);
                 same!(message.words[0], 1);
                 same!(message.words[2], address);
-                same!(message.rights.len(), 2);
+                same!(message.rights.len(), 3);
                 same!(child.lives(), true);
             }
             // Without a handler the task ends.
