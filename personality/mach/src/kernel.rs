@@ -108,10 +108,10 @@ pub trait Kernel {
     /// Undoes [`Kernel::thread_hold`] for a thread that was not stopped since.
     fn thread_release(&mut self, thread: Self::Thread);
     /// Stops a thread that is held, so that it does nothing twice when it is resumed. `instruction`
-    /// is what stands at its program counter. A thread that waits for the answer of a call goes on waiting,
-    /// hears it, and stops then: its next fault reaches the mach server, which says
-    /// [`Kernel::thread_caught`].
-    fn thread_stop(&mut self, thread: Self::Thread, instruction: u32);
+    /// is what stands at `pc`, where its program counter was when it was held already. A thread that
+    /// waits for the answer of a call goes on waiting, hears it, and stops then: its next fault
+    /// reaches the mach server, which says [`Kernel::thread_caught`].
+    fn thread_stop(&mut self, thread: Self::Thread, pc: u64, instruction: u32);
     /// A thread that was stopped in a call has its answer, and faulted because it may not go on:
     /// that fault never happened.
     fn thread_caught(&mut self, thread: Self::Thread);

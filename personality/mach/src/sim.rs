@@ -705,7 +705,7 @@ impl Kernel for SimKernel {
         entry.held = false;
     }
 
-    fn thread_stop(&mut self, thread: SimThread, _instruction: u32) {
+    fn thread_stop(&mut self, thread: SimThread, _pc: u64, _instruction: u32) {
         let entry = self.thread_mut(thread);
         assert!(entry.held, "{thread:?} is stopped and not held");
         entry.held = false;

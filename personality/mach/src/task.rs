@@ -551,7 +551,7 @@ impl<K: Kernel> Mach<K> {
         self.kernel
             .thread_start(kernel, pc, sp, [page, argument, number, 0]);
         if held {
-            self.kernel.thread_stop(kernel, 0);
+            self.kernel.thread_stop(kernel, pc, 0);
         }
         Ok(())
     }
@@ -565,7 +565,7 @@ impl<K: Kernel> Mach<K> {
         self.kernel.thread_hold(kernel);
         let pc = self.kernel.program_counter(kernel);
         let instruction = self.instruction_at(task, pc);
-        self.kernel.thread_stop(kernel, instruction);
+        self.kernel.thread_stop(kernel, pc, instruction);
     }
 
     /// The instruction at an address of a thread's task, 0 where there is none.

@@ -912,11 +912,11 @@ impl Kernel for Sel4 {
         self.thread_park(thread, false);
     }
 
-    fn thread_stop(&mut self, thread: u32, instruction: u32) {
+    fn thread_stop(&mut self, thread: u32, pc: u64, instruction: u32) {
         let Some(tcb) = self.thread_tcb(thread) else { return };
-        let Ok(mut context) = tcb.read_all_registers(false) else { return };
+        let Ok(context) = tcb.read_all_registers(false) else { return };
         let calls = instruction == arch::SYSTEM_CALL;
-        if calls && arch::is_call(&context) && !arch::is_completed(&context) {
+        if calls && context.pc() == pc && arch::is_call(&context) && !arch::is_completed(&context) {
             // It stays where it is until it has its answer.
             return;
         }
@@ -924,8 +924,14 @@ impl Kernel for Sel4 {
         if let Some(entry) = self.threads.get_mut(thread) {
             entry.stopped = true;
         }
-        if calls && arch::is_completed(&context) {
-            context.set_pc(context.pc() + arch::SYSTEM_CALL_BYTES);
+        // Until now a message may have arrived, and the thread may have run into the emptiness
+        // behind its system call.
+        if calls
+            && let Ok(mut context) = tcb.read_all_registers(false)
+            && context.pc() == pc
+            && arch::is_completed(&context)
+        {
+            context.set_pc(pc + arch::SYSTEM_CALL_BYTES);
             let _ = tcb.write_all_registers(false, &context);
         }
         self.thread_park(thread, false);
