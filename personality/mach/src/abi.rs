@@ -163,6 +163,51 @@ pub mod notify {
     pub const NEW_TASK: u32 = 4400;
 }
 
+/// What pagers are told (`memory_object_*`).
+pub mod memory_object {
+    /// Rights: control, name. Word: bytes of a page.
+    pub const INIT: u32 = 2200;
+    /// Rights: control and name, to receive.
+    pub const TERMINATE: u32 = 2201;
+    /// Right: control. Words: offset, bytes, access.
+    pub const DATA_REQUEST: u32 = 2203;
+    /// Right: control. Words: offset, bytes, access.
+    pub const DATA_UNLOCK: u32 = 2204;
+    /// Right: control. Words: offset, bytes.
+    pub const LOCK_COMPLETED: u32 = 2206;
+    /// Right: control. Words: offset, bytes, error or 0, offset of the error.
+    pub const SUPPLY_COMPLETED: u32 = 2207;
+    /// Rights: control, a memory object with the data. Words: offset, bytes, dirty, kept.
+    pub const DATA_RETURN: u32 = 2208;
+    /// Words: may cache, copy strategy.
+    pub const CHANGE_COMPLETED: u32 = 2209;
+}
+
+/// Which pages go back to a pager (`memory_object_return_t`).
+pub mod memory_return {
+    /// None.
+    pub const NONE: u64 = 0;
+    /// Those that were written.
+    pub const DIRTY: u64 = 1;
+    /// Also those that are precious.
+    pub const ALL: u64 = 2;
+}
+
+/// A lock value that changes nothing (`VM_PROT_NO_CHANGE`).
+pub const NO_CHANGE: u64 = 8;
+
+/// Flags of `VM_MSYNC` (`vm_sync_t`).
+pub mod sync {
+    /// What was written goes back to its pager.
+    pub const ASYNCHRONOUS: u64 = 1;
+    /// The same.
+    pub const SYNCHRONOUS: u64 = 2;
+    /// The pages are forgotten.
+    pub const INVALIDATE: u64 = 4;
+    /// They are forgotten and do not go back.
+    pub const KILLPAGES: u64 = 8;
+}
+
 macro_rules! routines {
     ($($(#[$doc:meta])* $name:ident = $number:literal;)*) => {
         /// Routines of the mach server. All are called on the caller's own task
@@ -178,7 +223,9 @@ macro_rules! routines {
 }
 
 routines! {
-    /// (account or 0) -> task name. A task without threads in the caller's or the given account.
+    /// (account or 0, parent or 0, inherit) -> task name. A task without threads in the caller's or
+    /// the given account; with `inherit`, its memory is what the parent's regions let it have. The
+    /// second and third word may be missing: nothing is inherited.
     TASK_CREATE = 2007;
     /// (task)
     TASK_TERMINATE = 2008;
@@ -197,6 +244,8 @@ routines! {
     THREAD_INFO = 2019;
     /// (task, address, size, anywhere) -> address
     VM_ALLOCATE = 2021;
+    /// (task, address, size, inheritance)
+    VM_INHERIT = 2025;
     /// (task, address, size)
     VM_DEALLOCATE = 2023;
     /// (task, address, size, set maximum, protection)
@@ -205,16 +254,24 @@ routines! {
     VM_READ = 2026;
     /// (task, address, length, bytes...)
     VM_WRITE = 2027;
-    /// (source task, source, target task, target, size)
+    /// (source task, source, target task, target, size), at most 1 MiB
     VM_COPY = 2028;
-    /// (task, address) -> address, size, protection, max protection, inheritance, shared, offset
+    /// (task, address) -> address, size, protection, max protection, inheritance, shared, offset,
+    /// name of the memory object or 0
     VM_REGION = 2029;
-    /// -> memory total, free, tasks, threads, ports, objects, the account's three limits, its three uses
+    /// -> memory total, free, tasks, threads, ports, objects, the account's three limits, its three
+    /// uses, faults, pages of zeroes, pages copied on write, page-ins, page-outs
     VM_STATISTICS = 2030;
     /// (task, count, names...)
     MACH_PORTS_REGISTER = 2033;
     /// (task) -> count, names
     MACH_PORTS_LOOKUP = 2034;
+    /// (control, offset, size): whoever waits for these pages gets zeroes
+    MEMORY_OBJECT_DATA_UNAVAILABLE = 2039;
+    /// (control) -> ready, may cache, copy strategy
+    MEMORY_OBJECT_GET_ATTRIBUTES = 2040;
+    /// (control, offset, size, which pages to return, flush, lock value, reply name, disposition)
+    MEMORY_OBJECT_LOCK_REQUEST = 2044;
     /// (task)
     TASK_SUSPEND = 2056;
     /// (task)
@@ -245,6 +302,20 @@ routines! {
     TASK_PRIORITY = 2622;
     /// (thread, policy, data)
     THREAD_POLICY = 2624;
+    /// (control, offset, size, error): whoever waits for these pages gets an exception
+    MEMORY_OBJECT_DATA_ERROR = 2090;
+    /// (control, reason)
+    MEMORY_OBJECT_DESTROY = 2092;
+    /// (control, offset, address, size, lock value, precious, deallocate, reply name, disposition)
+    MEMORY_OBJECT_DATA_SUPPLY = 2093;
+    /// (control, may cache, copy strategy)
+    MEMORY_OBJECT_READY = 2094;
+    /// (control, may cache, copy strategy, reply name, disposition)
+    MEMORY_OBJECT_CHANGE_ATTRIBUTES = 2095;
+    /// (task, address, size, attribute, value): refused, there are none
+    VM_MACHINE_ATTRIBUTE = 2099;
+    /// (task, address, size, access)
+    VM_WIRE = 2636;
     /// (options)
     HOST_REBOOT = 2635;
     /// -> nanoseconds since 1970; 0 while nobody has set it
@@ -297,6 +368,12 @@ routines! {
     GSYNC_WAIT = 4204;
     /// (address, all)
     GSYNC_WAKE = 4205;
+    /// (task, flags)
+    VM_WIRE_ALL = 4207;
+    /// (object name, offset, size, flush, return)
+    VM_OBJECT_SYNC = 4208;
+    /// (task, address, size, flags)
+    VM_MSYNC = 4209;
     /// (host or DMA right, task, pages) -> address, physical address
     VM_ALLOCATE_CONTIGUOUS = 4210;
     /// (host, notify name)

@@ -66,7 +66,11 @@ pub(crate) mod cost {
     /// A region of a map.
     pub(crate) const REGION: u64 = 128;
     /// A memory object, without its pages.
-    pub(crate) const OBJECT: u64 = 192;
+    pub(crate) const OBJECT: u64 = 320;
+    /// What a memory object with a pager takes more.
+    pub(crate) const PAGER: u64 = 768;
+    /// A page in a map.
+    pub(crate) const MAPPING: u64 = 64;
     /// An account.
     pub(crate) const ACCOUNT: u64 = 192;
 }

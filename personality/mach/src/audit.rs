@@ -4,7 +4,9 @@
 use crate::abi::INDEX_MASK;
 use crate::account::{AccountId, Limits, cost};
 use crate::ipc::{Carried, KernelObject, Message, Owner, PortId};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Protection};
+use crate::object::{Object, ObjectId};
+use crate::pager::Waiter;
 use crate::space::Right;
 use crate::sync::Timed;
 use crate::task::{Mach, TaskId};
@@ -83,6 +85,7 @@ impl<K: Kernel> Mach<K> {
             self.serving.is_empty(),
             "ports with messages were not served"
         );
+        check!(self.woken.is_empty(), "waits for pages were not ended");
         check!(self.orphans.is_empty(), "tasks that nobody reaches were not looked at");
         let mut counts = Counts::default();
         let mut installed = Vec::new();
@@ -205,6 +208,10 @@ impl<K: Kernel> Mach<K> {
             counts.right(task.bootstrap);
             counts.right(task.handler.port);
             task.registered.iter().for_each(|right| counts.right(*right));
+            for serial in &task.parked {
+                let parked = self.parked.get(serial).ok_or("a request that is gone")?;
+                counts.charge(task.account, Message::cost(parked.words.len(), 0));
+            }
             let amount = Limits {
                 memory: task.threads.len() as u64 * PAGE,
                 objects: K::TASK_BYTES
@@ -350,6 +357,7 @@ impl<K: Kernel> Mach<K> {
 
     fn audit_memory(&self, counts: &mut Counts) -> Result<(), String> {
         let mut users: BTreeMap<u64, u32> = BTreeMap::new();
+        let mut places: BTreeMap<u64, usize> = BTreeMap::new();
         for (id, task) in self.tasks.iter() {
             let mut last = 0;
             let mut pages = 0;
@@ -368,14 +376,36 @@ impl<K: Kernel> Mach<K> {
                 };
                 *users.entry(object.to_word()).or_default() += 1;
                 counts.charge(task.account, Limits::objects(cost::REGION));
-                for (page, _) in task.map.mapped.iter() {
-                    pages += (*start..region.end).contains(page) as usize;
+                let holder = self.objects.get(object).ok_or("a region of nothing")?;
+                check!(
+                    holder.places.contains(&(id.index, *start)),
+                    "{object:?} does not know its region in {id:?}"
+                );
+                *places.entry(object.to_word()).or_default() += 1;
+                for (page, mapped) in task.map.mapped.iter() {
+                    if !(*start..region.end).contains(page) {
+                        continue;
+                    }
+                    pages += 1;
+                    let index = (region.offset + (page - start)) / PAGE;
+                    let frame = holder.pages.get(&index).ok_or("a page of nothing is mapped")?;
+                    check!(
+                        region.protection.contains(mapped.protection),
+                        "{id:?} may do more at {page:#x} than its region says"
+                    );
+                    let writes = mapped.protection.contains(Protection::WRITE);
+                    check!(
+                        !writes || holder.account.is_none() || !self.kernel.frame_is_shared(*frame),
+                        "{id:?} can write at {page:#x} what others have a copy of"
+                    );
                 }
             }
             check!(
                 pages == task.map.mapped.len(),
                 "{id:?} has pages mapped outside its regions"
             );
+            let mapped = Limits::objects(pages as u64 * cost::MAPPING);
+            counts.charge(task.account, mapped);
         }
         for (token, window) in self.windows.iter() {
             *users.entry(window.to_word()).or_default() += 1;
@@ -395,17 +425,32 @@ impl<K: Kernel> Mach<K> {
             }
         }
         for (id, object) in self.objects.iter() {
+            if let Some((origin, _)) = object.origin {
+                *users.entry(origin.to_word()).or_default() += 1;
+                let known = self
+                    .objects
+                    .get(origin)
+                    .and_then(|origin| origin.pager.as_ref())
+                    .is_some_and(|pager| pager.copies.contains(&id.to_word()));
+                check!(known, "{origin:?} does not know its copy {id:?}");
+            }
+        }
+        for (id, object) in self.objects.iter() {
+            let listed = places.get(&id.to_word()).copied().unwrap_or(0);
+            check!(object.places.len() == listed, "{id:?} knows regions that are gone");
             let Some(account) = object.account else {
                 continue;
             };
+            self.audit_pager(id, object, counts)?;
             let used = users.get(&id.to_word()).copied().unwrap_or(0);
             check!(
                 object.users == used,
                 "{id:?} counts {} users of {used}",
                 object.users
             );
+            let cached = object.pager.as_ref().is_some_and(|pager| pager.may_cache && pager.ready);
             check!(
-                used > 0 || object.port.is_some(),
+                used > 0 || object.port.is_some() || cached,
                 "{id:?} is used by nobody"
             );
             let memory = object.pages.len() as u64 * PAGE;
@@ -418,6 +463,47 @@ impl<K: Kernel> Mach<K> {
                 },
             );
             counts.user(account);
+        }
+        Ok(())
+    }
+
+    fn audit_pager(
+        &self,
+        id: ObjectId,
+        object: &Object<K>,
+        counts: &mut Counts,
+    ) -> Result<(), String> {
+        let (Some(pager), Some(account)) = (&object.pager, object.account) else {
+            return Ok(());
+        };
+        counts.charge(account, Limits::objects(cost::PAGER));
+        let live = pager.port.is_some();
+        if let Some(port) = pager.port {
+            counts.right(Carried::Send(port));
+            let known = self.ports.get(port).and_then(|port| port.memory);
+            check!(known == Some(id), "{port:?} provides {known:?}, not {id:?}");
+            counts.charge(pager.payer, crate::pager::end_cost());
+            counts.user(pager.payer);
+        }
+        for (port, object) in
+            [(pager.control, KernelObject::Control(id)), (pager.name, KernelObject::Name(id))]
+        {
+            let own = self.ports.get(port).map(|port| port.owner) == Some(Owner::Kernel(object));
+            check!(own == live, "{id:?} of a pager that lives: {live}, has {object:?}: {own}");
+        }
+        for (page, waiter) in pager.waiters() {
+            check!(live, "{waiter:?} waits for a pager that is gone");
+            let waits = match waiter {
+                Waiter::Thread(thread) => self
+                    .threads
+                    .get(thread)
+                    .and_then(|thread| thread.paging)
+                    .is_some_and(|paging| paging.is_for(id, page)),
+                Waiter::Request(serial) => {
+                    self.parked.get(&serial).is_some_and(|parked| parked.is_for(id, page))
+                }
+            };
+            check!(waits, "{waiter:?} does not wait for page {page} of {id:?}");
         }
         Ok(())
     }
@@ -461,6 +547,21 @@ impl<K: Kernel> Mach<K> {
                 "a sender is lost"
             );
         }
+        for (serial, parked) in &self.parked {
+            let task = self.tasks.get(parked.task);
+            check!(
+                task.is_some_and(|task| task.parked.contains(serial)),
+                "a request that waits is lost"
+            );
+            let waits = self.pager_waits(parked.object, parked.page, Waiter::Request(*serial));
+            check!(waits, "a request waits for a page that nobody brings");
+        }
+        for (id, thread) in self.threads.iter() {
+            if let Some(paging) = thread.paging {
+                let waits = self.pager_waits(paging.object, paging.page, Waiter::Thread(id));
+                check!(waits, "{id:?} waits for a page that nobody brings");
+            }
+        }
         for ((_, serial), what) in self.waits.deadlines() {
             let waits = match what {
                 Timed::Futex(task, address) => self
@@ -477,6 +578,11 @@ impl<K: Kernel> Mach<K> {
             check!(waits, "a time limit outlives its wait");
         }
         Ok(())
+    }
+
+    fn pager_waits(&self, id: ObjectId, page: u64, waiter: Waiter) -> bool {
+        let pager = self.objects.get(id).and_then(|object| object.pager.as_ref());
+        pager.is_some_and(|pager| pager.waiters().any(|entry| entry == (page, waiter)))
     }
 
     fn audit_accounts(&self, mut counts: Counts) -> Result<(), String> {
@@ -559,7 +665,7 @@ impl<K: Kernel> Mach<K> {
                 .count(),
             self.accounts.slab.len(),
             self.windows.iter().count(),
-            self.waits.deadlines().count() + self.senders.len(),
+            self.waits.deadlines().count() + self.senders.len() + self.parked.len(),
         ]
     }
 }

@@ -7,6 +7,11 @@ pub struct Error(pub u32);
 /// What every operation here answers.
 pub type Result<T> = core::result::Result<T, Error>;
 
+impl Error {
+    /// Inside the mach server: a page has to be waited for.
+    pub(crate) const WAITS: Error = Error(u32::MAX);
+}
+
 macro_rules! errors {
     ($($(#[$doc:meta])* $name:ident = $number:expr;)*) => {
         impl Error {
@@ -40,6 +45,8 @@ errors! {
     KERN_NOT_RECEIVER = 7;
     /// The caller may not do that.
     KERN_NO_ACCESS = 8;
+    /// The memory's pager is gone, or has refused the page.
+    KERN_MEMORY_ERROR = 10;
     /// Not a member of a set.
     KERN_NOT_IN_SET = 12;
     /// The name is in use.
@@ -62,6 +69,8 @@ errors! {
     KERN_RIGHT_EXISTS = 21;
     /// The operation needs a thread in another state, or timed out (gsync).
     KERN_TIMEDOUT = 27;
+    /// There is a page already.
+    KERN_MEMORY_PRESENT = 23;
     /// The destination name is no live send right.
     MACH_SEND_INVALID_DEST = 0x1000_0003;
     /// The queue was full for as long as the sender would wait.

@@ -51,13 +51,18 @@ impl<K: Kernel> Mach<K> {
         if self.is_caught(id) {
             return;
         }
+        self.exception_begin(id, kind, code, subcode);
+        self.settle();
+    }
+
+    /// The same, for a thread that is not stopped, within something that settles in the end.
+    pub(crate) fn exception_begin(&mut self, id: ThreadId, kind: u64, code: u64, subcode: u64) {
         if let Some(thread) = self.threads.get_mut(id) {
             thread.faulted = true;
             let kernel = thread.kernel;
             self.kernel.thread_fault(kernel);
             self.exception_raise(id, kind, code, subcode, Next::Thread);
         }
-        self.settle();
     }
 
     fn exception_raise(&mut self, id: ThreadId, kind: u64, code: u64, subcode: u64, next: Next) {

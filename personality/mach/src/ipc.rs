@@ -7,7 +7,7 @@ use crate::kernel::Kernel;
 use crate::slab::Id;
 use crate::space::{Right, UREFS_MAX, is_valid};
 use crate::task::{Mach, TaskId, ThreadId};
-use crate::vm::ObjectId;
+use crate::object::ObjectId;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -38,6 +38,10 @@ pub enum KernelObject {
     Account(crate::account::AccountId),
     /// Answers about a thread's exception come here.
     Exception(ThreadId),
+    /// Lets a pager provide the pages of a memory object.
+    Control(ObjectId),
+    /// The name of a pager's memory object.
+    Name(ObjectId),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +75,8 @@ pub struct Port {
     pub(crate) first: Option<(u32, u32)>,
     /// Its key in the receiver's list of ports with messages.
     pub(crate) ready: Option<(u32, u64)>,
+    /// The memory whose pages its receiver provides.
+    pub(crate) memory: Option<ObjectId>,
 }
 
 /// A right outside of any space.
@@ -152,6 +158,7 @@ impl<K: Kernel> Mach<K> {
             set: None,
             first: None,
             ready: None,
+            memory: None,
         })
     }
 
@@ -414,7 +421,7 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
-    fn send_right_made(&mut self, port: PortId) {
+    pub(crate) fn send_right_made(&mut self, port: PortId) {
         if let Some(port) = self.ports.get_mut(port) {
             port.srights += 1;
         }
@@ -706,6 +713,8 @@ impl<K: Kernel> Mach<K> {
                     }
                     Carried::Receive(port) => self.port_destroy(port),
                 }
+            } else if let Some(woken) = self.woken.pop_front() {
+                self.woken_serve(woken);
             } else if let Some(task) = self.orphans.pop() {
                 if self.is_orphan(task) {
                     // Only an error if it were gone.
@@ -722,7 +731,10 @@ impl<K: Kernel> Mach<K> {
     /// Whether [`Mach::settle`] has something to do.
     #[inline]
     pub(crate) fn is_unsettled(&self) -> bool {
-        !self.released.is_empty() || !self.serving.is_empty() || !self.orphans.is_empty()
+        !self.released.is_empty()
+            || !self.serving.is_empty()
+            || !self.orphans.is_empty()
+            || !self.woken.is_empty()
     }
 
     /// One send right fewer.
@@ -783,6 +795,9 @@ impl<K: Kernel> Mach<K> {
         };
         if let Some(request) = port.no_senders_request {
             self.release(Carried::SendOnce(request));
+        }
+        if let Some(object) = port.memory {
+            self.pager_died(object);
         }
         for message in port.queue {
             self.message_destroy(message);

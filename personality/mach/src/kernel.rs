@@ -37,6 +37,15 @@ impl Protection {
     }
 }
 
+impl core::ops::BitAnd for Protection {
+    type Output = Protection;
+    /// The access that both allow.
+    #[inline]
+    fn bitand(self, other: Protection) -> Protection {
+        Protection(self.0 & other.0)
+    }
+}
+
 /// How memory is cached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cache {
@@ -45,6 +54,9 @@ pub enum Cache {
     /// Device registers.
     Device,
 }
+
+/// Bytes of the addresses that [`Kernel::block_hide`] works on, and what they are aligned to.
+pub const BLOCK: u64 = 2 << 20;
 
 /// What a kernel must do for the mach server.
 ///
@@ -119,6 +131,8 @@ pub trait Kernel {
     fn program_counter(&mut self, thread: Self::Thread) -> u64;
     /// Lets a stopped thread go on.
     fn thread_resume(&mut self, thread: Self::Thread);
+    /// A thread that waits at a memory fault carries out the instruction again.
+    fn thread_retry(&mut self, thread: Self::Thread);
     /// If a thread that is held or stopped waits for the answer of a call, ends that call with
     /// `error`; a stopped thread stays stopped. `instruction` is what stands at its program counter.
     fn call_interrupt(&mut self, thread: Self::Thread, instruction: u32, error: Error) -> bool;
@@ -146,7 +160,11 @@ pub trait Kernel {
     fn frames_allocate_contiguous(&mut self, count: usize) -> Result<Vec<Self::Frame>>;
     /// Device memory at a physical address; `None` if there is no such device page.
     fn frame_device(&mut self, physical: u64) -> Option<Self::Frame>;
-    /// Frees a frame that is mapped nowhere.
+    /// A frame that was allocated one by one has one holder more.
+    fn frame_retain(&mut self, frame: Self::Frame);
+    /// Whether a frame has more than one holder.
+    fn frame_is_shared(&self, frame: Self::Frame) -> bool;
+    /// A frame has one holder fewer. With the last one it is freed, and is mapped nowhere then.
     fn frame_free(&mut self, frame: Self::Frame);
     /// The frame's physical address.
     fn frame_physical(&mut self, frame: Self::Frame) -> u64;
@@ -159,6 +177,10 @@ pub trait Kernel {
         protection: Protection,
         cache: Cache,
     ) -> Result<(Self::Mapping, u64)>;
+    /// Takes all access through the mappings in the [`BLOCK`] of addresses around `address` away, at
+    /// a cost that does not grow with their number: they stay, and [`Kernel::frame_protect`] gives
+    /// each its access again. Answers `false`, and has done nothing, where there is no such way.
+    fn block_hide(&mut self, task: Self::Task, address: u64) -> bool;
     /// Takes a mapping away.
     fn frame_unmap(&mut self, mapping: Self::Mapping);
     /// Changes a mapping's access.

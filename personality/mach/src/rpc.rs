@@ -7,8 +7,9 @@ use crate::ipc::{Carried, KernelObject, Message, Owner, PortId, QLIMIT_MAX, Rece
 use crate::kernel::{Cache, Kernel, Protection};
 use crate::space::Right;
 use crate::sync::Timed;
+use crate::object::ObjectId;
 use crate::task::{Mach, TaskId, ThreadId, Ticket, thread_number};
-use crate::vm::{Mapping, ObjectId, PAGE, Place, VM_MAX};
+use crate::vm::{Mapping, PAGE, Place, inheritance};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -69,7 +70,7 @@ impl Output {
         MESSAGE_WORDS - self.length
     }
 
-    fn put_bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn put_bytes(&mut self, bytes: &[u8]) {
         for chunk in bytes.chunks(8) {
             let mut word = [0; 8];
             word[..chunk.len()].copy_from_slice(chunk);
@@ -85,6 +86,10 @@ pub(crate) struct Input<'a> {
 }
 
 impl Input<'_> {
+    pub(crate) fn new(words: &[u64]) -> Input<'_> {
+        Input { words, next: 0 }
+    }
+
     #[inline]
     pub(crate) fn word(&mut self) -> Result<u64> {
         let word = self.words.get(self.next).ok_or(Error::MIG_BAD_ARGUMENTS)?;
@@ -112,7 +117,7 @@ impl Input<'_> {
     }
 }
 
-fn bytes_of(words: &[u64], length: u64) -> Result<Vec<u8>> {
+pub(crate) fn bytes_of(words: &[u64], length: u64) -> Result<Vec<u8>> {
     if length > words.len() as u64 * 8 {
         return Err(Error::MIG_BAD_ARGUMENTS);
     }
@@ -138,7 +143,7 @@ impl<K: Kernel> Mach<K> {
                 return Outcome::Reply(REPLY_ERROR);
             }
         };
-        let mut input = Input { words, next: 0 };
+        let mut input = Input::new(words);
         let result = if self.kernel.is_short() && makes_things(label) {
             Err(Error::KERN_RESOURCE_SHORTAGE)
         } else {
@@ -150,6 +155,14 @@ impl<K: Kernel> Mach<K> {
         match result {
             Ok(true) => Outcome::Reply(REPLY),
             Ok(false) => Outcome::None,
+            Err(Error::WAITS) => match self.request_wait(task, label, words) {
+                Ok(()) => Outcome::None,
+                Err(error) => {
+                    output.clear();
+                    output.put(error.0 as u64);
+                    Outcome::Reply(REPLY_ERROR)
+                }
+            },
             Err(error) => {
                 output.clear();
                 output.put(error.0 as u64);
@@ -188,7 +201,7 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
-    fn memory_named(&self, task: TaskId, name: u32) -> Result<ObjectId> {
+    pub(crate) fn memory_named(&self, task: TaskId, name: u32) -> Result<ObjectId> {
         match self.object_of(task, name)? {
             KernelObject::Memory(object) if self.objects.get(object).is_some() => Ok(object),
             _ => Err(Error::KERN_INVALID_ARGUMENT),
@@ -211,7 +224,7 @@ impl<K: Kernel> Mach<K> {
     }
 
     /// Carries a routine out. `Ok(false)`: the caller is answered later or not at all.
-    fn routine(
+    pub(crate) fn routine(
         &mut self,
         task: TaskId,
         label: u32,
@@ -258,7 +271,11 @@ impl<K: Kernel> Mach<K> {
                     return Err(Error::KERN_INVALID_ARGUMENT);
                 }
                 let mut bytes = [0; 4];
-                self.vm_read(task, address, &mut bytes)?;
+                self.vm_read(task, address, &mut bytes).map_err(|error| match error {
+                    // The caller looks again, which brings the page.
+                    Error::WAITS => Error::KERN_INVALID_ARGUMENT,
+                    error => error,
+                })?;
                 if u32::from_le_bytes(bytes) as u64 != value {
                     return Err(Error::KERN_INVALID_ARGUMENT);
                 }
@@ -531,7 +548,14 @@ impl<K: Kernel> Mach<K> {
                         _ => return Err(Error::KERN_INVALID_ARGUMENT),
                     },
                 };
+                // What is not said: the caller, and nothing to inherit.
+                let parent = self.target(task, input.name().unwrap_or(0))?;
+                let inherits = input.word().is_ok_and(|inherits| inherits != 0);
                 let child = self.task_create(account)?;
+                if inherits && let Err(error) = self.map_inherit(parent, child) {
+                    self.task_terminate(child)?;
+                    return Err(error);
+                }
                 let port = self.task(child)?.port;
                 let (handler, priority) = (self.task(task)?.handler, self.task(task)?.priority);
                 self.task_mut(child)?.priority = priority;
@@ -642,180 +666,6 @@ impl<K: Kernel> Mach<K> {
             routine::THREAD_ABORT => {
                 let thread = self.thread_named(task, input.name()?)?;
                 self.thread_abort(thread)?;
-            }
-            // ---- memory
-            routine::VM_ALLOCATE => {
-                let target = self.target(task, input.name()?)?;
-                let (address, size, anywhere) = (input.word()?, input.word()?, input.word()?);
-                let place = if anywhere != 0 {
-                    Place::Anywhere { mask: 0 }
-                } else {
-                    Place::At(address)
-                };
-                out.put(self.vm_allocate(target, place, size)?);
-            }
-            routine::VM_DEALLOCATE => {
-                let target = self.target(task, input.name()?)?;
-                let (address, size) = (input.word()?, input.word()?);
-                self.vm_deallocate(target, address, size)?;
-            }
-            routine::VM_PROTECT => {
-                let target = self.target(task, input.name()?)?;
-                let (address, size, maximum) = (input.word()?, input.word()?, input.word()?);
-                let protection = Protection::from_word(input.word()?)?;
-                self.vm_protect(target, address, size, maximum != 0, protection)?;
-            }
-            routine::VM_READ => {
-                let target = self.target(task, input.name()?)?;
-                let (address, size) = (input.word()?, input.word()?);
-                if size > (MESSAGE_WORDS as u64 - 1) * 8 {
-                    return Err(Error::KERN_INVALID_ARGUMENT);
-                }
-                let mut bytes = alloc::vec![0; size as usize];
-                self.vm_read(target, address, &mut bytes)?;
-                out.put(size);
-                out.put_bytes(&bytes);
-            }
-            routine::VM_WRITE => {
-                let target = self.target(task, input.name()?)?;
-                let (address, length) = (input.word()?, input.word()?);
-                let bytes = bytes_of(input.rest(), length)?;
-                self.vm_write(target, address, &bytes)?;
-            }
-            routine::VM_COPY => {
-                let from = self.target(task, input.name()?)?;
-                let source = input.word()?;
-                let to = self.target(task, input.name()?)?;
-                let (target, size) = (input.word()?, input.word()?);
-                if size > 1 << 20 {
-                    return Err(Error::KERN_INVALID_ARGUMENT);
-                }
-                self.vm_copy(from, source, to, target, size)?;
-            }
-            routine::VM_MAP => self.vm_map(task, input, out)?,
-            routine::VM_REGION => {
-                let target = self.target(task, input.name()?)?;
-                let address = input.word()?;
-                let map = &self.task(target)?.map;
-                let found = map
-                    .region(address)
-                    .or_else(|| map.regions.range(address..).next().map(|(at, r)| (*at, *r)));
-                let (start, region) = found.ok_or(Error::KERN_NO_SPACE)?;
-                let shared = region
-                    .object
-                    .and_then(|object| self.objects.get(object))
-                    .is_some_and(|object| !object.private);
-                for word in [
-                    start,
-                    region.end - start,
-                    region.protection.0 as u64,
-                    region.maximum.0 as u64,
-                    region.inheritance as u64,
-                    shared as u64,
-                    region.offset,
-                ] {
-                    out.put(word);
-                }
-            }
-            routine::VM_STATISTICS => {
-                let account = self.task(task)?.account;
-                let (limit, used) = self
-                    .accounts
-                    .slab
-                    .get(account)
-                    .map(|account| (account.limit, account.used))
-                    .unwrap_or_default();
-                for word in [
-                    self.kernel.memory_total(),
-                    self.kernel.memory_free(),
-                    self.tasks.len() as u64,
-                    self.threads.len() as u64,
-                    self.ports.len() as u64,
-                    self.objects.len() as u64,
-                    limit.memory,
-                    limit.objects,
-                    limit.rights,
-                    used.memory,
-                    used.objects,
-                    used.rights,
-                ] {
-                    out.put(word);
-                }
-            }
-            routine::MEMORY_OBJECT_CREATE => {
-                let size = input.word()?;
-                if size == 0 || size > 1 << 40 {
-                    return Err(Error::KERN_INVALID_ARGUMENT);
-                }
-                let account = self.task(task)?.account;
-                let object = self.object_create(size.next_multiple_of(PAGE), account, false)?;
-                let port = self.object_port(object)?;
-                match self.put_send(task, port) {
-                    Ok(name) => out.put(name as u64),
-                    Err(error) => {
-                        self.settle();
-                        return Err(error);
-                    }
-                }
-            }
-            routine::VM_ALLOCATE_CONTIGUOUS => {
-                match self.object_of(task, input.name()?) {
-                    Ok(KernelObject::Host | KernelObject::Dma) => {}
-                    _ => return Err(Error::KERN_NO_ACCESS),
-                }
-                let target = self.target(task, input.name()?)?;
-                let pages = input.word()?;
-                if pages == 0 || pages > 4096 {
-                    return Err(Error::KERN_INVALID_ARGUMENT);
-                }
-                let account = self.task(target)?.account;
-                self.accounts
-                    .charge(account, Limits::memory(pages * PAGE))?;
-                let made = self.object_create(pages * PAGE, account, false);
-                let made = made.and_then(|object| {
-                    match self.kernel.frames_allocate_contiguous(pages as usize) {
-                        Ok(frames) => Ok((object, frames)),
-                        Err(error) => {
-                            self.object_check(object);
-                            Err(error)
-                        }
-                    }
-                });
-                let (object, frames) = match made {
-                    Ok(made) => made,
-                    Err(error) => {
-                        self.accounts.refund(account, Limits::memory(pages * PAGE));
-                        return Err(error);
-                    }
-                };
-                let physical = frames
-                    .first()
-                    .map_or(0, |frame| self.kernel.frame_physical(*frame));
-                if let Some(object) = self.objects.get_mut(object) {
-                    object.pages = frames
-                        .into_iter()
-                        .enumerate()
-                        .map(|(at, f)| (at as u64, f))
-                        .collect();
-                }
-                let what = Mapping {
-                    object,
-                    offset: 0,
-                    size: pages * PAGE,
-                    protection: Protection::DEFAULT,
-                    maximum: Protection::DEFAULT,
-                    inheritance: 2,
-                };
-                match self.map_enter(target, Place::Anywhere { mask: 0 }, what) {
-                    Ok(address) => {
-                        out.put(address);
-                        out.put(physical);
-                    }
-                    Err(error) => {
-                        self.object_check(object);
-                        return Err(error);
-                    }
-                }
             }
 
             // ---- accounts
@@ -984,7 +834,7 @@ impl<K: Kernel> Mach<K> {
                 let text = String::from_utf8_lossy(&bytes).into_owned();
                 self.kernel.log(&text);
             }
-            _ => self.control(task, label, input, out)?,
+            _ => self.memory_routine(task, label, input, out)?,
         }
         Ok(true)
     }
@@ -1032,62 +882,6 @@ impl<K: Kernel> Mach<K> {
         }
         self.task_mut(task)?.sending.insert(serial.number);
         Ok(false)
-    }
-
-    fn vm_map(&mut self, task: TaskId, input: &mut Input<'_>, out: &mut Output) -> Result<()> {
-        let target = self.target(task, input.name()?)?;
-        let (address, size, mask) = (input.word()?, input.word()?, input.word()?);
-        let anywhere = input.word()? != 0;
-        let (name, offset, copy) = (input.name()?, input.word()?, input.word()? != 0);
-        let protection = Protection::from_word(input.word()?)?;
-        let maximum = Protection::from_word(input.word()?)?;
-        let inheritance = input.word()?;
-        if inheritance > 2 || size == 0 || offset % PAGE != 0 {
-            return Err(Error::KERN_INVALID_ARGUMENT);
-        }
-        let place = if anywhere {
-            Place::Anywhere { mask }
-        } else {
-            Place::At(address)
-        };
-        let account = self.task(target)?.account;
-        let (object, offset) = if name == 0 {
-            let rounded = size.checked_next_multiple_of(PAGE);
-            let rounded = rounded.filter(|size| *size <= VM_MAX).ok_or(Error::KERN_NO_SPACE)?;
-            (self.object_create(rounded, account, true)?, 0)
-        } else {
-            let object = self.memory_named(task, name)?;
-            let bytes = self.objects.get(object).map_or(0, |object| object.size);
-            if offset
-                .checked_add(size)
-                .is_none_or(|end| end > bytes.next_multiple_of(PAGE))
-            {
-                return Err(Error::KERN_INVALID_ARGUMENT);
-            }
-            if copy {
-                (self.object_copy(object, offset, size, account)?, 0)
-            } else {
-                (object, offset)
-            }
-        };
-        let what = Mapping {
-            object,
-            offset,
-            size,
-            protection,
-            maximum,
-            inheritance: inheritance as u32,
-        };
-        match self.map_enter(target, place, what) {
-            Ok(address) => {
-                out.put(address);
-                Ok(())
-            }
-            Err(error) => {
-                self.object_check(object);
-                Err(error)
-            }
-        }
     }
 
     fn name_type(&self, task: TaskId, name: u32) -> Result<u32> {
@@ -1140,7 +934,7 @@ impl<K: Kernel> Mach<K> {
             size,
             protection,
             maximum: Protection::ALL,
-            inheritance: 1,
+            inheritance: inheritance::COPY,
         };
         self.map_enter(task, Place::At(address), what)
     }
@@ -1185,10 +979,18 @@ fn makes_things(label: u32) -> bool {
             | routine::THREAD_CREATE
             | routine::VM_ALLOCATE
             | routine::VM_PROTECT
+            | routine::VM_INHERIT
             | routine::VM_WRITE
             | routine::VM_COPY
             | routine::VM_MAP
+            | routine::VM_WIRE
+            | routine::VM_WIRE_ALL
+            | routine::VM_MSYNC
+            | routine::VM_OBJECT_SYNC
             | routine::VM_ALLOCATE_CONTIGUOUS
+            | routine::MEMORY_OBJECT_DATA_SUPPLY
+            | routine::MEMORY_OBJECT_DATA_UNAVAILABLE
+            | routine::MEMORY_OBJECT_LOCK_REQUEST
             | routine::MEMORY_OBJECT_CREATE
             | routine::ACCOUNT_CREATE
             | routine::BOOT_MODULE

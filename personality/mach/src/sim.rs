@@ -11,7 +11,7 @@
 
 use crate::abi::{self, INBOX_NAMES, MESSAGE_WORDS, RECEIVE_SLOT, TASK_SELF, page};
 use crate::error::{Error, Result};
-use crate::kernel::{Cache, Kernel, Protection};
+use crate::kernel::{BLOCK, Cache, Kernel, Protection};
 use crate::rpc::Outcome;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -107,6 +107,7 @@ struct Thread {
 
 struct Frame {
     bytes: Option<Box<[u8; PAGE]>>,
+    holders: u32,
     mappings: u32,
     device: bool,
     physical: u64,
@@ -161,6 +162,7 @@ pub struct SimKernel {
     answers: Vec<Answer>,
     log: Vec<String>,
     cancelled: Vec<(SimTask, u32)>,
+    retried: Vec<SimThread>,
     powered: Option<bool>,
     short: bool,
 }
@@ -191,6 +193,7 @@ impl SimKernel {
             answers: Vec::new(),
             log: Vec::new(),
             cancelled: Vec::new(),
+            retried: Vec::new(),
             powered: None,
             short: false,
         }
@@ -318,6 +321,11 @@ impl SimKernel {
     /// Endpoints and badges whose calls were cancelled since the last time.
     pub fn cancelled_take(&mut self) -> Vec<(SimTask, u32)> {
         core::mem::take(&mut self.cancelled)
+    }
+
+    /// Threads that were told to try again at their faults since the last time.
+    pub fn retried_take(&mut self) -> Vec<SimThread> {
+        core::mem::take(&mut self.retried)
     }
 
     /// Whether the thread exists.
@@ -533,6 +541,7 @@ impl SimKernel {
         let frame = SimFrame(self.id());
         let entry = Frame {
             bytes: None,
+            holders: 1,
             mappings: 0,
             device,
             physical,
@@ -741,6 +750,13 @@ impl Kernel for SimKernel {
         entry.run = Run::Running;
     }
 
+    fn thread_retry(&mut self, thread: SimThread) {
+        let entry = self.thread(thread);
+        assert!(entry.run == Run::Running, "{thread:?} is {:?} and goes on", entry.run);
+        assert!(entry.call.is_none(), "{thread:?} waits in a call and at a fault");
+        self.retried.push(thread);
+    }
+
     fn call_interrupt(&mut self, thread: SimThread, instruction: u32, error: Error) -> bool {
         let entry = self.thread_mut(thread);
         assert!(
@@ -860,7 +876,28 @@ impl Kernel for SimKernel {
         Some(frame)
     }
 
+    fn frame_retain(&mut self, frame: SimFrame) {
+        let entry = self.frame_mut(frame);
+        assert!(
+            !entry.device && entry.physical < 1 << 40,
+            "{frame:?} is not of the kind that is shared"
+        );
+        entry.holders += 1;
+    }
+
+    fn frame_is_shared(&self, frame: SimFrame) -> bool {
+        self.frames[&frame].holders > 1
+    }
+
     fn frame_free(&mut self, frame: SimFrame) {
+        let entry = self
+            .frames
+            .get_mut(&frame)
+            .unwrap_or_else(|| panic!("{frame:?} is freed twice"));
+        entry.holders -= 1;
+        if entry.holders > 0 {
+            return;
+        }
         let entry = self
             .frames
             .remove(&frame)
@@ -929,6 +966,18 @@ impl Kernel for SimKernel {
         self.task_mut(task).mapped.insert(address, mapping);
         self.frame_mut(frame).mappings += 1;
         Ok((mapping, made * PAGE as u64))
+    }
+
+    fn block_hide(&mut self, task: SimTask, address: u64) -> bool {
+        let start = address & !(BLOCK - 1);
+        let hidden: Vec<SimMapping> =
+            self.task(task).mapped.range(start..start + BLOCK).map(|(_, mapping)| *mapping).collect();
+        for mapping in hidden {
+            if let Some(mapping) = self.mappings.get_mut(&mapping) {
+                mapping.protection = Protection::NONE;
+            }
+        }
+        true
     }
 
     fn frame_unmap(&mut self, mapping: SimMapping) {

@@ -189,6 +189,16 @@ impl<K: Kernel> Mach<K> {
                 self.kernel.reply_drop(sender.reply);
             }
         }
+        let parked = self.tasks.get(task).map(|task| task.parked.clone());
+        for serial in parked.into_iter().flatten() {
+            let reply = self.parked.get(&serial).map(|parked| parked.reply);
+            if let Some(reply) = reply
+                && over(&mut self.kernel, reply)
+                && self.request_take(serial).is_some()
+            {
+                self.kernel.reply_drop(reply);
+            }
+        }
         for (serial, reply) in gone {
             self.deadline_forget(serial);
             self.kernel.reply_drop(reply);

@@ -10,7 +10,9 @@ use crate::kernel::{Kernel, Protection};
 use crate::slab::{Id, Slab};
 use crate::space::{Right, Space};
 use crate::sync::{Futexes, Waits};
-use crate::vm::{Map, Object};
+use crate::object::Object;
+use crate::pager::{Awaited, Paging, Parked, Woken};
+use crate::vm::Map;
 use crate::window::Windows;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -101,6 +103,8 @@ pub(crate) struct Task<K: Kernel> {
     pub(crate) receivers: VecDeque<Receiver<K::Reply>>,
     /// Numbers of its sends that wait for room.
     pub(crate) sending: BTreeSet<u64>,
+    /// Numbers of its requests that wait for pages.
+    pub(crate) parked: BTreeSet<u64>,
     pub(crate) futexes: Futexes<K::Reply>,
     /// Windows in which this task is client or server.
     pub(crate) windows: BTreeSet<u64>,
@@ -135,8 +139,25 @@ pub(crate) struct Thread<K: Kernel> {
     pub(crate) created: u64,
     /// The address of the last fault on a page that was present, and how often in a row.
     pub(crate) present_fault: (u64, u32),
+    /// The page that it waits for at a fault.
+    pub(crate) paging: Option<Paging>,
     /// Rights on their way, and the ticket that redeems them.
     pub(crate) ticket: Option<Ticket>,
+}
+
+/// What has happened to memory since the start.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Counters {
+    /// Faults of threads.
+    pub(crate) faults: u64,
+    /// Pages of zeroes that were made.
+    pub(crate) zero_fills: u64,
+    /// Pages that were copied because somebody wrote to shared ones.
+    pub(crate) cow_faults: u64,
+    /// Pages that pagers have supplied.
+    pub(crate) pageins: u64,
+    /// Pages that went back to pagers.
+    pub(crate) pageouts: u64,
 }
 
 /// Rights that a sender gave for one message.
@@ -153,7 +174,7 @@ pub struct Mach<K: Kernel> {
     pub(crate) tasks: Table<TaskTag, Task<K>>,
     pub(crate) threads: Table<ThreadTag, Thread<K>>,
     pub(crate) ports: Slab<Port>,
-    pub(crate) objects: Table<crate::vm::ObjectTag, Object<K>>,
+    pub(crate) objects: Table<crate::object::ObjectTag, Object<K>>,
     pub(crate) accounts: Accounts,
     pub(crate) windows: Windows,
     pub(crate) waits: Waits,
@@ -163,6 +184,13 @@ pub struct Mach<K: Kernel> {
     pub(crate) serving: VecDeque<PortId>,
     /// Tasks that nobody may be able to reach any more.
     pub(crate) orphans: Vec<TaskId>,
+    /// The page that a request or fault at hand has to wait for.
+    pub(crate) awaited: Option<Awaited>,
+    /// Requests that wait for pages.
+    pub(crate) parked: HashMap<u64, Parked<K::Reply>, FxBuildHasher>,
+    /// Waits for pages that are over.
+    pub(crate) woken: VecDeque<Woken>,
+    pub(crate) counters: Counters,
     pub(crate) serial: u64,
     pub(crate) host: PortId,
     pub(crate) root_account: AccountId,
@@ -171,7 +199,7 @@ pub struct Mach<K: Kernel> {
     pub(crate) modules: Vec<crate::rpc::BootModule>,
     /// Nanoseconds from 1970 to the start of the clock; 0 while unknown.
     pub(crate) epoch: u64,
-    pub(crate) device_tree: Option<(crate::vm::ObjectId, u64)>,
+    pub(crate) device_tree: Option<(crate::object::ObjectId, u64)>,
 }
 
 /// Badge of a task's own port.
@@ -207,6 +235,10 @@ impl<K: Kernel> Mach<K> {
             released: Vec::new(),
             serving: VecDeque::new(),
             orphans: Vec::new(),
+            awaited: None,
+            parked: HashMap::default(),
+            woken: VecDeque::new(),
+            counters: Counters::default(),
             serial: 0,
             host: Id::new(0, 0),
             root_account,
@@ -279,6 +311,7 @@ impl<K: Kernel> Mach<K> {
             members: BTreeSet::new(),
             receivers: VecDeque::new(),
             sending: BTreeSet::new(),
+            parked: BTreeSet::new(),
             futexes: Futexes::new(),
             windows: BTreeSet::new(),
             notices: None,
@@ -484,6 +517,7 @@ impl<K: Kernel> Mach<K> {
             priority_limit: BASE as u8,
             created,
             present_fault: (0, 0),
+            paging: None,
             ticket: None,
         });
         if let Some(port) = self.ports.get_mut(port) {
@@ -497,6 +531,7 @@ impl<K: Kernel> Mach<K> {
 
     /// Ends a thread and frees its page.
     pub(crate) fn thread_remove(&mut self, id: ThreadId) {
+        self.fault_forget(id);
         let Some(thread) = self.threads.remove(id) else {
             return;
         };
@@ -742,8 +777,23 @@ impl<K: Kernel> Mach<K> {
         self.kernel.endpoint_make(kernel).is_ok()
     }
 
+    /// Whether a thread must not go on now.
+    pub(crate) fn is_held(&self, id: ThreadId) -> bool {
+        thread_is_held(self.threads.get(id), &self.tasks)
+    }
+
     /// Ends whatever call or wait a thread is in.
     pub(crate) fn thread_abort(&mut self, id: ThreadId) -> Result<()> {
+        if self.threads.get(id).is_some_and(|thread| thread.paging.is_some()) {
+            // It comes back to its fault, unless somebody has it do something else.
+            self.fault_forget(id);
+            if !self.is_held(id)
+                && let Some(thread) = self.threads.get(id)
+            {
+                let kernel = thread.kernel;
+                self.kernel.thread_retry(kernel);
+            }
+        }
         let thread = self.threads.get(id).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let kernel = thread.kernel;
         let task = thread.task;

@@ -1,14 +1,14 @@
-//! VM maps and memory objects.
+//! VM maps.
 //!
 //! A map is a set of regions, each a window onto a memory object. Objects get
 //! their pages when they are first touched. Every page is charged to the
-//! account that the object was made with.
+//! account that the object was made with, every region and every page that is
+//! mapped to the task's.
 
-use crate::account::{AccountId, Limits, cost};
+use crate::account::{Limits, cost};
 use crate::error::{Error, Result};
-use crate::ipc::PortId;
 use crate::kernel::{Cache, Kernel, Protection};
-use crate::slab::Id;
+use crate::object::ObjectId;
 use crate::task::{Mach, TaskId, ThreadId};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -25,27 +25,12 @@ pub const VM_MAX: u64 = 0xf000_0000;
 /// Where searching for free addresses begins.
 const VM_ANYWHERE: u64 = 0x4000_0000;
 
+/// From so many bytes on, a copy of whole pages shares them until somebody writes: to write-protect,
+/// unmap and fault costs more than to copy a few pages.
+const SHARE_FROM: u64 = 32 * PAGE;
+
 /// How often in a row a thread may fault at an address that is mapped for what it wants.
 const PRESENT_FAULTS: u32 = 16;
-
-/// A handle to a memory object.
-pub type ObjectId = Id<ObjectTag>;
-/// Marks handles of memory objects.
-pub struct ObjectTag;
-
-/// Memory that can be mapped.
-pub(crate) struct Object<K: Kernel> {
-    pub(crate) pages: BTreeMap<u64, K::Frame>,
-    pub(crate) size: u64,
-    pub(crate) cache: Cache,
-    /// Regions and windows that use it.
-    pub(crate) users: u32,
-    pub(crate) port: Option<PortId>,
-    /// Whom its pages are charged to; `None` for device memory and boot modules.
-    pub(crate) account: Option<AccountId>,
-    /// Only one region at a time uses each page, so what is unmapped is freed.
-    pub(crate) private: bool,
-}
 
 /// Part of a map.
 #[derive(Clone, Copy, Debug)]
@@ -57,12 +42,34 @@ pub(crate) struct Region {
     pub(crate) protection: Protection,
     pub(crate) maximum: Protection,
     pub(crate) inheritance: u32,
+    /// Its pages are there and its own, and stay so.
+    pub(crate) wired: bool,
+}
+
+/// What a child gets of a region (`vm_inherit_t`).
+pub(crate) mod inheritance {
+    /// The same memory.
+    pub(crate) const SHARE: u32 = 0;
+    /// A copy.
+    pub(crate) const COPY: u32 = 1;
+    /// Nothing.
+    pub(crate) const NONE: u32 = 2;
+}
+
+/// A page in a map.
+#[derive(Clone, Copy)]
+pub(crate) struct Mapped<M> {
+    pub(crate) mapping: M,
+    /// What it allows now: what is allowed beside it comes with a fault.
+    pub(crate) protection: Protection,
 }
 
 /// A task's address space.
 pub(crate) struct Map<K: Kernel> {
     pub(crate) regions: BTreeMap<u64, Region>,
-    pub(crate) mapped: HashMap<u64, K::Mapping, FxBuildHasher>,
+    pub(crate) mapped: HashMap<u64, Mapped<K::Mapping>, FxBuildHasher>,
+    /// Whether new regions are wired (`VM_WIRE_FUTURE`).
+    pub(crate) wire_future: bool,
     hint: u64,
 }
 
@@ -71,6 +78,7 @@ impl<K: Kernel> Map<K> {
         Map {
             regions: BTreeMap::new(),
             mapped: HashMap::default(),
+            wire_future: false,
             hint: VM_ANYWHERE,
         }
     }
@@ -154,131 +162,6 @@ pub(crate) enum Place {
 }
 
 impl<K: Kernel> Mach<K> {
-    // ---- objects
-
-    /// An anonymous object of zeroes.
-    pub(crate) fn object_create(
-        &mut self,
-        size: u64,
-        account: AccountId,
-        private: bool,
-    ) -> Result<ObjectId> {
-        self.accounts.charge(account, Limits::objects(cost::OBJECT))?;
-        self.accounts.retain(account);
-        Ok(self.objects.insert_with(|_| Object {
-            pages: BTreeMap::new(),
-            size,
-            cache: Cache::Normal,
-            users: 0,
-            port: None,
-            account: Some(account),
-            private,
-        }))
-    }
-
-    /// An object of frames that exist and are never freed or charged (devices, boot modules).
-    pub fn object_of_frames(&mut self, frames: Vec<K::Frame>, cache: Cache) -> ObjectId {
-        let size = frames.len() as u64 * PAGE;
-        let pages = frames
-            .into_iter()
-            .enumerate()
-            .map(|(page, frame)| (page as u64, frame))
-            .collect();
-        self.objects.insert_with(|_| Object {
-            pages,
-            size,
-            cache,
-            users: 1,
-            port: None,
-            account: None,
-            private: false,
-        })
-    }
-
-    /// The object's port.
-    pub(crate) fn object_port(&mut self, id: ObjectId) -> Result<PortId> {
-        if let Some(port) = self
-            .objects
-            .get(id)
-            .ok_or(Error::KERN_INVALID_ARGUMENT)?
-            .port
-        {
-            return Ok(port);
-        }
-        let port = self.port_for(crate::ipc::KernelObject::Memory(id));
-        if let Some(object) = self.objects.get_mut(id) {
-            object.port = Some(port);
-            object.private = false;
-        }
-        Ok(port)
-    }
-
-    /// The last right to an object's port is gone.
-    pub(crate) fn object_port_gone(&mut self, id: ObjectId) {
-        if let Some(object) = self.objects.get_mut(id) {
-            object.port = None;
-        }
-        self.object_check(id);
-    }
-
-    pub(crate) fn object_release(&mut self, id: ObjectId) {
-        if let Some(object) = self.objects.get_mut(id) {
-            object.users -= 1;
-        }
-        self.object_check(id);
-    }
-
-    /// Frees an object that nothing uses.
-    pub(crate) fn object_check(&mut self, id: ObjectId) {
-        let unused = self
-            .objects
-            .get(id)
-            .is_some_and(|object| object.users == 0 && object.port.is_none());
-        if !unused {
-            return;
-        }
-        let Some(object) = self.objects.remove(id) else {
-            return;
-        };
-        let Some(account) = object.account else {
-            return;
-        };
-        let count = object.pages.len() as u64;
-        for frame in object.pages.into_values() {
-            self.kernel.frame_free(frame);
-        }
-        let amount = Limits { memory: count * PAGE, objects: cost::OBJECT, rights: 0 };
-        self.accounts.refund(account, amount);
-        self.accounts.release(account);
-    }
-
-    /// The frame of an object's page, made if it is not there.
-    pub(crate) fn object_page(&mut self, id: ObjectId, page: u64) -> Result<K::Frame> {
-        let object = self.objects.get(id).ok_or(Error::KERN_INVALID_ARGUMENT)?;
-        if let Some(frame) = object.pages.get(&page) {
-            return Ok(*frame);
-        }
-        if page * PAGE >= object.size {
-            return Err(Error::KERN_INVALID_ADDRESS);
-        }
-        let account = object.account.ok_or(Error::KERN_INVALID_ADDRESS)?;
-        self.accounts.charge(account, Limits::memory(PAGE))?;
-        match self.kernel.frame_allocate() {
-            Ok(frame) => {
-                if let Some(object) = self.objects.get_mut(id) {
-                    object.pages.insert(page, frame);
-                }
-                Ok(frame)
-            }
-            Err(error) => {
-                self.accounts.refund(account, Limits::memory(PAGE));
-                Err(error)
-            }
-        }
-    }
-
-    // ---- maps
-
     /// Keeps addresses for a thread page.
     pub(crate) fn map_reserve(&mut self, task: TaskId, address: u64, size: u64) -> Result<()> {
         let (start, end) = page_range(address, size)?;
@@ -294,7 +177,8 @@ impl<K: Kernel> Mach<K> {
                 offset: 0,
                 protection: Protection::DEFAULT,
                 maximum: Protection::DEFAULT,
-                inheritance: 2,
+                inheritance: inheritance::NONE,
+                wired: false,
             },
         );
         Ok(())
@@ -393,11 +277,13 @@ impl<K: Kernel> Mach<K> {
                 protection: what.protection,
                 maximum: what.maximum,
                 inheritance: what.inheritance,
+                wired: false,
             },
         );
         self.accounts.force(account, Limits::objects(cost::REGION));
         if let Some(object) = self.objects.get_mut(what.object) {
             object.users += 1;
+            object.places.insert((task.index, start));
         }
         Ok(start)
     }
@@ -419,7 +305,7 @@ impl<K: Kernel> Mach<K> {
             size: rounded,
             protection: Protection::DEFAULT,
             maximum: Protection::ALL,
-            inheritance: 1,
+            inheritance: inheritance::COPY,
         };
         let result = self.map_enter(task, place, what);
         if result.is_err() {
@@ -458,11 +344,25 @@ impl<K: Kernel> Mach<K> {
                 );
                 if let Some(object) = self.objects.get_mut(object) {
                     object.users += 1;
+                    object.places.insert((task.index, border));
                 }
                 self.accounts.force(account, Limits::objects(cost::REGION));
             }
         }
         Ok(())
+    }
+
+    /// A region goes, and its object has a user fewer.
+    fn region_remove(&mut self, task: TaskId, at: u64, id: ObjectId) {
+        if let Some(task) = self.tasks.get_mut(task) {
+            task.map.regions.remove(&at);
+            let account = task.account;
+            self.accounts.refund(account, Limits::objects(cost::REGION));
+        }
+        if let Some(object) = self.objects.get_mut(id) {
+            object.places.remove(&(task.index, at));
+        }
+        self.object_release(id);
     }
 
     fn map_regions(&self, task: TaskId, start: u64, end: u64) -> Vec<(u64, Region)> {
@@ -477,27 +377,34 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
-    fn pages_unmap(&mut self, task: TaskId, start: u64, end: u64) {
+    /// Takes pages out of a map. The objects that they belong to keep them.
+    pub(crate) fn pages_unmap(&mut self, task: TaskId, start: u64, end: u64) {
         let Some(holder) = self.tasks.get_mut(task) else {
             return;
         };
         let map = &mut holder.map;
+        let before = map.mapped.len();
         let pages = (end - start) / PAGE;
-        if (map.mapped.len() as u64) < pages {
+        if (before as u64) < pages {
             let kernel = &mut self.kernel;
-            map.mapped.retain(|address, mapping| {
+            map.mapped.retain(|address, page| {
                 let inside = (start..end).contains(address);
                 if inside {
-                    kernel.frame_unmap(*mapping);
+                    kernel.frame_unmap(page.mapping);
                 }
                 !inside
             });
         } else {
             for page in 0..pages {
-                if let Some(mapping) = map.mapped.remove(&(start + page * PAGE)) {
-                    self.kernel.frame_unmap(mapping);
+                if let Some(page) = map.mapped.remove(&(start + page * PAGE)) {
+                    self.kernel.frame_unmap(page.mapping);
                 }
             }
+        }
+        let gone = (before - map.mapped.len()) as u64;
+        if gone > 0 {
+            let account = holder.account;
+            self.accounts.refund(account, Limits::objects(gone * cost::MAPPING));
         }
     }
 
@@ -509,62 +416,208 @@ impl<K: Kernel> Mach<K> {
         }
         // A hole may leave one region more than before: even an account without room may free.
         self.map_clip(task, start, end)?;
-        let account = self.task(task)?.account;
         for (at, region) in self.map_regions(task, start, end) {
             // Thread pages go with their thread.
             let Some(id) = region.object else { continue };
-            self.task_mut(task)?.map.regions.remove(&at);
-            self.accounts.refund(account, Limits::objects(cost::REGION));
             self.pages_unmap(task, at, region.end);
             self.object_trim(id, region.offset, region.end - at);
-            self.object_release(id);
+            self.region_remove(task, at, id);
         }
         Ok(())
     }
 
     /// Frees pages of a private object that no region uses any more.
     fn object_trim(&mut self, id: ObjectId, offset: u64, size: u64) {
-        let Some(object) = self.objects.get_mut(id) else {
-            return;
-        };
-        let Some(account) = object
-            .account
-            .filter(|_| object.private && object.users > 1)
-        else {
-            return;
-        };
-        let first = offset / PAGE;
-        let pages: Vec<u64> = object
-            .pages
-            .range(first..first + size / PAGE)
-            .map(|(page, _)| *page)
-            .collect();
-        let mut freed = 0;
-        for page in pages {
-            if let Some(frame) = object.pages.remove(&page) {
-                self.kernel.frame_free(frame);
-                freed += PAGE;
-            }
+        // With the last region the whole object goes.
+        if self.objects.get(id).is_some_and(|object| object.private && object.users > 1) {
+            self.pages_drop(id, offset / PAGE, size / PAGE);
         }
-        self.accounts.refund(account, Limits::memory(freed));
     }
 
     /// Empties a map.
     pub(crate) fn map_clear(&mut self, task: TaskId) {
+        self.pages_unmap(task, 0, VM_MAX);
         let Some(holder) = self.tasks.get_mut(task) else {
             return;
         };
         let account = holder.account;
         let regions = core::mem::take(&mut holder.map.regions);
-        for (_, mapping) in holder.map.mapped.drain() {
-            self.kernel.frame_unmap(mapping);
-        }
-        for region in regions.into_values() {
-            if let Some(object) = region.object {
+        for (at, region) in regions {
+            if let Some(id) = region.object {
                 self.accounts.refund(account, Limits::objects(cost::REGION));
-                self.object_release(object);
+                if let Some(object) = self.objects.get_mut(id) {
+                    object.places.remove(&(task.index, at));
+                }
+                self.object_release(id);
             }
         }
+    }
+
+    /// Gives a new task what the regions of another one let it inherit.
+    pub(crate) fn map_inherit(&mut self, parent: TaskId, child: TaskId) -> Result<()> {
+        let account = self.task(child)?.account;
+        for (at, region) in self.map_regions(parent, 0, VM_MAX) {
+            let Some(id) = region.object else { continue };
+            let size = region.end - at;
+            let (object, offset) = match region.inheritance {
+                inheritance::SHARE => {
+                    if let Some(object) = self.objects.get_mut(id) {
+                        object.private = false;
+                    }
+                    (id, region.offset)
+                }
+                // A device's registers cannot be copied.
+                inheritance::COPY if self.region_cache(parent, at) == Cache::Device => continue,
+                inheritance::COPY => (self.object_copy(id, region.offset, size, account)?, 0),
+                _ => continue,
+            };
+            let what = Mapping {
+                object,
+                offset,
+                size,
+                protection: region.protection,
+                maximum: region.maximum,
+                inheritance: region.inheritance,
+            };
+            if let Err(error) = self.map_enter(child, Place::At(at), what) {
+                self.object_check(object);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// How the memory at an address is cached.
+    pub(crate) fn region_cache(&self, task: TaskId, address: u64) -> Cache {
+        self.tasks
+            .get(task)
+            .and_then(|task| task.map.region(address))
+            .and_then(|(_, region)| self.objects.get(region.object?))
+            .map_or(Cache::Normal, |object| object.cache)
+    }
+
+    /// Checks that a range is mapped without a hole, by regions that a test lets pass.
+    fn map_check(
+        &self,
+        task: TaskId,
+        start: u64,
+        end: u64,
+        test: impl Fn(&Region) -> Result<()>,
+    ) -> Result<()> {
+        let map = &self.task(task)?.map;
+        let mut next = start;
+        while next < end {
+            let (_, region) = map.region(next).ok_or(Error::KERN_INVALID_ADDRESS)?;
+            if region.object.is_none() {
+                return Err(Error::KERN_INVALID_ADDRESS);
+            }
+            test(&region)?;
+            next = region.end;
+        }
+        Ok(())
+    }
+
+    /// Makes `start` and `end` borders of regions, if the account allows what that takes.
+    fn map_clip_checked(&mut self, task: TaskId, start: u64, end: u64) -> Result<()> {
+        let splits = self.map_splits(task, start, end)?;
+        let account = self.task(task)?.account;
+        self.accounts.check(account, Limits::objects(splits * cost::REGION))?;
+        self.map_clip(task, start, end)
+    }
+
+    /// Changes what a child gets of the memory in a range; holes stay holes.
+    pub(crate) fn vm_inherit(
+        &mut self,
+        task: TaskId,
+        address: u64,
+        size: u64,
+        inheritance: u32,
+    ) -> Result<()> {
+        let (start, end) = page_range(address, size)?;
+        if size == 0 {
+            return Ok(());
+        }
+        self.map_clip_checked(task, start, end)?;
+        for (_, region) in self.task_mut(task)?.map.regions.range_mut(start..end) {
+            if region.object.is_some() {
+                region.inheritance = inheritance;
+            }
+        }
+        Ok(())
+    }
+
+    /// Wires a range, so that nothing is to be waited for at an access, or (`Protection::NONE`) lets
+    /// it be again.
+    pub(crate) fn vm_wire(
+        &mut self,
+        task: TaskId,
+        address: u64,
+        size: u64,
+        access: Protection,
+    ) -> Result<()> {
+        let (start, end) = page_range(address, size)?;
+        if size == 0 {
+            return Ok(());
+        }
+        self.map_check(task, start, end, |region| match region.protection.contains(access) {
+            true => Ok(()),
+            false => Err(Error::KERN_PROTECTION_FAILURE),
+        })?;
+        if access != Protection::NONE {
+            self.range_fill(task, start, end)?;
+        }
+        self.map_clip_checked(task, start, end)?;
+        for (_, region) in self.task_mut(task)?.map.regions.range_mut(start..end) {
+            region.wired = access != Protection::NONE;
+        }
+        Ok(())
+    }
+
+    /// Makes all pages of a range present, for all that their regions allow.
+    fn range_fill(&mut self, task: TaskId, start: u64, end: u64) -> Result<()> {
+        for page in (start..end).step_by(PAGE as usize) {
+            if let Some((_, region)) = self.task(task)?.map.region(page)
+                && region.object.is_some()
+                && region.protection != Protection::NONE
+            {
+                self.page_in(task, page, region.protection)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Wires what is mapped (bit 0 of `flags`), and what will be (bit 1); neither: unwires all.
+    pub(crate) fn vm_wire_all(&mut self, task: TaskId, flags: u64) -> Result<()> {
+        if flags > 3 {
+            return Err(Error::KERN_INVALID_ARGUMENT);
+        }
+        if flags & 1 != 0 {
+            for (at, region) in self.map_regions(task, 0, VM_MAX) {
+                self.range_fill(task, at, region.end)?;
+            }
+        }
+        let map = &mut self.task_mut(task)?.map;
+        map.wire_future = flags & 2 != 0;
+        if flags != 2 {
+            for region in map.regions.values_mut() {
+                region.wired = flags & 1 != 0 && region.object.is_some();
+            }
+        }
+        Ok(())
+    }
+
+    /// Wires a new region where the task wants that.
+    pub(crate) fn map_entered(&mut self, task: TaskId, address: u64) -> Result<u64> {
+        if self.task(task)?.map.wire_future
+            && let Some((_, region)) = self.task(task)?.map.region(address)
+        {
+            let size = region.end - address;
+            if let Err(error) = self.vm_wire(task, address, size, region.protection) {
+                self.vm_deallocate(task, address, size)?;
+                return Err(error);
+            }
+        }
+        Ok(address)
     }
 
     pub(crate) fn vm_protect(
@@ -579,62 +632,23 @@ impl<K: Kernel> Mach<K> {
         if size == 0 {
             return Ok(());
         }
-        let mut next = start;
-        while next < end {
-            let (_, region) = self
-                .task(task)?
-                .map
-                .region(next)
-                .ok_or(Error::KERN_INVALID_ADDRESS)?;
-            if region.object.is_none() {
-                return Err(Error::KERN_INVALID_ADDRESS);
-            }
-            if !region.maximum.contains(protection) {
-                return Err(Error::KERN_PROTECTION_FAILURE);
-            }
-            next = region.end;
-        }
-        let splits = self.map_splits(task, start, end)?;
-        let account = self.task(task)?.account;
-        self.accounts.check(account, Limits::objects(splits * cost::REGION))?;
-        self.map_clip(task, start, end)?;
+        self.map_check(task, start, end, |region| match region.maximum.contains(protection) {
+            true => Ok(()),
+            false => Err(Error::KERN_PROTECTION_FAILURE),
+        })?;
+        self.map_clip_checked(task, start, end)?;
         for (at, region) in self.map_regions(task, start, end) {
-            let cache = region
-                .object
-                .and_then(|object| self.objects.get(object))
-                .map_or(Cache::Normal, |object| object.cache);
-            let holder = self.tasks.get_mut(task).ok_or(Error::KERN_INVALID_TASK)?;
-            let kernel = holder.kernel;
-            let Some(entry) = holder.map.regions.get_mut(&at) else {
-                continue;
-            };
+            let Some(entry) = self.task_mut(task)?.map.regions.get_mut(&at) else { continue };
             if maximum {
                 entry.maximum = protection;
-                entry.protection = Protection(entry.protection.0 & protection.0);
+                entry.protection = entry.protection & protection;
             } else {
                 entry.protection = protection;
             }
-            let new = entry.protection;
-            if new == region.protection {
-                continue;
-            }
-            if new == Protection::NONE {
-                self.pages_unmap(task, at, region.end);
-                continue;
-            }
-            let mapped = &holder.map.mapped;
-            if (mapped.len() as u64) < (region.end - at) / PAGE {
-                for (page, mapping) in mapped {
-                    if (at..region.end).contains(page) {
-                        self.kernel.frame_protect(kernel, *mapping, new, cache);
-                    }
-                }
-            } else {
-                for page in (at..region.end).step_by(PAGE as usize) {
-                    if let Some(mapping) = mapped.get(&page) {
-                        self.kernel.frame_protect(kernel, *mapping, new, cache);
-                    }
-                }
+            // What is allowed now and was not before comes with the next fault.
+            let now = entry.protection;
+            if !now.contains(region.protection) {
+                self.pages_limit(task, at, region.end, now);
             }
         }
         Ok(())
@@ -647,6 +661,16 @@ impl<K: Kernel> Mach<K> {
         address: u64,
         access: Protection,
     ) -> Result<K::Frame> {
+        self.page_make(task, address, access).map(|(frame, _)| frame)
+    }
+
+    /// The same; answers whether it was there before, too.
+    fn page_make(
+        &mut self,
+        task: TaskId,
+        address: u64,
+        access: Protection,
+    ) -> Result<(K::Frame, bool)> {
         let page = address & !(PAGE - 1);
         let (start, region) = self
             .task(task)?
@@ -657,16 +681,35 @@ impl<K: Kernel> Mach<K> {
         if !region.protection.contains(access) || region.protection == Protection::NONE {
             return Err(Error::KERN_PROTECTION_FAILURE);
         }
-        let frame = self.object_page(object, (region.offset + (page - start)) / PAGE)?;
-        if !self.task(task)?.map.mapped.contains_key(&page) {
-            let cache = self
-                .objects
-                .get(object)
-                .map_or(Cache::Normal, |object| object.cache);
-            let mapping = self.frame_map_charged(task, page, frame, region.protection, cache)?;
-            self.task_mut(task)?.map.mapped.insert(page, mapping);
+        let index = (region.offset + (page - start)) / PAGE;
+        let (frame, allowed) = self.object_page(object, index, access)?;
+        let allowed = region.protection & allowed;
+        let cache = self
+            .objects
+            .get(object)
+            .map_or(Cache::Normal, |object| object.cache);
+        let holder = self.tasks.get_mut(task).ok_or(Error::KERN_INVALID_TASK)?;
+        if let Some(there) = holder.map.mapped.get_mut(&page) {
+            let present = there.protection.contains(access);
+            if !present || there.protection == Protection::NONE {
+                there.protection = allowed;
+                self.kernel.frame_protect(holder.kernel, there.mapping, allowed, cache);
+            }
+            return Ok((frame, present));
         }
-        Ok(frame)
+        let account = holder.account;
+        self.accounts.charge(account, Limits::objects(cost::MAPPING))?;
+        match self.frame_map_charged(task, page, frame, allowed, cache) {
+            Ok(mapping) => {
+                let mapped = Mapped { mapping, protection: allowed };
+                self.task_mut(task)?.map.mapped.insert(page, mapped);
+                Ok((frame, false))
+            }
+            Err(error) => {
+                self.accounts.refund(account, Limits::objects(cost::MAPPING));
+                Err(error)
+            }
+        }
     }
 
     /// A VM fault: the page becomes present, or the thread gets an exception.
@@ -678,28 +721,37 @@ impl<K: Kernel> Mach<K> {
         if self.is_caught(thread) {
             return false;
         }
-        let page = address & !(PAGE - 1);
-        let present = self
-            .tasks
-            .get(task)
-            .is_some_and(|task| task.map.mapped.contains_key(&page));
-        let mut result = self.page_in(task, address, access).map(|_| ());
+        self.counters.faults += 1;
+        let made = self.page_make(task, address, access);
+        let mut result = made.map(|_| ());
         if let Some(thread) = self.threads.get_mut(thread) {
             // Another thread may have faulted on the page just before. But one that faults again
             // and again where everything is in order means another address than the kernel says.
-            match (present, thread.present_fault) {
-                (false, _) => thread.present_fault = (0, 0),
-                (true, (last, count)) if last == address => {
+            match (made, thread.present_fault) {
+                (Ok((_, true)), (last, count)) if last == address => {
                     thread.present_fault.1 = count + 1;
-                    if count >= PRESENT_FAULTS && result.is_ok() {
+                    if count >= PRESENT_FAULTS {
                         result = Err(Error::KERN_INVALID_ADDRESS);
                     }
                 }
-                (true, _) => thread.present_fault = (address, 1),
+                (Ok((_, true)), _) => thread.present_fault = (address, 1),
+                _ => thread.present_fault = (0, 0),
+            }
+        }
+        if result == Err(Error::WAITS) {
+            result = self.fault_wait(thread, address);
+            if result.is_ok() {
+                self.settle();
+                return false;
             }
         }
         match result {
-            Ok(()) => true,
+            Ok(()) => {
+                if self.is_unsettled() {
+                    self.settle();
+                }
+                true
+            }
             Err(error) => {
                 // EXC_BAD_ACCESS
                 self.exception(thread, 1, error.0 as u64, address);
@@ -709,7 +761,7 @@ impl<K: Kernel> Mach<K> {
     }
 
     /// A page that the mach server itself will look into: not a device's.
-    fn page_look(&mut self, task: TaskId, address: u64, access: Protection) -> Result<K::Frame> {
+    pub(crate) fn page_look(&mut self, task: TaskId, address: u64, access: Protection) -> Result<K::Frame> {
         let region = self.task(task)?.map.region(address & !(PAGE - 1));
         let device = region
             .and_then(|(_, region)| self.objects.get(region.object?))
@@ -746,7 +798,7 @@ impl<K: Kernel> Mach<K> {
     }
 
     /// Makes all pages of a range but the last present.
-    fn pages_look(
+    pub(crate) fn pages_look(
         &mut self,
         task: TaskId,
         address: u64,
@@ -812,6 +864,22 @@ impl<K: Kernel> Mach<K> {
         if size == 0 {
             return Ok(());
         }
+        let aligned = (source | target | size).is_multiple_of(PAGE);
+        let apart = from != to || source.abs_diff(target) >= size;
+        if aligned && apart && size >= SHARE_FROM {
+            return self.pages_copy(from, source, to, target, size);
+        }
+        self.bytes_copy(from, source, to, target, size)
+    }
+
+    fn bytes_copy(
+        &mut self,
+        from: TaskId,
+        source: u64,
+        to: TaskId,
+        target: u64,
+        size: u64,
+    ) -> Result<()> {
         self.pages_look(from, source, size, Protection::READ)?;
         self.pages_look(to, target, size, Protection::WRITE)?;
         // Where the target lies behind the source in the same memory, the end goes first.
@@ -843,37 +911,57 @@ impl<K: Kernel> Mach<K> {
         Ok(())
     }
 
-    /// A private copy of part of an object, to map elsewhere.
-    pub(crate) fn object_copy(
+    /// Copies whole pages, in parts that lie in one region on either side: those that can be shared
+    /// until somebody writes are.
+    fn pages_copy(
         &mut self,
-        source: ObjectId,
-        offset: u64,
+        from: TaskId,
+        source: u64,
+        to: TaskId,
+        target: u64,
         size: u64,
-        account: AccountId,
-    ) -> Result<ObjectId> {
-        let first = offset / PAGE;
-        let count = size.div_ceil(PAGE);
-        if self.objects.get(source).is_none_or(|object| object.cache == Cache::Device) {
-            return Err(Error::KERN_INVALID_ARGUMENT);
-        }
-        let copy = self.object_create(count * PAGE, account, true)?;
-        let pages: Vec<(u64, K::Frame)> = match self.objects.get(source) {
-            Some(object) => object
-                .pages
-                .range(first..first.saturating_add(count))
-                .map(|(page, frame)| (*page, *frame))
-                .collect(),
-            None => Vec::new(),
-        };
-        for (page, from) in pages {
-            let copied = self
-                .object_page(copy, page - first)
-                .and_then(|to| self.kernel.frame_copy(from, 0, to, 0, PAGE as usize));
-            if let Err(error) = copied {
-                self.object_check(copy);
-                return Err(error);
+    ) -> Result<()> {
+        let allows = |access: Protection| {
+            move |region: &Region| match region.protection.contains(access) {
+                true => Ok(()),
+                false => Err(Error::KERN_PROTECTION_FAILURE),
             }
+        };
+        let end = |start: u64| start.checked_add(size).ok_or(Error::KERN_INVALID_ADDRESS);
+        self.map_check(from, source, end(source)?, allows(Protection::READ))?;
+        self.map_check(to, target, end(target)?, allows(Protection::WRITE))?;
+        let mut done = 0;
+        while done < size {
+            let (from_at, to_at) = (source + done, target + done);
+            let side = |mach: &Self, task, at| -> Result<(ObjectId, u64, Region)> {
+                let found = mach.task(task)?.map.region(at);
+                let (start, region) = found.ok_or(Error::KERN_INVALID_ADDRESS)?;
+                let object = region.object.ok_or(Error::KERN_INVALID_ADDRESS)?;
+                Ok((object, (region.offset + (at - start)) / PAGE, region))
+            };
+            let (from_object, first, from_region) = side(self, from, from_at)?;
+            let (to_object, at, to_region) = side(self, to, to_at)?;
+            let length = (size - done).min(from_region.end - from_at).min(to_region.end - to_at);
+            let is = |id, test: fn(&crate::object::Object<K>) -> bool| {
+                self.objects.get(id).is_some_and(test)
+            };
+            let bound = |object: &crate::object::Object<K>| {
+                object.pinned || object.cache == Cache::Device || object.account.is_none()
+            };
+            let shares = from_object != to_object
+                && !from_region.wired
+                && !to_region.wired
+                && !is(from_object, bound)
+                && !is(to_object, bound)
+                && !is(to_object, |object| object.pager.is_some() || object.origin.is_some());
+            if is(from_object, |object| object.pager.is_some() || object.origin.is_some()) {
+                self.pages_look(from, from_at, length, Protection::READ)?;
+            }
+            if !shares || !self.pages_replace(from_object, first, length / PAGE, to_object, at)? {
+                self.bytes_copy(from, from_at, to, to_at, length)?;
+            }
+            done += length;
         }
-        Ok(copy)
+        Ok(())
     }
 }

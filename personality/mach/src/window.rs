@@ -5,7 +5,8 @@ use crate::error::{Error, Result};
 use crate::ipc::Owner;
 use crate::kernel::{Kernel, Protection};
 use crate::task::{Mach, TaskId};
-use crate::vm::{Mapping, ObjectId, PAGE, Place};
+use crate::object::ObjectId;
+use crate::vm::{Mapping, PAGE, Place, inheritance};
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
@@ -65,7 +66,7 @@ impl<K: Kernel> Mach<K> {
             size: bytes,
             protection: Protection::DEFAULT,
             maximum: Protection::DEFAULT,
-            inheritance: 2,
+            inheritance: inheritance::NONE,
         };
         let address = match self.map_enter(client, Place::Anywhere { mask: 0 }, what) {
             Ok(address) => address,
@@ -85,6 +86,7 @@ impl<K: Kernel> Mach<K> {
         }
         if let Some(object) = self.objects.get_mut(object) {
             object.users += 1;
+            object.pinned = true;
         }
         // Bit 63 is the contract's, and 0 stands for no window.
         let token = loop {
@@ -131,7 +133,7 @@ impl<K: Kernel> Mach<K> {
             size: bytes,
             protection: Protection::DEFAULT,
             maximum: Protection::DEFAULT,
-            inheritance: 2,
+            inheritance: inheritance::NONE,
         };
         let address = self.map_enter(server, Place::Anywhere { mask: 0 }, what)?;
         let mut page = 0;

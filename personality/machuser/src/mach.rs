@@ -225,6 +225,16 @@ pub struct Statistics {
     pub objects: u64,
     /// The account's limits of memory, kernel objects and rights, then what it uses of them.
     pub account: [u64; 6],
+    /// Memory faults of threads since the start.
+    pub faults: u64,
+    /// Pages of zeroes that were made.
+    pub zero_fills: u64,
+    /// Pages that were copied because somebody wrote to shared ones.
+    pub cow_faults: u64,
+    /// Pages that pagers have supplied.
+    pub pageins: u64,
+    /// Pages that went back to pagers.
+    pub pageouts: u64,
 }
 
 /// Counts of the system.
@@ -237,12 +247,23 @@ pub fn vm_statistics() -> Result<Statistics> {
         threads,
         ports,
         objects,
-        ref account @ ..,
+        a,
+        b,
+        c,
+        d,
+        e,
+        f,
+        faults,
+        zero_fills,
+        cow_faults,
+        pageins,
+        pageouts,
+        ..,
     ] = words[..]
     else {
         return Err(Error::MIG_BAD_ARGUMENTS);
     };
-    let account = account.try_into().map_err(|_| Error::MIG_BAD_ARGUMENTS)?;
+    let account = [a, b, c, d, e, f];
     Ok(Statistics {
         memory,
         free,
@@ -251,6 +272,11 @@ pub fn vm_statistics() -> Result<Statistics> {
         ports,
         objects,
         account,
+        faults,
+        zero_fills,
+        cow_faults,
+        pageins,
+        pageouts,
     })
 }
 

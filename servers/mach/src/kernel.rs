@@ -3,6 +3,7 @@
 use crate::arch;
 use crate::memory::{Block, Memory, PAGE_BITS};
 use crate::slots::{Slot, Slots};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use mach::abi::{self, page};
 use mach::{Cache, Error, Kernel, Protection, Result};
@@ -43,7 +44,8 @@ pub struct Task {
     levels: usize,
     vspace: Object,
     pool: usize,
-    tables: Vec<(Object, usize)>,
+    /// Translation tables by level and first address.
+    tables: BTreeMap<(usize, usize), Object>,
     endpoint: Option<Object>,
     threads: Vec<u32>,
 }
@@ -62,6 +64,8 @@ struct Thread {
 
 struct Frame {
     slot: Slot,
+    /// Who holds it beside the first one.
+    shares: u32,
     home: Home,
     physical: Option<u64>,
     /// Whether the frame's own capability is mapped somewhere.
@@ -296,6 +300,7 @@ impl Sel4 {
                 // The image's own capabilities are mapped in the mach server: others get copies.
                 self.frames.insert(Frame {
                     slot: (first + page) as Slot,
+                    shares: 0,
                     home: Home::Fixed,
                     physical: None,
                     mapped: true,
@@ -361,6 +366,7 @@ impl Sel4 {
             .map(|slot| {
                 self.frames.insert(Frame {
                     slot,
+                    shares: 0,
                     home: Home::Pool(chunk),
                     physical: None,
                     mapped: false,
@@ -762,7 +768,7 @@ impl Kernel for Sel4 {
             levels: 1,
             vspace,
             pool,
-            tables: Vec::new(),
+            tables: BTreeMap::new(),
             endpoint: None,
             threads: Vec::new(),
         });
@@ -787,7 +793,7 @@ impl Kernel for Sel4 {
         for object in task.leaves.into_iter().flatten() {
             self.object_free(object);
         }
-        for (table, level) in task.tables.into_iter().rev() {
+        for ((level, _), table) in task.tables.into_iter().rev() {
             let _ = vspace::unmap_table(level, CPtr::from_bits(table.slot as u64));
             self.object_free(table);
         }
@@ -963,6 +969,12 @@ impl Kernel for Sel4 {
         }
     }
 
+    fn thread_retry(&mut self, thread: u32) {
+        if let Some(tcb) = self.thread_tcb(thread) {
+            let _ = tcb.resume();
+        }
+    }
+
     fn call_interrupt(&mut self, thread: u32, instruction: u32, error: Error) -> bool {
         if instruction != arch::SYSTEM_CALL {
             return false;
@@ -1087,6 +1099,7 @@ impl Kernel for Sel4 {
             }
             frames.push(self.frames.insert(Frame {
                 slot,
+                shares: 0,
                 // The block goes with the last page: drivers keep theirs for ever, and what is
                 // freed of it stays theirs until then.
                 home: Home::Contiguous((page == 0).then_some(block)),
@@ -1117,6 +1130,7 @@ impl Kernel for Sel4 {
             let made = self.devices[index].frames.len();
             let frame = self.frames.insert(Frame {
                 slot,
+                shares: 0,
                 home: Home::Fixed,
                 physical: Some(self.devices[index].physical + (made * PAGE) as u64),
                 mapped: false,
@@ -1127,8 +1141,22 @@ impl Kernel for Sel4 {
         self.devices[index].frames.get(page).copied()
     }
 
+    fn frame_retain(&mut self, frame: u32) {
+        if let Some(entry) = self.frames.get_mut(frame) {
+            entry.shares += 1;
+        }
+    }
+
+    fn frame_is_shared(&self, frame: u32) -> bool {
+        self.frames.get(frame).is_some_and(|entry| entry.shares > 0)
+    }
+
     fn frame_free(&mut self, frame: u32) {
         let Some(entry) = self.frames.get_mut(frame) else { return };
+        if entry.shares > 0 {
+            entry.shares -= 1;
+            return;
+        }
         match entry.home {
             Home::Fixed => {}
             Home::Pool(chunk) => {
@@ -1186,7 +1214,7 @@ impl Kernel for Sel4 {
             Self::attributes(protection, cache),
             |kernel, table, level| {
                 if let Some(task) = kernel.tasks.get_mut(task) {
-                    task.tables.push((table, level));
+                    task.tables.insert((level, TRANSLATION_LEVELS[level].start_of(address as usize)), table);
                 }
             },
         );
@@ -1203,6 +1231,18 @@ impl Kernel for Sel4 {
                 Err(error)
             }
         }
+    }
+
+    fn block_hide(&mut self, task: u32, address: u64) -> bool {
+        // An empty table in the place of the full one: the pages' capabilities stay as they are.
+        const LAST: usize = TRANSLATION_LEVELS.len() - 1;
+        let start = TRANSLATION_LEVELS[LAST].start_of(address as usize);
+        let Ok(task) = self.task(task) else { return false };
+        let found = task.tables.get(&(LAST, start));
+        let Some(table) = found.map(|table| CPtr::from_bits(table.slot as u64)) else { return false };
+        let vspace = cap::VSpace::from_bits(task.vspace.slot as u64);
+        vspace::unmap_table(LAST, table).is_ok()
+            && vspace::map_table(LAST, table, vspace, start, VmAttributes::cached()).is_ok()
     }
 
     fn frame_unmap(&mut self, mapping: Mapping) {

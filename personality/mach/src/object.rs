@@ -1,0 +1,610 @@
+//! Memory objects: pages that can be mapped, shared and copied.
+//!
+//! A copy of memory is made of the same frames: each object that holds a frame
+//! pays for a page of its own, and the one that wants to write while there are
+//! other holders takes a new frame. There are no chains of objects however often
+//! something is copied.
+
+use crate::account::{AccountId, Limits, cost};
+use crate::error::{Error, Result};
+use crate::ipc::PortId;
+use crate::kernel::{BLOCK, Cache, Kernel, Protection};
+use crate::pager::Pager;
+use crate::slab::Id;
+use crate::task::{Mach, TaskId};
+use crate::vm::PAGE;
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+/// A handle to a memory object.
+pub type ObjectId = Id<ObjectTag>;
+/// Marks handles of memory objects.
+pub struct ObjectTag;
+
+/// From so many pages of a block on, it is cheaper to hide the whole block than to change each.
+const HIDE_FROM: usize = 12;
+/// Everything but writing.
+pub(crate) const READ_ONLY: Protection = Protection(Protection::ALL.0 & !Protection::WRITE.0);
+
+/// Memory that can be mapped.
+pub(crate) struct Object<K: Kernel> {
+    pub(crate) pages: BTreeMap<u64, K::Frame>,
+    pub(crate) size: u64,
+    pub(crate) cache: Cache,
+    /// Regions, windows, and copies that may still need its pages.
+    pub(crate) users: u32,
+    /// Its regions: place of the task, first address.
+    pub(crate) places: BTreeSet<(u32, u64)>,
+    pub(crate) port: Option<PortId>,
+    /// Whom its pages are charged to; `None` for device memory and boot modules.
+    pub(crate) account: Option<AccountId>,
+    /// Only one region at a time uses each page, so what is unmapped is freed.
+    pub(crate) private: bool,
+    /// Somebody relies on which frames it has: a copy of it has frames of its own.
+    pub(crate) pinned: bool,
+    /// The pager's object that pages which it lacks come from, and the number of its first page there.
+    pub(crate) origin: Option<(ObjectId, u64)>,
+    /// Who provides its pages, if they are not zeroes at first.
+    pub(crate) pager: Option<Box<Pager>>,
+}
+
+impl<K: Kernel> Object<K> {
+    fn new(size: u64, account: Option<AccountId>) -> Object<K> {
+        Object {
+            pages: BTreeMap::new(),
+            size,
+            cache: Cache::Normal,
+            users: 0,
+            places: BTreeSet::new(),
+            port: None,
+            account,
+            private: false,
+            pinned: false,
+            origin: None,
+            pager: None,
+        }
+    }
+}
+
+impl<K: Kernel> Mach<K> {
+    /// An anonymous object of zeroes.
+    pub(crate) fn object_create(
+        &mut self,
+        size: u64,
+        account: AccountId,
+        private: bool,
+    ) -> Result<ObjectId> {
+        self.accounts
+            .check(account, Limits::objects(cost::OBJECT))?;
+        let id = self.object_force(size, account);
+        if let Some(object) = self.objects.get_mut(id) {
+            object.private = private;
+        }
+        Ok(id)
+    }
+
+    /// The same, even past the limits of the account.
+    pub(crate) fn object_force(&mut self, size: u64, account: AccountId) -> ObjectId {
+        self.accounts.force(account, Limits::objects(cost::OBJECT));
+        self.accounts.retain(account);
+        self.objects
+            .insert_with(|_| Object::new(size, Some(account)))
+    }
+
+    /// An object of frames that exist and are never freed or charged (devices, boot modules).
+    pub fn object_of_frames(&mut self, frames: Vec<K::Frame>, cache: Cache) -> ObjectId {
+        let size = frames.len() as u64 * PAGE;
+        let pages = frames
+            .into_iter()
+            .enumerate()
+            .map(|(page, frame)| (page as u64, frame))
+            .collect();
+        self.objects.insert_with(|_| Object {
+            pages,
+            cache,
+            users: 1,
+            pinned: true,
+            ..Object::new(size, None)
+        })
+    }
+
+    /// The object's port.
+    pub(crate) fn object_port(&mut self, id: ObjectId) -> Result<PortId> {
+        if let Some(port) = self
+            .objects
+            .get(id)
+            .ok_or(Error::KERN_INVALID_ARGUMENT)?
+            .port
+        {
+            return Ok(port);
+        }
+        let port = self.port_for(crate::ipc::KernelObject::Memory(id));
+        if let Some(object) = self.objects.get_mut(id) {
+            object.port = Some(port);
+            object.private = false;
+        }
+        Ok(port)
+    }
+
+    /// The last right to an object's port is gone.
+    pub(crate) fn object_port_gone(&mut self, id: ObjectId) {
+        if let Some(object) = self.objects.get_mut(id) {
+            object.port = None;
+        }
+        self.object_check(id);
+    }
+
+    /// One user more.
+    pub(crate) fn object_retain(&mut self, id: ObjectId) {
+        if let Some(object) = self.objects.get_mut(id) {
+            object.users += 1;
+        }
+    }
+
+    /// One user fewer.
+    pub(crate) fn object_release(&mut self, id: ObjectId) {
+        if let Some(object) = self.objects.get_mut(id) {
+            object.users -= 1;
+        }
+        self.object_check(id);
+    }
+
+    /// Frees an object that nothing uses.
+    pub(crate) fn object_check(&mut self, id: ObjectId) {
+        let unused = self
+            .objects
+            .get(id)
+            .is_some_and(|object| object.users == 0 && object.port.is_none());
+        if !unused || self.pager_keeps(id) {
+            return;
+        }
+        let Some(object) = self.objects.remove(id) else {
+            return;
+        };
+        let Some(account) = object.account else {
+            return;
+        };
+        let count = object.pages.len() as u64;
+        for frame in object.pages.into_values() {
+            self.kernel.frame_free(frame);
+        }
+        let pager = if object.pager.is_some() {
+            cost::PAGER
+        } else {
+            0
+        };
+        let amount = Limits {
+            memory: count * PAGE,
+            objects: cost::OBJECT + pager,
+            rights: 0,
+        };
+        self.accounts.refund(account, amount);
+        self.accounts.release(account);
+        if let Some((origin, _)) = object.origin {
+            if let Some(pager) = self.pager_mut(origin) {
+                pager.copies.remove(&id.to_word());
+            }
+            self.object_release(origin);
+        }
+    }
+
+    /// The frame of an object's page for an access, with what a mapping of it may allow. The page is
+    /// made if it is not there; [`Error::WAITS`] if its pager has to be waited for.
+    pub(crate) fn object_page(
+        &mut self,
+        id: ObjectId,
+        page: u64,
+        access: Protection,
+    ) -> Result<(K::Frame, Protection)> {
+        let object = self.objects.get(id).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        if let Some(&frame) = object.pages.get(&page) {
+            if object.pager.is_some() {
+                return self.pager_page(id, page, frame, access);
+            }
+            if !self.kernel.frame_is_shared(frame) {
+                return Ok((frame, Protection::ALL));
+            }
+            if !access.contains(Protection::WRITE) {
+                return Ok((frame, READ_ONLY));
+            }
+            return Ok((self.page_own(id, page, frame)?, Protection::ALL));
+        }
+        if page >= object.size / PAGE {
+            return Err(Error::KERN_INVALID_ADDRESS);
+        }
+        let account = object.account.ok_or(Error::KERN_INVALID_ADDRESS)?;
+        if object.pager.is_some() {
+            return Err(self.pager_ask(id, page, access));
+        }
+        if let Some((origin, first)) = object.origin {
+            let reads = if access == Protection::NONE {
+                access
+            } else {
+                Protection::READ
+            };
+            let (frame, _) = self.object_page(origin, first + page, reads)?;
+            self.page_take(origin, first + page, frame, id, page, account)?;
+            // Now it is one of its own pages.
+            return self.object_page(id, page, access);
+        }
+        self.accounts.charge(account, Limits::memory(PAGE))?;
+        match self.kernel.frame_allocate() {
+            Ok(frame) => {
+                self.counters.zero_fills += 1;
+                if let Some(object) = self.objects.get_mut(id) {
+                    object.pages.insert(page, frame);
+                }
+                Ok((frame, Protection::ALL))
+            }
+            Err(error) => {
+                self.accounts.refund(account, Limits::memory(PAGE));
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives an object a frame of its own for a page whose frame has other holders.
+    pub(crate) fn page_own(&mut self, id: ObjectId, page: u64, old: K::Frame) -> Result<K::Frame> {
+        let new = self.frame_duplicate(old)?;
+        self.object_withdraw(id, page, 1, Protection::NONE);
+        if let Some(object) = self.objects.get_mut(id) {
+            object.pages.insert(page, new);
+        }
+        self.kernel.frame_free(old);
+        self.counters.cow_faults += 1;
+        Ok(new)
+    }
+
+    pub(crate) fn frame_duplicate(&mut self, from: K::Frame) -> Result<K::Frame> {
+        let frame = self.kernel.frame_allocate()?;
+        if let Err(error) = self.kernel.frame_copy(from, 0, frame, 0, PAGE as usize) {
+            self.kernel.frame_free(frame);
+            return Err(error);
+        }
+        Ok(frame)
+    }
+
+    /// Another object takes a share in a page that it lacks.
+    fn page_take(
+        &mut self,
+        from: ObjectId,
+        page: u64,
+        frame: K::Frame,
+        to: ObjectId,
+        at: u64,
+        account: AccountId,
+    ) -> Result<()> {
+        self.accounts.charge(account, Limits::memory(PAGE))?;
+        self.page_share(from, page, frame, to, at);
+        Ok(())
+    }
+
+    /// The same, paid for already.
+    pub(crate) fn page_share(
+        &mut self,
+        from: ObjectId,
+        page: u64,
+        frame: K::Frame,
+        to: ObjectId,
+        at: u64,
+    ) {
+        self.kernel.frame_retain(frame);
+        if let Some(object) = self.objects.get_mut(to) {
+            object.pages.insert(at, frame);
+        }
+        self.object_withdraw(from, page, 1, READ_ONLY);
+    }
+
+    /// The parts of regions that show some pages of an object: task, start, end, whether they are wired.
+    pub(crate) fn object_places(
+        &self,
+        id: ObjectId,
+        first: u64,
+        count: u64,
+    ) -> Vec<(TaskId, u64, u64, bool)> {
+        let Some(object) = self.objects.get(id) else {
+            return Vec::new();
+        };
+        let (from, to) = (
+            first * PAGE,
+            first.saturating_add(count).saturating_mul(PAGE),
+        );
+        object
+            .places
+            .iter()
+            .filter_map(|&(task, start)| {
+                let task = self.tasks.at(task)?;
+                let region = self.tasks.get(task)?.map.regions.get(&start)?;
+                let behind = region.offset + (region.end - start);
+                let (low, high) = (region.offset.max(from), behind.min(to));
+                (low < high).then(|| {
+                    let address = start + (low - region.offset);
+                    (task, address, address + (high - low), region.wired)
+                })
+            })
+            .collect()
+    }
+
+    /// Mappings of some pages lose every access that is not in `keep`.
+    pub(crate) fn object_withdraw(
+        &mut self,
+        id: ObjectId,
+        first: u64,
+        count: u64,
+        keep: Protection,
+    ) {
+        for (task, start, end, _) in self.object_places(id, first, count) {
+            self.pages_limit(task, start, end, keep);
+        }
+    }
+
+    /// Mapped pages of a range lose every access that is not in `keep`.
+    pub(crate) fn pages_limit(&mut self, task: TaskId, start: u64, end: u64, keep: Protection) {
+        if keep == Protection::NONE {
+            self.pages_unmap(task, start, end);
+            return;
+        }
+        let Some(holder) = self.tasks.get(task) else {
+            return;
+        };
+        let mapped = &holder.map.mapped;
+        let mut pages: Vec<u64> = if (mapped.len() as u64) < (end - start) / PAGE {
+            mapped
+                .iter()
+                .filter(|(at, page)| (start..end).contains(*at) && !keep.contains(page.protection))
+                .map(|(at, _)| *at)
+                .collect()
+        } else {
+            (start..end)
+                .step_by(PAGE as usize)
+                .filter(|at| {
+                    mapped
+                        .get(at)
+                        .is_some_and(|page| !keep.contains(page.protection))
+                })
+                .collect()
+        };
+        if pages.len() >= HIDE_FROM {
+            pages.sort_unstable();
+        }
+        for part in pages.chunk_by(|a, b| a / BLOCK == b / BLOCK) {
+            if part.len() < HIDE_FROM || !self.block_hide(task, part[0]) {
+                for at in part {
+                    self.page_limit(task, *at, keep);
+                }
+            }
+        }
+    }
+
+    fn page_limit(&mut self, task: TaskId, at: u64, keep: Protection) {
+        let cache = self.region_cache(task, at);
+        let Some(holder) = self.tasks.get_mut(task) else {
+            return;
+        };
+        if let Some(page) = holder.map.mapped.get_mut(&at) {
+            page.protection = page.protection & keep;
+            self.kernel
+                .frame_protect(holder.kernel, page.mapping, page.protection, cache);
+        }
+    }
+
+    /// Hides all pages of a block: each is brought back by the next fault on it.
+    fn block_hide(&mut self, task: TaskId, address: u64) -> bool {
+        let Some(holder) = self.tasks.get_mut(task) else {
+            return false;
+        };
+        if !self.kernel.block_hide(holder.kernel, address) {
+            return false;
+        }
+        let start = address & !(BLOCK - 1);
+        let mapped = &mut holder.map.mapped;
+        if (mapped.len() as u64) < BLOCK / PAGE {
+            for (at, page) in mapped.iter_mut() {
+                if *at & !(BLOCK - 1) == start {
+                    page.protection = Protection::NONE;
+                }
+            }
+        } else {
+            for at in (start..start + BLOCK).step_by(PAGE as usize) {
+                if let Some(page) = mapped.get_mut(&at) {
+                    page.protection = Protection::NONE;
+                }
+            }
+        }
+        // The pages of threads are always there.
+        for thread in &holder.threads {
+            if let Some(thread) = self.threads.get(*thread)
+                && thread.page_address & !(BLOCK - 1) == start
+            {
+                let (mapping, access) = (thread.page_mapping, Protection::DEFAULT);
+                self.kernel
+                    .frame_protect(holder.kernel, mapping, access, Cache::Normal);
+            }
+        }
+        true
+    }
+
+    /// A private copy of part of an object, to map elsewhere: it shares the frames until somebody
+    /// writes, except those that somebody relies on.
+    pub(crate) fn object_copy(
+        &mut self,
+        source: ObjectId,
+        offset: u64,
+        size: u64,
+        account: AccountId,
+    ) -> Result<ObjectId> {
+        let first = offset / PAGE;
+        let count = size.div_ceil(PAGE);
+        let object = self
+            .objects
+            .get(source)
+            .ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        if object.cache == Cache::Device {
+            return Err(Error::KERN_INVALID_ARGUMENT);
+        }
+        let origin = match (&object.pager, object.origin) {
+            (Some(_), _) => Some((source, first)),
+            (None, Some((origin, from))) => Some((origin, from + first)),
+            (None, None) => None,
+        };
+        let copy = self.object_create(count * PAGE, account, true)?;
+        if let Err(error) = self.pages_share(source, first, count, copy, 0) {
+            self.object_check(copy);
+            return Err(error);
+        }
+        if let Some((root, _)) = origin {
+            self.object_retain(root);
+            if let Some(pager) = self.pager_mut(root) {
+                pager.copies.insert(copy.to_word());
+            }
+            if let Some(object) = self.objects.get_mut(copy) {
+                object.origin = origin;
+            }
+        }
+        Ok(copy)
+    }
+
+    /// Puts the pages that are there of a range of one object into another one, which has none there
+    /// and pays for them. On failure nothing is put.
+    pub(crate) fn pages_share(
+        &mut self,
+        from: ObjectId,
+        first: u64,
+        count: u64,
+        to: ObjectId,
+        at: u64,
+    ) -> Result<()> {
+        let object = self.objects.get(from).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        let pinned = object.pinned;
+        let pages: Vec<(u64, K::Frame)> = object
+            .pages
+            .range(first..first.saturating_add(count))
+            .filter(|(page, _)| {
+                !object
+                    .pager
+                    .as_ref()
+                    .is_some_and(|pager| pager.hides(**page))
+            })
+            .map(|(page, frame)| (*page, *frame))
+            .collect();
+        let target = self.objects.get(to).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        let account = target.account.ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        let target_pinned = target.pinned;
+        let amount = Limits::memory(pages.len() as u64 * PAGE);
+        self.accounts.charge(account, amount)?;
+        let wired: Vec<(u64, u64)> = if pinned {
+            Vec::new()
+        } else {
+            self.object_wired(from)
+        };
+        let mut put = Vec::with_capacity(pages.len());
+        let mut shared = false;
+        for (page, frame) in pages {
+            let own = pinned
+                || target_pinned
+                || wired
+                    .iter()
+                    .any(|(start, end)| (*start..*end).contains(&page));
+            let frame = if own {
+                match self.frame_duplicate(frame) {
+                    Ok(frame) => frame,
+                    Err(error) => {
+                        for (_, frame) in put {
+                            self.kernel.frame_free(frame);
+                        }
+                        self.accounts.refund(account, amount);
+                        return Err(error);
+                    }
+                }
+            } else {
+                shared = true;
+                self.kernel.frame_retain(frame);
+                frame
+            };
+            put.push((page - first + at, frame));
+        }
+        if let Some(target) = self.objects.get_mut(to) {
+            if target.pages.is_empty() {
+                target.pages = put.into_iter().collect();
+            } else {
+                target.pages.extend(put);
+            }
+        }
+        if shared {
+            self.object_withdraw(from, first, count, READ_ONLY);
+        }
+        Ok(())
+    }
+
+    /// Replaces pages of one object by what another one has, without a copy. Answers `false`, and has
+    /// done nothing, where some of them are wired in a map.
+    pub(crate) fn pages_replace(
+        &mut self,
+        from: ObjectId,
+        first: u64,
+        count: u64,
+        to: ObjectId,
+        at: u64,
+    ) -> Result<bool> {
+        let wired = |list: Vec<(u64, u64)>, first: u64| {
+            list.iter()
+                .any(|(start, end)| *start < first + count && first < *end)
+        };
+        if wired(self.object_wired(from), first) || wired(self.object_wired(to), at) {
+            return Ok(false);
+        }
+        let pages = |id, first| {
+            self.objects.get(id).map_or(0, |object| {
+                object.pages.range(first..first + count).count() as u64
+            })
+        };
+        let (new, old) = (pages(from, first), pages(to, at));
+        let target = self.objects.get(to).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        let account = target.account.ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        self.accounts
+            .check(account, Limits::memory(new.saturating_sub(old) * PAGE))?;
+        self.object_withdraw(to, at, count, Protection::NONE);
+        self.pages_drop(to, at, count);
+        self.pages_share(from, first, count, to, at)?;
+        Ok(true)
+    }
+
+    /// Ranges of pages that are wired in some map.
+    pub(crate) fn object_wired(&self, id: ObjectId) -> Vec<(u64, u64)> {
+        let Some(object) = self.objects.get(id) else {
+            return Vec::new();
+        };
+        let wired = object.places.iter().filter_map(|&(task, start)| {
+            let region = self
+                .tasks
+                .get(self.tasks.at(task)?)?
+                .map
+                .regions
+                .get(&start)?;
+            let first = region.offset / PAGE;
+            region
+                .wired
+                .then(|| (first, first + (region.end - start) / PAGE))
+        });
+        wired.collect()
+    }
+
+    /// Takes pages out of an object and frees them; no mapping shows them any more.
+    pub(crate) fn pages_drop(&mut self, id: ObjectId, first: u64, count: u64) {
+        let Some(object) = self.objects.get_mut(id) else {
+            return;
+        };
+        let Some(account) = object.account else {
+            return;
+        };
+        let end = first.saturating_add(count);
+        let mut freed = 0;
+        while let Some((&page, &frame)) = object.pages.range(first..end).next() {
+            object.pages.remove(&page);
+            self.kernel.frame_free(frame);
+            freed += PAGE;
+        }
+        self.accounts.refund(account, Limits::memory(freed));
+    }
+}
