@@ -73,6 +73,10 @@ pub(crate) mod cost {
     pub(crate) const MAPPING: u64 = 64;
     /// An account.
     pub(crate) const ACCOUNT: u64 = 192;
+    /// What a task's first name far behind its others takes beside its block: tables of blocks.
+    pub(crate) const FAR_NAMES: u64 = 128 << 10;
+    /// A block of such names: entries, and the kernel's slots for them.
+    pub(crate) const FAR_BLOCK: u64 = 16 << 10;
 }
 
 /// How deep accounts nest: a charge is a charge to every account above.

@@ -216,6 +216,7 @@ impl<K: Kernel> Mach<K> {
                 memory: task.threads.len() as u64 * PAGE,
                 objects: K::TASK_BYTES
                     + task.table_bytes
+                    + task.name_bytes
                     + task.threads.len() as u64 * K::THREAD_BYTES,
                 rights: used as u64,
             };
@@ -264,8 +265,11 @@ impl<K: Kernel> Mach<K> {
 
     fn audit_ports(&self, counts: &mut Counts) -> Result<(), String> {
         for (id, port) in self.ports.iter() {
-            if let Some(request) = port.no_senders_request {
+            for request in [port.no_senders_request, port.destroyed_request].into_iter().flatten() {
                 counts.right(Carried::SendOnce(request));
+            }
+            for (_, request) in &port.accept_requests {
+                counts.right(Carried::SendOnce(*request));
             }
             for message in &port.queue {
                 if let Some(account) = message.payer {

@@ -1,6 +1,8 @@
 //! Ports, rights that move, queues and notifications.
 
-use crate::abi::{DEAD_NAME, INDEX_MASK, REPLY, disposition, notify};
+use crate::abi::{
+    DEAD_NAME, INDEX_MASK, PAYLOAD, REPLY, REPLY_ERROR, WITH_REPLY, disposition, notify,
+};
 use crate::account::{AccountId, Limits, cost};
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
@@ -67,6 +69,14 @@ pub struct Port {
     /// Senders that wait for room.
     pub(crate) blocked: VecDeque<u64>,
     pub(crate) no_senders_request: Option<PortId>,
+    /// Gets the receive right when it would be destroyed.
+    pub(crate) destroyed_request: Option<PortId>,
+    /// Who put a message into the full queue (task and name), and is told when there is room.
+    pub(crate) accept_requests: VecDeque<((TaskId, u32), PortId)>,
+    /// What its receiver gets instead of its name.
+    pub(crate) payload: Option<u64>,
+    /// A memory object's, whose only right is in a message: who gets it pays for the memory.
+    pub(crate) moving: bool,
     /// The port dies with its last send right, and its receiver is told without asking.
     pub(crate) transient: bool,
     /// The set that it is a member of (a name in the receiver's space).
@@ -112,6 +122,11 @@ impl Message {
         Message { label, words, rights, payer: None }
     }
 
+    /// Rights and words.
+    fn size(&self) -> (u64, u64) {
+        (self.rights.len() as u64, self.words.len() as u64)
+    }
+
     pub(crate) fn cost(words: usize, rights: usize) -> Limits {
         Limits {
             memory: 0,
@@ -121,9 +136,21 @@ impl Message {
     }
 }
 
+/// How a message is received.
+#[derive(Clone, Copy)]
+pub(crate) struct Take {
+    /// Name of the receive right that is told when the reply right's port dies; 0 for none.
+    pub(crate) notify: u32,
+    /// The most rights and words that are taken.
+    pub(crate) most: u64,
+    /// A larger message stays in the queue.
+    pub(crate) keep: bool,
+}
+
 /// A thread that waits in `msg_receive`.
 pub(crate) struct Receiver<R> {
     pub(crate) reply: R,
+    pub(crate) take: Take,
     /// A port or set name, or 0 for every port that is in no set.
     pub(crate) name: u32,
     /// Number of the wait.
@@ -154,6 +181,10 @@ impl<K: Kernel> Mach<K> {
             queue: VecDeque::new(),
             blocked: VecDeque::new(),
             no_senders_request: None,
+            destroyed_request: None,
+            accept_requests: VecDeque::new(),
+            payload: None,
+            moving: false,
             transient: false,
             set: None,
             first: None,
@@ -216,7 +247,7 @@ impl<K: Kernel> Mach<K> {
         })
     }
 
-    fn link(&mut self, task: TaskId, name: u32, port: PortId) {
+    pub(crate) fn link(&mut self, task: TaskId, name: u32, port: PortId) {
         let here = (task.index, name & INDEX_MASK);
         let Some(target) = self.ports.get_mut(port) else {
             return;
@@ -232,7 +263,7 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
-    fn unlink(&mut self, task: TaskId, name: u32, port: PortId) {
+    pub(crate) fn unlink(&mut self, task: TaskId, name: u32, port: PortId) {
         let Some(entry) = self.entry_at(task.index, name & INDEX_MASK) else {
             return;
         };
@@ -261,7 +292,7 @@ impl<K: Kernel> Mach<K> {
     }
 
     /// Puts a capability for a send right into the slot of a name, if a task receives.
-    fn install(&mut self, task: TaskId, name: u32, port: PortId) -> Result<()> {
+    pub(crate) fn install(&mut self, task: TaskId, name: u32, port: PortId) -> Result<()> {
         let Some(Owner::Task(receiver, badge)) = self.ports.get(port).map(|port| port.owner) else {
             return Ok(());
         };
@@ -271,7 +302,7 @@ impl<K: Kernel> Mach<K> {
             .right_install(holder, name & INDEX_MASK, receiver, badge)
     }
 
-    fn uninstall(&mut self, task: TaskId, name: u32) {
+    pub(crate) fn uninstall(&mut self, task: TaskId, name: u32) {
         if let Some(holder) = self.tasks.get(task) {
             let kernel = holder.kernel;
             self.kernel.right_remove(kernel, name & INDEX_MASK);
@@ -289,7 +320,7 @@ impl<K: Kernel> Mach<K> {
 
     /// What is left of a name after a message took a right from it.
     fn taken(right: Right, how: u32) -> Result<Right> {
-        const GONE: Right = Right::Free { next: 0 };
+        const GONE: Right = Right::Free { next: 0, previous: 0 };
         match (how, right) {
             (
                 disposition::COPY_SEND,
@@ -298,7 +329,7 @@ impl<K: Kernel> Mach<K> {
             | (disposition::MAKE_SEND | disposition::MAKE_SEND_ONCE, Right::Receive { .. }) => {
                 Ok(right)
             }
-            (disposition::MOVE_SEND, Right::Send { urefs: 1, .. })
+            (disposition::MOVE_SEND | disposition::MOVE_MEMORY, Right::Send { urefs: 1, .. })
             | (disposition::MOVE_SEND | disposition::MOVE_SEND_ONCE, Right::Dead { urefs: 1 })
             | (disposition::MOVE_SEND_ONCE, Right::SendOnce { .. })
             | (disposition::MOVE_RECEIVE, Right::Receive { urefs: 0, .. }) => Ok(GONE),
@@ -347,7 +378,11 @@ impl<K: Kernel> Mach<K> {
                     _ => return Err(Error::MACH_SEND_INVALID_RIGHT),
                 }
             }
-            Self::taken(self.right_after(task, name, &list[..place])?, how)?;
+            let right = self.right_after(task, name, &list[..place])?;
+            Self::taken(right, how)?;
+            if how == disposition::MOVE_MEMORY && !self.is_exclusive(right) {
+                return Err(Error::MACH_SEND_INVALID_RIGHT);
+            }
             made += (how == disposition::MAKE_SEND_ONCE) as u64;
         }
         if made > 0 {
@@ -388,6 +423,14 @@ impl<K: Kernel> Mach<K> {
                 self.send_right_made(port);
                 if how == disposition::MOVE_SEND {
                     self.name_deallocate(task, name)?;
+                }
+                Ok(Carried::Send(port))
+            }
+            (disposition::MOVE_MEMORY, Right::Send { port, .. }) => {
+                self.send_right_made(port);
+                self.name_deallocate(task, name)?;
+                if let Some(port) = self.ports.get_mut(port) {
+                    port.moving = true;
                 }
                 Ok(Carried::Send(port))
             }
@@ -445,7 +488,7 @@ impl<K: Kernel> Mach<K> {
     }
 
     /// The receive right leaves a space; send rights under its name stay.
-    fn receive_right_take(&mut self, task: TaskId, name: u32, port: PortId, urefs: u32) {
+    pub(crate) fn receive_right_take(&mut self, task: TaskId, name: u32, port: PortId, urefs: u32) {
         // Names that invoked the old receiver's endpoint are emptied: calls to a
         // port in transit fail until it arrives.
         self.capabilities_remove(port);
@@ -453,6 +496,7 @@ impl<K: Kernel> Mach<K> {
         if let Some(port) = self.ports.get_mut(port) {
             port.owner = Owner::Transit(None);
             port.transient = false;
+            port.payload = None;
             port.seqno = 0;
             port.mscount = 0;
         }
@@ -483,7 +527,7 @@ impl<K: Kernel> Mach<K> {
         names
     }
 
-    fn right_of(&self, task: TaskId, name: u32) -> Option<Right> {
+    pub(crate) fn right_of(&self, task: TaskId, name: u32) -> Option<Right> {
         self.tasks
             .get(task)
             .and_then(|task| task.space.get(name).ok())
@@ -491,7 +535,7 @@ impl<K: Kernel> Mach<K> {
     }
 
     /// Empties the slots of all names that can invoke the port's receiver.
-    fn capabilities_remove(&mut self, port: PortId) {
+    pub(crate) fn capabilities_remove(&mut self, port: PortId) {
         let Some(Owner::Task(receiver, badge)) = self.ports.get(port).map(|port| port.owner) else {
             return;
         };
@@ -671,26 +715,33 @@ impl<K: Kernel> Mach<K> {
         if let Some(port) = self.ports.get_mut(port) {
             port.owner = Owner::Task(task, name);
         }
-        for (holder, other) in self.holders(port) {
-            let invokes = match self.right_of(holder, other) {
+        self.capabilities_install(port, (task, name));
+        self.ready_add(port);
+        Ok(name)
+    }
+
+    /// Fills the slots of all names that can invoke the port, which its receiver has under `own`.
+    pub(crate) fn capabilities_install(&mut self, port: PortId, own: (TaskId, u32)) {
+        for (holder, name) in self.holders(port) {
+            let invokes = match self.right_of(holder, name) {
                 Some(Right::Send { .. }) => true,
                 Some(Right::Receive { urefs, .. }) => urefs > 0,
                 _ => false,
             };
-            if invokes && self.install(holder, other, port).is_err() {
+            if invokes && self.install(holder, name, port).is_err() {
                 // No memory for this holder's capability: its right is lost.
-                if (holder, other) == (task, name) {
-                    if let Ok(entry) = self.task_mut(task)?.space.get_mut(name) {
+                if (holder, name) == own {
+                    if let Some(holder) = self.tasks.get_mut(holder)
+                        && let Ok(entry) = holder.space.get_mut(name)
+                    {
                         entry.right = Right::Receive { port, urefs: 0 };
                     }
                 } else {
-                    self.name_dies(holder, other, port);
+                    self.name_dies(holder, name, port);
                 }
                 self.release(Carried::Send(port));
             }
         }
-        self.ready_add(port);
-        Ok(name)
     }
 
     /// A right that nobody will have: counts fall, notifications follow.
@@ -779,6 +830,9 @@ impl<K: Kernel> Mach<K> {
 
     /// Destroys a port: its receive right is gone.
     pub(crate) fn port_destroy(&mut self, id: PortId) {
+        if self.backup_take(id) {
+            return;
+        }
         self.capabilities_remove(id);
         if let Some(Owner::Task(task, name)) = self.ports.get(id).map(|port| port.owner) {
             self.receiver_leaves(task, name, id);
@@ -798,6 +852,9 @@ impl<K: Kernel> Mach<K> {
         }
         if let Some(object) = port.memory {
             self.pager_died(object);
+        }
+        for (_, request) in port.accept_requests {
+            self.release(Carried::SendOnce(request));
         }
         for message in port.queue {
             self.message_destroy(message);
@@ -906,6 +963,15 @@ impl<K: Kernel> Mach<K> {
                 }
                 self.drop_name(task, name, port);
                 self.send_right_gone(port);
+            }
+            Right::Receive { port, .. }
+                if self.ports.get(port).is_some_and(|port| port.destroyed_request.is_some()) =>
+            {
+                // The port may live on, without the rights under this name.
+                self.port_destroy(port);
+                if let Some(Right::Send { .. } | Right::Dead { .. }) = self.right_of(task, name) {
+                    self.name_destroy(task, name)?;
+                }
             }
             Right::Receive { port, urefs } => {
                 // Its own send rights go with the port.
@@ -1032,6 +1098,8 @@ impl<K: Kernel> Mach<K> {
     ) -> Result<()> {
         match id {
             notify::NO_SENDERS => self.receive_port(task, name).map(drop),
+            notify::PORT_DESTROYED if sync != 0 => Err(Error::KERN_INVALID_VALUE),
+            notify::PORT_DESTROYED => self.receive_port(task, name).map(drop),
             notify::DEAD_NAME => match self.task(task)?.space.get(name)?.right {
                 Right::Dead { .. } if armed && sync == 0 => Err(Error::KERN_INVALID_ARGUMENT),
                 Right::Dead { .. }
@@ -1093,6 +1161,15 @@ impl<K: Kernel> Mach<K> {
                     }
                 }
                 Ok(old(previous))
+            }
+            notify::PORT_DESTROYED => {
+                let id = self.receive_port(task, name)?;
+                if target.is_some_and(|to| self.is_circular(to, &[Carried::Receive(id)])) {
+                    self.release(to);
+                    return Err(Error::KERN_INVALID_CAPABILITY);
+                }
+                let port = self.ports.get_mut(id).ok_or(Error::KERN_INVALID_NAME)?;
+                Ok(old(core::mem::replace(&mut port.destroyed_request, target)))
             }
             notify::DEAD_NAME => {
                 let entry = self.task_mut(task)?.space.get_mut(name)?;
@@ -1206,7 +1283,7 @@ impl<K: Kernel> Mach<K> {
 
     /// Whether a message to `to` carries the receive right that `to` itself waits in, so that
     /// nobody could ever receive it.
-    fn is_circular(&self, to: PortId, rights: &[Carried]) -> bool {
+    pub(crate) fn is_circular(&self, to: PortId, rights: &[Carried]) -> bool {
         if !rights.iter().any(|right| matches!(right, Carried::Receive(_))) {
             return false;
         }
@@ -1246,6 +1323,16 @@ impl<K: Kernel> Mach<K> {
     /// rights..., words...). Answers the port whose queue is full, if it is; then, and on failure,
     /// the sender has everything that it had.
     pub(crate) fn message_try(&mut self, task: TaskId, words: &[u64]) -> Result<Option<PortId>> {
+        self.message_put(task, words, false)
+    }
+
+    /// As [`Mach::message_try`], if need be into a queue that is full.
+    fn message_put(
+        &mut self,
+        task: TaskId,
+        words: &[u64],
+        force: bool,
+    ) -> Result<Option<PortId>> {
         let [name, how, label, _, rights, count, rest @ ..] = words else {
             return Err(Error::MIG_BAD_ARGUMENTS);
         };
@@ -1292,7 +1379,7 @@ impl<K: Kernel> Mach<K> {
             self.exception_answered(thread, *label as u32, body);
             return Ok(None);
         }
-        if !once && port.queue.len() as u64 >= port.qlimit as u64 {
+        if !once && !force && port.queue.len() as u64 >= port.qlimit as u64 {
             return Ok(Some(id));
         }
         let account = self.task(task)?.account;
@@ -1321,6 +1408,37 @@ impl<K: Kernel> Mach<K> {
         Ok(None)
     }
 
+    /// Sends a message also if the queue is full; then a send-once right made from `notify` is
+    /// told when there is room again, and until then the task cannot do it another time
+    /// (`MACH_SEND_NOTIFY`).
+    pub(crate) fn message_send_notify(
+        &mut self,
+        task: TaskId,
+        notify: u32,
+        words: &[u64],
+    ) -> Result<()> {
+        let invalid = Error::MACH_SEND_INVALID_NOTIFY;
+        let notify = self.receive_port(task, notify).map_err(|_| invalid)?;
+        let Some(id) = self.message_try(task, words)? else { return Ok(()) };
+        let key = (task, words.first().map_or(0, |name| *name as u32));
+        let waits = |port: &Port| port.accept_requests.iter().any(|(other, _)| *other == key);
+        if self.ports.get(id).is_some_and(waits) {
+            return Err(Error::MACH_SEND_NOTIFY_IN_PROGRESS);
+        }
+        let account = self.task(task)?.account;
+        self.accounts.check(account, Limits::objects(cost::MESSAGE))?;
+        self.message_put(task, words, true)?;
+        match (self.ports.get(id).is_some(), self.ports.get_mut(notify)) {
+            (true, Some(notify)) => notify.sorights += 1,
+            // One of them went with the message.
+            _ => return Ok(()),
+        }
+        if let Some(port) = self.ports.get_mut(id) {
+            port.accept_requests.push_back((key, notify));
+        }
+        Err(Error::MACH_SEND_WILL_NOTIFY)
+    }
+
     /// Takes a sender that waits out of everything but its port's list.
     pub(crate) fn sender_take(&mut self, serial: u64) -> Option<Sender<K::Reply>> {
         let sender = self.senders.remove(&serial)?;
@@ -1340,8 +1458,8 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
-    /// Takes the next message for a name, if there is one.
-    pub(crate) fn dequeue(&mut self, task: TaskId, name: u32) -> Option<(u32, u32, Message)> {
+    /// The port with the next message for a name, if there is one.
+    pub(crate) fn next_port(&self, task: TaskId, name: u32) -> Option<PortId> {
         let holder = self.tasks.get(task)?;
         let own = match holder.space.get(name).map(|entry| entry.right) {
             Ok(Right::Receive { port, .. }) => Some(port),
@@ -1351,7 +1469,43 @@ impl<K: Kernel> Mach<K> {
             Some(port) => port,
             None => *holder.ready.range((name, 0)..=(name, u64::MAX)).next()?.1,
         };
-        self.port_dequeue(id)
+        self.ports.get(id).filter(|port| !port.queue.is_empty()).map(|_| id)
+    }
+
+    /// Takes the next message of a port that has one: answers a label and words.
+    pub(crate) fn receive(&mut self, task: TaskId, id: PortId, take: Take) -> (u32, Vec<u64>) {
+        let size = self.ports.get(id).and_then(|port| port.queue.front()).map(Message::size);
+        let (rights, words) = size.unwrap_or_default();
+        if rights + words > take.most {
+            if !take.keep
+                && let Some((_, _, message)) = self.port_dequeue(id)
+            {
+                self.message_destroy(message);
+            }
+            let error = Error::MACH_RCV_TOO_LARGE.0 as u64;
+            return (REPLY_ERROR, alloc::vec![error, rights, words]);
+        }
+        let Some(next) = self.port_dequeue(id) else { return (REPLY, Vec::new()) };
+        let replies = next.2.label & WITH_REPLY != 0 && rights > 0;
+        let words = self.message_words(task, next);
+        if replies && let Ok(notify) = self.receive_port(task, take.notify) {
+            self.reply_watch(task, words[5] as u32 & 0xfff_ffff, notify);
+        }
+        (REPLY, words)
+    }
+
+    /// Asks for a dead-name notification for a reply right that has arrived (`MACH_RCV_NOTIFY`).
+    fn reply_watch(&mut self, task: TaskId, name: u32, notify: PortId) {
+        let Some(holder) = self.tasks.get_mut(task) else { return };
+        if let Ok(entry) = holder.space.get_mut(name)
+            && matches!(entry.right, Right::Send { .. } | Right::SendOnce { .. })
+            && entry.dead_name_request.is_none()
+        {
+            entry.dead_name_request = Some(notify);
+            if let Some(notify) = self.ports.get_mut(notify) {
+                notify.sorights += 1;
+            }
+        }
     }
 
     fn port_dequeue(&mut self, id: PortId) -> Option<(u32, u32, Message)> {
@@ -1373,6 +1527,12 @@ impl<K: Kernel> Mach<K> {
 
     /// Lets senders that wait put their messages in, as far as there is room.
     pub(crate) fn senders_admit(&mut self, id: PortId) {
+        while let Some(port) = self.ports.get_mut(id)
+            && (port.queue.len() as u64) < port.qlimit as u64
+            && let Some(((_, name), request)) = port.accept_requests.pop_front()
+        {
+            self.notify(request, notify::MSG_ACCEPTED, &[name as u64], Carried::Null);
+        }
         loop {
             let Some(port) = self.ports.get_mut(id) else {
                 return;
@@ -1416,10 +1576,16 @@ impl<K: Kernel> Mach<K> {
         task: TaskId,
         (port, seqno, message): (u32, u32, Message),
     ) -> Vec<u64> {
+        let payload = self
+            .receive_port(task, port)
+            .ok()
+            .and_then(|port| self.ports.get(port))
+            .and_then(|port| port.payload);
+        let (port, flag) = payload.map_or((port as u64, 0), |payload| (payload, PAYLOAD));
         let mut words = Vec::with_capacity(5 + message.rights.len() + message.words.len());
         words.extend([
-            port as u64,
-            message.label as u64,
+            port,
+            message.label as u64 | flag,
             seqno as u64,
             message.rights.len() as u64,
             message.words.len() as u64,
@@ -1446,11 +1612,8 @@ impl<K: Kernel> Mach<K> {
             });
             let Some(receiver) = receiver else { return };
             self.deadline_forget(receiver.serial);
-            let Some(next) = self.port_dequeue(id) else {
-                return;
-            };
-            let words = self.message_words(task, next);
-            self.kernel.reply_send(receiver.reply, REPLY, &words);
+            let (label, words) = self.receive(task, id, receiver.take);
+            self.kernel.reply_send(receiver.reply, label, &words);
         }
     }
 
@@ -1481,6 +1644,13 @@ impl<K: Kernel> Mach<K> {
             Carried::Receive(_) => 2,
             Carried::SendOnce(_) => 3,
         };
+        if let Carried::Send(port) = right
+            && self.ports.get(port).is_some_and(|port| port.moving)
+            && self.memory_moved(task, port).is_err()
+        {
+            self.release(right);
+            return 0;
+        }
         match self.copy_out(task, right) {
             Ok(DEAD_NAME) => DEAD_NAME,
             Ok(0) | Err(_) => 0,
@@ -1504,6 +1674,9 @@ impl<K: Kernel> Mach<K> {
         how: u32,
         to: TaskId,
     ) -> Result<u32> {
+        if how == disposition::MOVE_MEMORY {
+            return Err(Error::MACH_SEND_INVALID_RIGHT);
+        }
         self.copy_in_check(from, &[(how as u64) << 32 | name as u64])?;
         let right = match name {
             crate::abi::TASK_SELF => Right::Send { port: self.task(from)?.port, urefs: 1 },

@@ -21,6 +21,7 @@ mod kernel;
 mod memory;
 mod object;
 mod pager;
+mod names;
 pub mod rpc;
 pub mod sim;
 mod slab;

@@ -3,7 +3,7 @@
 use crate::abi::{MESSAGE_WORDS, REPLY, REPLY_ERROR, disposition, routine};
 use crate::account::Limits;
 use crate::error::{Error, Result};
-use crate::ipc::{Carried, KernelObject, Message, Owner, PortId, QLIMIT_MAX, Receiver, Sender};
+use crate::ipc::{Carried, KernelObject, Message, Owner, Port, PortId, QLIMIT_MAX, Receiver, Sender, Take};
 use crate::kernel::{Cache, Kernel, Protection};
 use crate::space::Right;
 use crate::sync::Timed;
@@ -163,6 +163,8 @@ impl<K: Kernel> Mach<K> {
                     Outcome::Reply(REPLY_ERROR)
                 }
             },
+            // The counts of the message follow.
+            Err(Error::MACH_RCV_TOO_LARGE) => Outcome::Reply(REPLY_ERROR),
             Err(error) => {
                 output.clear();
                 output.put(error.0 as u64);
@@ -283,8 +285,20 @@ impl<K: Kernel> Mach<K> {
                 return Ok(false);
             }
             routine::MSG_SEND => return self.message_send(task, input.rest()),
+            routine::MSG_SEND_NOTIFY => {
+                let notify = input.name()?;
+                self.message_send_notify(task, notify, input.rest())?;
+            }
             routine::MSG_RECEIVE => {
                 let (name, time) = (input.name()?, input.word()?);
+                let take = Take {
+                    notify: input.name().unwrap_or(0),
+                    most: input.word().ok().filter(|most| *most != 0).unwrap_or(u64::MAX),
+                    keep: input.word().is_ok_and(|keep| keep != 0),
+                };
+                if take.notify != 0 && self.receive_port(task, take.notify).is_err() {
+                    return Err(Error::MACH_RCV_INVALID_NOTIFY);
+                }
                 if name != 0 {
                     match self.task(task)?.space.get(name).map(|entry| entry.right) {
                         Ok(Right::Receive { port, .. }) => {
@@ -296,9 +310,11 @@ impl<K: Kernel> Mach<K> {
                         _ => return Err(Error::MACH_RCV_INVALID_NAME),
                     }
                 }
-                if let Some(next) = self.dequeue(task, name) {
-                    for word in self.message_words(task, next) {
-                        out.put(word);
+                if let Some(port) = self.next_port(task, name) {
+                    let (label, words) = self.receive(task, port, take);
+                    words.into_iter().for_each(|word| out.put(word));
+                    if label != REPLY {
+                        return Err(Error::MACH_RCV_TOO_LARGE);
                     }
                     return Ok(true);
                 }
@@ -309,6 +325,7 @@ impl<K: Kernel> Mach<K> {
                 let serial = self.deadline(time, Timed::Receive(task));
                 self.task_mut(task)?.receivers.push_back(Receiver {
                     reply,
+                    take,
                     name,
                     serial,
                 });
@@ -382,6 +399,7 @@ impl<K: Kernel> Mach<K> {
                 let name = match input.word()? as u32 {
                     crate::abi::right::RECEIVE => self.port_allocate(target)?,
                     crate::abi::right::PORT_SET => self.set_allocate(target)?,
+                    crate::abi::right::DEAD_NAME => self.dead_allocate(target)?,
                     _ => return Err(Error::KERN_INVALID_VALUE),
                 };
                 out.put(name as u64);
@@ -494,17 +512,12 @@ impl<K: Kernel> Mach<K> {
                 let target = self.target(task, input.name()?)?;
                 let wanted = input.name()?;
                 let (name, how) = (input.name()?, input.word()?);
-                if wanted != 0 {
-                    // A right can be inserted under a name that holds it already.
-                    let own = self
-                        .send_port(task, name)
-                        .or_else(|_| self.receive_port(task, name));
-                    let port = own.map_err(|_| Error::KERN_INVALID_CAPABILITY)?;
-                    if self.task(target)?.space.find(port) != Some(wanted) {
-                        return Err(Error::KERN_INVALID_VALUE);
-                    }
-                }
-                let given = self.right_transfer(task, name, how as u32, target);
+                let given = match wanted {
+                    0 => self.right_transfer(task, name, how as u32, target),
+                    wanted => self
+                        .right_transfer_to(task, name, how as u32, target, wanted)
+                        .map(|()| wanted),
+                };
                 out.put(given.map_err(|error| match error {
                     Error::MACH_SEND_INVALID_RIGHT => Error::KERN_INVALID_CAPABILITY,
                     error => error,
@@ -834,6 +847,12 @@ impl<K: Kernel> Mach<K> {
                 let text = String::from_utf8_lossy(&bytes).into_owned();
                 self.kernel.log(&text);
             }
+            routine::MACH_PORT_RENAME
+            | routine::MACH_PORT_ALLOCATE_NAME
+            | routine::MACH_PORT_SET_MSCOUNT
+            | routine::MACH_PORT_SET_SEQNO
+            | routine::MACH_PORT_SET_PROTECTED_PAYLOAD
+            | routine::MACH_PORT_CLEAR_PROTECTED_PAYLOAD => self.names(task, label, input)?,
             _ => self.memory_routine(task, label, input, out)?,
         }
         Ok(true)
@@ -885,7 +904,13 @@ impl<K: Kernel> Mach<K> {
     }
 
     fn name_type(&self, task: TaskId, name: u32) -> Result<u32> {
-        Ok(type_bits(self.task(task)?.space.get(name)?))
+        let entry = self.task(task)?.space.get(name)?;
+        let forced = |port: &Port| port.accept_requests.iter().any(|(key, _)| *key == (task, name));
+        let waits = match entry.right {
+            Right::Send { port, .. } => self.ports.get(port).is_some_and(forced),
+            _ => false,
+        };
+        Ok(type_bits(entry) | (waits as u32) << 30)
     }
 
     // ---- starting the system
@@ -967,6 +992,9 @@ fn makes_things(label: u32) -> bool {
             | routine::WINDOW_CREATE
             | routine::WINDOW_ACCEPT
             | routine::MACH_PORT_ALLOCATE
+            | routine::MACH_PORT_ALLOCATE_NAME
+            | routine::MACH_PORT_RENAME
+            | routine::MSG_SEND_NOTIFY
             | routine::MACH_PORT_MOVE_MEMBER
             | routine::MACH_PORT_REQUEST_NOTIFICATION
             | routine::MACH_PORT_INSERT_RIGHT

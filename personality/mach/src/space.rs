@@ -3,6 +3,7 @@
 use crate::abi::{DEAD_NAME, FIRST_NAME, INDEX_BITS, INDEX_MASK};
 use crate::error::{Error, Result};
 use crate::ipc::PortId;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
@@ -13,8 +14,8 @@ pub(crate) const UREFS_MAX: u32 = 0xffff;
 /// What a name denotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Right {
-    /// Nothing; the next free index.
-    Free { next: u32 },
+    /// Nothing; its neighbours in the list of free indices, unless it is in a far block.
+    Free { next: u32, previous: u32 },
     /// A send right with user references.
     Send { port: PortId, urefs: u32 },
     /// A receive right, with send rights under the same name (0: none).
@@ -44,6 +45,8 @@ pub(crate) struct Entry {
 /// The names of one task.
 pub(crate) struct Space {
     entries: Vec<Entry>,
+    /// Entries of names that their task chose far behind the others, by the number of the block.
+    far: BTreeMap<usize, Vec<Entry>>,
     free: u32,
     /// Name of the port's send or receive right, if there is one.
     by_port: HashMap<PortId, u32, FxBuildHasher>,
@@ -51,11 +54,25 @@ pub(crate) struct Space {
 }
 
 const END: u32 = u32::MAX;
+/// Bits of a name.
+const NAME_BITS: u32 = 28;
+/// Entries of a block.
+const BLOCK: usize = 128;
+
+/// An entry for nothing.
+const EMPTY: Entry = Entry {
+    generation: 0,
+    right: Right::Free { next: END, previous: END },
+    previous: None,
+    next: None,
+    dead_name_request: None,
+};
 
 impl Space {
     pub(crate) fn new() -> Space {
         Space {
             entries: Vec::new(),
+            far: BTreeMap::new(),
             free: END,
             by_port: HashMap::default(),
             used: 0,
@@ -72,14 +89,27 @@ impl Space {
             .map(|place| place as usize)
     }
 
-    fn name_at(&self, place: usize) -> u32 {
-        (self.entries[place].generation as u32) << INDEX_BITS | (place as u32 + FIRST_NAME)
+    #[inline]
+    fn entry(&self, place: usize) -> Option<&Entry> {
+        match self.entries.get(place) {
+            None => self.far.get(&(place / BLOCK))?.get(place % BLOCK),
+            entry => entry,
+        }
+    }
+
+    #[inline]
+    fn entry_mut(&mut self, place: usize) -> Option<&mut Entry> {
+        if place < self.entries.len() {
+            self.entries.get_mut(place)
+        } else {
+            self.far.get_mut(&(place / BLOCK))?.get_mut(place % BLOCK)
+        }
     }
 
     /// The entry that a name denotes.
     #[inline]
     pub(crate) fn get(&self, name: u32) -> Result<&Entry> {
-        let entry = Self::place(name).and_then(|place| self.entries.get(place));
+        let entry = Self::place(name).and_then(|place| self.entry(place));
         match entry {
             Some(entry)
                 if entry.generation as u32 == name >> INDEX_BITS
@@ -96,24 +126,24 @@ impl Space {
     pub(crate) fn get_mut(&mut self, name: u32) -> Result<&mut Entry> {
         self.get(name)?;
         Self::place(name)
-            .and_then(|place| self.entries.get_mut(place))
+            .and_then(|place| self.entry_mut(place))
             .ok_or(Error::KERN_INVALID_NAME)
     }
 
     /// The entry at an index that is known to be in use.
     pub(crate) fn at(&mut self, index: u32) -> Option<&mut Entry> {
-        self.entries
-            .get_mut(index.checked_sub(FIRST_NAME)? as usize)
+        self.entry_mut(index.checked_sub(FIRST_NAME)? as usize)
     }
 
     /// The entry at an index that is known to be in use.
     pub(crate) fn at_index(&self, index: u32) -> Option<&Entry> {
-        self.entries.get(index.checked_sub(FIRST_NAME)? as usize)
+        self.entry(index.checked_sub(FIRST_NAME)? as usize)
     }
 
     /// The full name of an index in use.
     pub(crate) fn name_of(&self, index: u32) -> u32 {
-        self.name_at((index - FIRST_NAME) as usize)
+        let generation = self.at_index(index).map_or(0, |entry| entry.generation);
+        (generation as u32) << INDEX_BITS | index
     }
 
     /// The name of a send or receive right to the port.
@@ -132,48 +162,129 @@ impl Space {
 
     /// A new name for a right. Coalescing is the caller's business.
     pub(crate) fn insert(&mut self, right: Right) -> Result<u32> {
-        let place = if self.free != END {
-            let place = (self.free - FIRST_NAME) as usize;
-            if let Right::Free { next } = self.entries[place].right {
-                self.free = next;
-            }
-            self.entries[place].right = right;
-            place
-        } else {
+        while self.free == END {
             self.check_room()?;
-            self.entries.push(Entry {
-                generation: 0,
-                right,
-                previous: None,
-                next: None,
-                dead_name_request: None,
-            });
-            self.entries.len() - 1
+            self.grow();
+        }
+        let place = (self.free - FIRST_NAME) as usize;
+        self.free_take(place);
+        Ok(self.fill(place, right))
+    }
+
+    /// Adds an entry to the list of free ones, or those of a far block that is reached.
+    fn grow(&mut self) {
+        let place = self.entries.len();
+        let block = match self.far.remove(&(place / BLOCK)) {
+            Some(block) if place.is_multiple_of(BLOCK) => block,
+            _ => alloc::vec![EMPTY],
         };
+        self.entries.extend(block);
+        for place in (place..self.entries.len()).rev() {
+            if matches!(self.entries[place].right, Right::Free { .. }) {
+                self.free_give(place);
+            }
+        }
+    }
+
+    /// Puts an entry in front of the list of free ones.
+    fn free_give(&mut self, place: usize) {
+        let (index, next) = (place as u32 + FIRST_NAME, self.free);
+        self.entries[place].right = Right::Free { next, previous: END };
+        if next != END
+            && let Right::Free { previous, .. } = &mut self.entries[(next - FIRST_NAME) as usize].right
+        {
+            *previous = index;
+        }
+        self.free = index;
+    }
+
+    /// Takes an entry out of the list of free ones.
+    fn free_take(&mut self, place: usize) {
+        let Right::Free { next, previous } = self.entries[place].right else { return };
+        match previous {
+            END => self.free = next,
+            before => {
+                if let Right::Free { next: other, .. } =
+                    &mut self.entries[(before - FIRST_NAME) as usize].right
+                {
+                    *other = next;
+                }
+            }
+        }
+        if next != END
+            && let Right::Free { previous: other, .. } =
+                &mut self.entries[(next - FIRST_NAME) as usize].right
+        {
+            *other = previous;
+        }
+    }
+
+    /// Whether a name that its task chose can be given: `KERN_INVALID_VALUE` for what is no name,
+    /// `KERN_NAME_EXISTS` where its index is in use. Answers whether this takes a new far block.
+    pub(crate) fn check_name(&self, name: u32) -> Result<bool> {
+        if name >> NAME_BITS != 0 {
+            return Err(Error::KERN_INVALID_VALUE);
+        }
+        let place = Self::place(name).ok_or(Error::KERN_INVALID_VALUE)?;
+        match self.entry(place) {
+            Some(Entry { right: Right::Free { .. }, .. }) => Ok(false),
+            Some(_) => Err(Error::KERN_NAME_EXISTS),
+            None => Ok(place / BLOCK != self.entries.len() / BLOCK),
+        }
+    }
+
+    /// Makes the entry of a name that [`Space::check_name`] allows.
+    pub(crate) fn reserve(&mut self, name: u32) {
+        let Some(place) = Self::place(name) else { return };
+        while self.entry(place).is_none() {
+            if place / BLOCK == self.entries.len() / BLOCK {
+                self.grow();
+            } else {
+                self.far.insert(place / BLOCK, (0..BLOCK).map(|_| EMPTY).collect());
+            }
+        }
+    }
+
+    /// Gives a right a name that [`Space::check_name`] allows.
+    pub(crate) fn insert_at(&mut self, name: u32, right: Right) {
+        self.reserve(name);
+        let Some(place) = Self::place(name) else { return };
+        if place < self.entries.len() {
+            self.free_take(place);
+        }
+        if let Some(entry) = self.entry_mut(place) {
+            entry.generation = (name >> INDEX_BITS) as u8;
+        }
+        self.fill(place, right);
+    }
+
+    /// Puts a right into an entry that is free and in no list; answers its name.
+    fn fill(&mut self, place: usize, right: Right) -> u32 {
         self.used += 1;
-        let name = self.name_at(place);
+        let index = place as u32 + FIRST_NAME;
+        if let Some(entry) = self.entry_mut(place) {
+            entry.right = right;
+        }
+        let name = self.name_of(index);
         if let Right::Send { port, .. } | Right::Receive { port, .. } = right {
             self.by_port.insert(port, name);
         }
-        Ok(name)
+        name
     }
 
     /// Frees a name that is in use and in no list.
     pub(crate) fn remove(&mut self, name: u32) {
-        let Some(place) = Self::place(name) else {
-            return;
-        };
-        let free = self.free;
-        let Some(entry) = self.entries.get_mut(place) else {
-            return;
-        };
-        if let Right::Send { port, .. } | Right::Receive { port, .. } = entry.right {
-            self.by_port.remove(&port);
-        }
-        entry.right = Right::Free { next: free };
+        let Some(place) = Self::place(name) else { return };
+        let Some(entry) = self.entry_mut(place) else { return };
+        let old = core::mem::replace(&mut entry.right, EMPTY.right);
         // Eight bits, and the dead name stays unused.
         entry.generation = entry.generation.wrapping_add(1);
-        self.free = place as u32 + FIRST_NAME;
+        if let Right::Send { port, .. } | Right::Receive { port, .. } = old {
+            self.by_port.remove(&port);
+        }
+        if place < self.entries.len() {
+            self.free_give(place);
+        }
         self.used -= 1;
     }
 
@@ -182,7 +293,7 @@ impl Space {
         let Some(place) = Self::place(name) else {
             return;
         };
-        if let Some(old) = self.entries.get(place).and_then(|entry| match entry.right {
+        if let Some(old) = self.entry(place).and_then(|entry| match entry.right {
             Right::Send { port, .. } | Right::Receive { port, .. } => Some(port),
             _ => None,
         }) {
@@ -191,7 +302,7 @@ impl Space {
         if let Right::Send { port, .. } | Right::Receive { port, .. } = right {
             self.by_port.insert(port, name);
         }
-        if let Some(entry) = self.entries.get_mut(place) {
+        if let Some(entry) = self.entry_mut(place) {
             entry.right = right;
         }
     }
@@ -199,9 +310,19 @@ impl Space {
     /// All names in use, from an index on.
     pub(crate) fn names(&self, from: u32) -> impl Iterator<Item = (u32, &Entry)> {
         let start = from.saturating_sub(FIRST_NAME) as usize;
-        (start..self.entries.len())
-            .filter(|&place| !matches!(self.entries[place].right, Right::Free { .. }))
-            .map(|place| (self.name_at(place), &self.entries[place]))
+        let far = self.far.range(start / BLOCK..).flat_map(move |(block, entries)| {
+            let first = block * BLOCK;
+            entries.iter().enumerate().map(move |(at, entry)| (first + at, entry))
+        });
+        let near = self.entries.iter().enumerate().skip(start);
+        near.chain(far)
+            .filter(move |(place, entry)| {
+                *place >= start && !matches!(entry.right, Right::Free { .. })
+            })
+            .map(|(place, entry)| {
+                let index = place as u32 + FIRST_NAME;
+                ((entry.generation as u32) << INDEX_BITS | index, entry)
+            })
     }
 }
 

@@ -110,6 +110,8 @@ pub(crate) struct Task<K: Kernel> {
     pub(crate) windows: BTreeSet<u64>,
     /// Receives `WINDOW_GONE`: a port without a name, made with the first window.
     pub(crate) notices: Option<PortId>,
+    /// Bytes charged for names that it chose far behind its others.
+    pub(crate) name_bytes: u64,
     /// Bytes of page tables charged.
     pub(crate) table_bytes: u64,
     /// Bytes of page tables that exist and that the account could not pay for yet.
@@ -315,6 +317,7 @@ impl<K: Kernel> Mach<K> {
             futexes: Futexes::new(),
             windows: BTreeSet::new(),
             notices: None,
+            name_bytes: 0,
             table_bytes: 0,
             table_debt: 0,
         });
@@ -362,7 +365,7 @@ impl<K: Kernel> Mach<K> {
         self.kernel.task_destroy(task.kernel);
         self.accounts.refund(
             task.account,
-            Limits::objects(K::TASK_BYTES + task.table_bytes),
+            Limits::objects(K::TASK_BYTES + task.table_bytes + task.name_bytes),
         );
         self.accounts.release(task.account);
         self.port_destroy(task.port);

@@ -591,6 +591,37 @@ pub fn port_destroy_in(task: impl AsName, name: Name) -> Result<()> {
     .map(drop)
 }
 
+/// Moves all that a name of a task denotes to another name. `KERN_NAME_EXISTS` if that is in use.
+pub fn port_rename(task: impl AsName, name: Name, to: Name) -> Result<()> {
+    let words = [task.as_name() as u64, name as u64, to as u64];
+    ask(routine::MACH_PORT_RENAME, &words).map(drop)
+}
+
+/// A receive right, port set or dead name (`machuser::PortRight as u32`) under a name of choice.
+pub fn port_allocate_name(task: impl AsName, kind: u32, name: Name) -> Result<()> {
+    let words = [task.as_name() as u64, kind as u64, name as u64];
+    ask(routine::MACH_PORT_ALLOCATE_NAME, &words).map(drop)
+}
+
+/// Puts a right into a task's space under a name of choice.
+pub fn port_insert_right_at(task: impl AsName, name: Name, right: Right<'_>) -> Result<()> {
+    crate::sys::port_insert_right(task.as_name(), name, right.argument())?;
+    right.sent();
+    Ok(())
+}
+
+/// Sets what a receive right's one-way messages carry instead of its name; it does not move with
+/// the right. Calls, which go past the mach server, carry the name still.
+pub fn port_set_payload(task: impl AsName, name: Name, payload: Option<u64>) -> Result<()> {
+    let (task, name) = (task.as_name() as u64, name as u64);
+    match payload {
+        Some(payload) => {
+            ask(routine::MACH_PORT_SET_PROTECTED_PAYLOAD, &[task, name, payload]).map(drop)
+        }
+        None => ask(routine::MACH_PORT_CLEAR_PROTECTED_PAYLOAD, &[task, name]).map(drop),
+    }
+}
+
 // ---- accounts
 
 /// An account below the caller's, with limits on memory and kernel objects in bytes, and rights.

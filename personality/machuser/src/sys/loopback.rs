@@ -1145,6 +1145,7 @@ pub fn msg_receive_from(from: Name, timeout: Option<Duration>) -> Result<Message
         {
             return Ok(Message {
                 port: 0,
+                payload: None,
                 label: WINDOW_GONE,
                 words: vec![token],
                 rights: CarriedList::new(),
@@ -1171,6 +1172,7 @@ pub fn msg_receive_from(from: Name, timeout: Option<Duration>) -> Result<Message
             CHANGED.notify_all();
             return Ok(Message {
                 port: name,
+                payload: None,
                 label: queued.label,
                 words: queued.words,
                 rights,

@@ -31,8 +31,11 @@ pub struct Incoming {
 /// A one-way message as it is received.
 #[derive(Debug)]
 pub struct Message {
-    /// Name of the receive right that the message came to; 0 for [`crate::wire::WINDOW_GONE`].
+    /// Name of the receive right that the message came to; 0 for [`crate::wire::WINDOW_GONE`], and
+    /// where there is a payload instead.
     pub port: Name,
+    /// The port's protected payload.
+    pub payload: Option<u64>,
     /// The label, see [`crate::wire`].
     pub label: u32,
     /// The body.

@@ -309,8 +309,10 @@ pub fn msg_receive_from(name: Name, timeout: Option<Duration>) -> Result<Message
     if 5 + rights + body > abi::MESSAGE_WORDS {
         return Err(Error::MIG_BAD_ARGUMENTS);
     }
+    let payload = (mrs[1] & abi::PAYLOAD != 0).then_some(mrs[0]);
     Ok(Message {
-        port: mrs[0] as Name,
+        port: if payload.is_some() { 0 } else { mrs[0] as Name },
+        payload,
         label: mrs[1] as u32,
         seqno: mrs[2] as u32,
         rights: (5..5 + rights)

@@ -498,9 +498,528 @@ mod guest {
         });
     }
 
+    fn arm(name: Name, id: u32, sync: u64, to: Name, how: Disposition) -> Result<Vec<u64>, Error> {
+        let words = [0, name as u64, id as u64, sync, to as u64, how as u64];
+        request(routine::MACH_PORT_REQUEST_NOTIFICATION, &words)
+    }
+
+    fn kind(name: Name) -> Result<u64, Error> {
+        request(routine::MACH_PORT_TYPE, &[0, name as u64]).map(|words| words[0])
+    }
+
+    const SEND: u64 = 1 << 16;
+    const RECEIVE: u64 = 1 << 17;
+    const ONCE: u64 = 1 << 18;
+    const SET: u64 = 1 << 19;
+    const DEAD: u64 = 1 << 20;
+
+    fn set() -> Result<Name, Error> {
+        request(routine::MACH_PORT_ALLOCATE, &[0, PortRight::PortSet as u64])
+            .map(|words| words[0] as Name)
+    }
+
+    fn status(name: Name) -> Result<Vec<u64>, Error> {
+        request(routine::MACH_PORT_GET_RECEIVE_STATUS, &[0, name as u64])
+    }
+
+    /// Sends words to one's own port.
+    fn post(port: &ReceiveRight, label: u32) -> Result<(), Error> {
+        sys::msg_send(made(port), label, &[], &[], POLL)
+    }
+
+    fn ports(suite: &mut Suite) {
+        suite.check("mach_port_names, lists each name with its type", || {
+            let port = get!(ReceiveRight::allocate());
+            let send = get!(port.make_send());
+            let names = get!(calls::port_names(calls::SELF));
+            let found = names.iter().find(|name| name.name == port.as_raw());
+            same!(found.map(|name| name.bits as u64), Some(SEND | RECEIVE));
+            same!(calls::port_names(999).err(), Some(Error::KERN_INVALID_TASK));
+            drop(send);
+            Ok(())
+        });
+        suite.check("mach_port_type, of every right", || {
+            let port = get!(ReceiveRight::allocate());
+            same!(kind(port.as_raw()), Ok(RECEIVE));
+            let send = get!(port.make_send());
+            same!(kind(port.as_raw()), Ok(RECEIVE | SEND));
+            let once = right(port.as_raw(), Disposition::MakeSendOnce);
+            let once = get!(sys::port_insert_right(sys::task_self(), 0, once));
+            same!(kind(once), Ok(ONCE));
+            let set = get!(set());
+            same!(kind(set), Ok(SET));
+            drop(port);
+            same!((kind(send.as_raw()), kind(once)), (Ok(DEAD), Ok(DEAD)));
+            get!(sys::port_deallocate(once));
+            get!(sys::port_destroy(set));
+            same!(kind(set), Err(Error::KERN_INVALID_NAME));
+            Ok(())
+        });
+        suite.check(
+            "mach_port_rename, moves a right with all that belongs to it",
+            || {
+                let port = get!(ReceiveRight::allocate());
+                let send = get!(port.make_send());
+                get!(post(&port, 4));
+                let (old, new) = (port.into_raw(), 0x0300_4321);
+                get!(calls::port_rename(calls::SELF, old, new));
+                core::mem::forget(send);
+                same!(kind(old), Err(Error::KERN_INVALID_NAME));
+                same!(kind(new), Ok(RECEIVE | SEND));
+                let message = get!(sys::msg_receive_from(new, POLL));
+                same!((message.port, message.label), (new, 4));
+                let (other, third) = (get!(ReceiveRight::allocate()), 0x0300_4322);
+                let taken = calls::port_rename(calls::SELF, other.as_raw(), new);
+                same!(taken, Err(Error::KERN_NAME_EXISTS));
+                for wrong in [0, 1, 2, 15, 1 << 28, !0] {
+                    let refused = calls::port_rename(calls::SELF, new, wrong);
+                    same!(refused, Err(Error::KERN_INVALID_VALUE));
+                }
+                let nothing = calls::port_rename(calls::SELF, old, third);
+                same!(nothing, Err(Error::KERN_INVALID_NAME));
+                get!(sys::port_destroy(new));
+                Ok(())
+            },
+        );
+        suite.check(
+            "mach_port_rename, a server's port answers under its new name",
+            || {
+                fn answer(words: &Words) {
+                    let mut incoming = sys::receive();
+                    while let Ok(call) = incoming {
+                        number_at(words[0], 1).store(call.badge as u64, Release);
+                        incoming = sys::reply_receive(machuser::wire::REPLY_OK, 0, [0; 4]);
+                    }
+                }
+                let mut child = get!(Child::new(0));
+                let shared = get!(Shared::new());
+                let at = get!(shared.map(&child.task));
+                let (name, send) = get!(child.port());
+                get!(child.run(answer, [at, 0, 0, 0, 0, 0, 0, 0]));
+                let ok = machuser::wire::REPLY_OK;
+                same!(sys::call(send.as_raw(), 1, 0, [0; 4]).0, ok);
+                same!(shared.number(1).load(Acquire), name as u64);
+                get!(calls::port_rename(&child.task, name, 700));
+                same!(sys::call(send.as_raw(), 1, 0, [0; 4]).0, ok);
+                same!(shared.number(1).load(Acquire), 700);
+                // And under the caller's new name.
+                let moved = 0x0010_0777;
+                get!(calls::port_rename(calls::SELF, send.into_raw(), moved));
+                same!(sys::call(moved, 1, 0, [0; 4]).0, ok);
+                get!(sys::port_deallocate(moved));
+                Ok(())
+            },
+        );
+        suite.check(
+            "mach_port_allocate_name, gives the name that is asked for",
+            || {
+                let kinds = [
+                    (PortRight::Receive, RECEIVE),
+                    (PortRight::PortSet, SET),
+                    (PortRight::DeadName, DEAD),
+                ];
+                for (right, bits) in kinds {
+                    for name in [0x0000_0fff, 0x0abf_ffff, 0x0050_8000] {
+                        get!(calls::port_allocate_name(calls::SELF, right as u32, name));
+                        same!(kind(name), Ok(bits));
+                        let again = calls::port_allocate_name(calls::SELF, right as u32, name);
+                        same!(again, Err(Error::KERN_NAME_EXISTS));
+                        get!(sys::port_destroy(name));
+                        same!(kind(name), Err(Error::KERN_INVALID_NAME));
+                    }
+                }
+                let wrong = calls::port_allocate_name(calls::SELF, PortRight::Send as u32, 0xfff);
+                same!(wrong, Err(Error::KERN_INVALID_VALUE));
+                let wrong = calls::port_allocate_name(calls::SELF, 1, 0);
+                same!(wrong, Err(Error::KERN_INVALID_VALUE));
+                Ok(())
+            },
+        );
+        suite.check(
+            "mach_port_allocate, a receive right, a set or a dead name",
+            || {
+                for (right, bits) in [(1, RECEIVE), (3, SET), (4, DEAD)] {
+                    let name = get!(request(routine::MACH_PORT_ALLOCATE, &[0, right]))[0] as Name;
+                    same!(kind(name), Ok(bits));
+                    get!(sys::port_destroy(name));
+                }
+                for wrong in [0, 2, 5] {
+                    let refused = request(routine::MACH_PORT_ALLOCATE, &[0, wrong]);
+                    same!(refused, Err(Error::KERN_INVALID_VALUE));
+                }
+                Ok(())
+            },
+        );
+        suite.check(
+            "mach_port_deallocate, takes one reference, mach_port_destroy all",
+            || {
+                let port = get!(ReceiveRight::allocate());
+                let receive = sys::port_deallocate(port.as_raw());
+                same!(receive, Err(Error::KERN_INVALID_RIGHT));
+                core::mem::forget((get!(port.make_send()), get!(port.make_send())));
+                get!(sys::port_deallocate(port.as_raw()));
+                same!(sys::port_get_refs(port.as_raw(), PortRight::Send), Ok(1));
+                let name = port.into_raw();
+                get!(sys::port_destroy(name));
+                same!(sys::port_destroy(name), Err(Error::KERN_INVALID_NAME));
+                same!(sys::port_deallocate(name), Err(Error::KERN_INVALID_NAME));
+                Ok(())
+            },
+        );
+        suite.check("mach_port_get_refs, counts each kind apart", || {
+            let port = get!(ReceiveRight::allocate());
+            let send = get!(port.make_send());
+            let refs = |kind| {
+                request(
+                    routine::MACH_PORT_GET_REFS,
+                    &[0, port.as_raw() as u64, kind],
+                )
+            };
+            same!(
+                (refs(0), refs(1), refs(2)),
+                (Ok([1].into()), Ok([1].into()), Ok([0].into()))
+            );
+            same!((refs(3), refs(4)), (Ok([0].into()), Ok([0].into())));
+            same!(refs(5), Err(Error::KERN_INVALID_VALUE));
+            drop(send);
+            Ok(())
+        });
+        suite.check("mach_port_mod_refs, refuses too many and too few", || {
+            let port = get!(ReceiveRight::allocate());
+            let send = get!(port.make_send());
+            let change = |right, delta| sys::port_mod_refs(port.as_raw(), right, delta);
+            same!(
+                change(PortRight::Send, 0xffff),
+                Err(Error::KERN_UREFS_OVERFLOW)
+            );
+            same!(change(PortRight::Send, -2), Err(Error::KERN_INVALID_VALUE));
+            same!(
+                change(PortRight::Receive, 1),
+                Err(Error::KERN_UREFS_OVERFLOW)
+            );
+            same!(
+                change(PortRight::Receive, -2),
+                Err(Error::KERN_INVALID_VALUE)
+            );
+            same!(
+                change(PortRight::DeadName, 1),
+                Err(Error::KERN_INVALID_RIGHT)
+            );
+            same!(change(PortRight::Send, 0xfffe), Ok(()));
+            same!(
+                sys::port_get_refs(port.as_raw(), PortRight::Send),
+                Ok(0xffff)
+            );
+            same!(change(PortRight::Send, -0xfffe), Ok(()));
+            drop(send);
+            Ok(())
+        });
+        suite.check("mach_port_set_qlimit, bounds the queue", || {
+            let port = get!(ReceiveRight::allocate());
+            let limit = |limit| {
+                request(
+                    routine::MACH_PORT_SET_QLIMIT,
+                    &[0, port.as_raw() as u64, limit],
+                )
+                .map(drop)
+            };
+            same!(limit(2), Ok(()));
+            same!((post(&port, 1), post(&port, 2)), (Ok(()), Ok(())));
+            same!(post(&port, 3), Err(Error::MACH_SEND_TIMED_OUT));
+            same!(limit(65536), Err(Error::KERN_INVALID_VALUE));
+            same!(get!(status(port.as_raw()))[3..5], [2, 2]);
+            Ok(())
+        });
+        suite.check(
+            "mach_port_set_mscount, and the count goes on from there",
+            || {
+                let port = get!(ReceiveRight::allocate());
+                let words = [0, port.as_raw() as u64, 40];
+                get!(request(routine::MACH_PORT_SET_MSCOUNT, &words));
+                drop(get!(port.make_send()));
+                same!(get!(status(port.as_raw()))[2], 41);
+                let wrong = request(routine::MACH_PORT_SET_MSCOUNT, &[0, 999, 1]);
+                same!(wrong, Err(Error::KERN_INVALID_NAME));
+                Ok(())
+            },
+        );
+        suite.check(
+            "mach_port_set_seqno, and messages are numbered from there",
+            || {
+                let port = get!(ReceiveRight::allocate());
+                let words = [0, port.as_raw() as u64, 90];
+                get!(request(routine::MACH_PORT_SET_SEQNO, &words));
+                get!(post(&port, 1));
+                same!(get!(sys::msg_receive_from(port.as_raw(), POLL)).seqno, 90);
+                same!(get!(status(port.as_raw()))[1], 91);
+                Ok(())
+            },
+        );
+        suite.check(
+            "mach_port_move_member, messages come by the set and not by the member",
+            || {
+                let (port, set) = (get!(ReceiveRight::allocate()), get!(set()));
+                let name = port.as_raw() as u64;
+                let put = |set: Name| {
+                    request(routine::MACH_PORT_MOVE_MEMBER, &[0, name, set as u64]).map(drop)
+                };
+                same!(put(0), Err(Error::KERN_NOT_IN_SET));
+                same!(put(port.as_raw()), Err(Error::KERN_INVALID_RIGHT));
+                same!(put(999), Err(Error::KERN_INVALID_NAME));
+                same!(put(set), Ok(()));
+                get!(post(&port, 6));
+                let direct = sys::msg_receive_from(port.as_raw(), POLL).err();
+                same!(direct, Some(Error::MACH_RCV_IN_SET));
+                same!(get!(sys::msg_receive_from(set, POLL)).port, port.as_raw());
+                let members = request(routine::MACH_PORT_GET_SET_STATUS, &[0, set as u64]);
+                same!(members, Ok([name].into()));
+                same!(get!(status(port.as_raw()))[0], set as u64);
+                get!(sys::port_destroy(set));
+                same!(get!(status(port.as_raw()))[0], 0);
+                Ok(())
+            },
+        );
+        suite.check("mach_port_get_set_status, of nothing but a set", || {
+            let port = get!(ReceiveRight::allocate());
+            let of = |name: Name| request(routine::MACH_PORT_GET_SET_STATUS, &[0, name as u64]);
+            same!(of(port.as_raw()), Err(Error::KERN_INVALID_RIGHT));
+            same!(of(999), Err(Error::KERN_INVALID_NAME));
+            Ok(())
+        });
+        suite.check(
+            "mach_port_request_notification, every kind refuses what it is not for",
+            || {
+                let port = get!(ReceiveRight::allocate());
+                let (name, once) = (port.as_raw(), Disposition::MakeSendOnce);
+                for (id, sync, error) in [
+                    (notify::PORT_DELETED, 0, Error::KERN_INVALID_VALUE),
+                    (notify::MSG_ACCEPTED, 0, Error::KERN_INVALID_VALUE),
+                    (notify::SEND_ONCE, 0, Error::KERN_INVALID_VALUE),
+                    (notify::PORT_DESTROYED, 1, Error::KERN_INVALID_VALUE),
+                ] {
+                    same!(arm(name, id, sync, name, once), Err(error));
+                }
+                for id in [
+                    notify::NO_SENDERS,
+                    notify::PORT_DESTROYED,
+                    notify::DEAD_NAME,
+                ] {
+                    same!(arm(999, id, 0, name, once), Err(Error::KERN_INVALID_NAME));
+                    let kind = Disposition::MakeSend;
+                    same!(
+                        arm(name, id, 0, name, kind),
+                        Err(Error::KERN_INVALID_CAPABILITY)
+                    );
+                }
+                let set = get!(set());
+                for id in [
+                    notify::NO_SENDERS,
+                    notify::PORT_DESTROYED,
+                    notify::DEAD_NAME,
+                ] {
+                    same!(arm(set, id, 0, name, once), Err(Error::KERN_INVALID_RIGHT));
+                }
+                get!(sys::port_destroy(set));
+                let dead = get!(request(routine::MACH_PORT_ALLOCATE, &[0, 4]))[0] as Name;
+                let refused = arm(dead, notify::DEAD_NAME, 0, name, once);
+                same!(refused, Err(Error::KERN_INVALID_ARGUMENT));
+                // At once, and with a reference of its own.
+                get!(arm(dead, notify::DEAD_NAME, 1, name, once));
+                same!(get!(sys::msg_receive_from(name, POLL)).words, [dead as u64]);
+                same!(sys::port_get_refs(dead, PortRight::DeadName), Ok(2));
+                get!(sys::port_destroy(dead));
+                Ok(())
+            },
+        );
+        suite.check(
+            "mach_port_request_notification, answers the right that was armed before",
+            || {
+                let (port, told) = (
+                    get!(ReceiveRight::allocate()),
+                    get!(ReceiveRight::allocate()),
+                );
+                let once = Disposition::MakeSendOnce;
+                for id in [
+                    notify::NO_SENDERS,
+                    notify::PORT_DESTROYED,
+                    notify::DEAD_NAME,
+                ] {
+                    let send = get!(port.make_send());
+                    same!(
+                        get!(
+                            arm(port.as_raw(), id, 9, told.as_raw(), once)
+                                .or_else(|_| { arm(port.as_raw(), id, 0, told.as_raw(), once) })
+                        )[0],
+                        0
+                    );
+                    let old = get!(arm(port.as_raw(), id, 0, 0, once))[0] as Name;
+                    same!(kind(old), Ok(ONCE));
+                    get!(sys::port_deallocate(old));
+                    let message = get!(sys::msg_receive_from(told.as_raw(), POLL));
+                    same!(message.label, notify::SEND_ONCE);
+                    drop(send);
+                }
+                Ok(())
+            },
+        );
+        suite.check(
+            "mach_notify_port_destroyed, the receive right comes with its queue",
+            || {
+                let (port, backup) = (
+                    get!(ReceiveRight::allocate()),
+                    get!(ReceiveRight::allocate()),
+                );
+                let once = Disposition::MakeSendOnce;
+                get!(arm(
+                    port.as_raw(),
+                    notify::PORT_DESTROYED,
+                    0,
+                    backup.as_raw(),
+                    once
+                ));
+                get!(post(&port, 17));
+                drop(port);
+                let mut message = get!(sys::msg_receive_from(backup.as_raw(), POLL));
+                same!(message.label, notify::PORT_DESTROYED);
+                let Some(machuser::AnyRight::Receive(port)) = message.rights.remove(0).take()
+                else {
+                    return Err("no receive right came".into());
+                };
+                same!(get!(sys::msg_receive_from(port.as_raw(), POLL)).label, 17);
+                drop(port);
+                let circle = arm(
+                    backup.as_raw(),
+                    notify::PORT_DESTROYED,
+                    0,
+                    backup.as_raw(),
+                    once,
+                );
+                same!(circle, Err(Error::KERN_INVALID_CAPABILITY));
+                Ok(())
+            },
+        );
+        suite.check(
+            "mach_notify_msg_accepted, a forced message is told when there is room",
+            || {
+                let (port, told) = (
+                    get!(ReceiveRight::allocate()),
+                    get!(ReceiveRight::allocate()),
+                );
+                let name = port.as_raw() as u64;
+                get!(request(routine::MACH_PORT_SET_QLIMIT, &[0, name, 0]));
+                let words = [
+                    told.as_raw() as u64,
+                    name,
+                    Disposition::MakeSend as u64,
+                    8,
+                    0,
+                    0,
+                    0,
+                ];
+                let force = || request(routine::MSG_SEND_NOTIFY, &words).map(drop);
+                same!(force(), Err(Error::MACH_SEND_WILL_NOTIFY));
+                same!(force(), Err(Error::MACH_SEND_NOTIFY_IN_PROGRESS));
+                get!(request(routine::MACH_PORT_SET_QLIMIT, &[0, name, 2]));
+                let message = get!(sys::msg_receive_from(told.as_raw(), POLL));
+                same!(
+                    (message.label, message.words),
+                    (notify::MSG_ACCEPTED, [name].into())
+                );
+                same!(get!(sys::msg_receive_from(port.as_raw(), POLL)).label, 8);
+                let mut words = words;
+                words[0] = 999;
+                let wrong = request(routine::MSG_SEND_NOTIFY, &words);
+                same!(wrong, Err(Error::MACH_SEND_INVALID_NOTIFY));
+                Ok(())
+            },
+        );
+        suite.check(
+            "mach_port_insert_right, under the name that is asked for",
+            || {
+                let child = get!(Child::new(0));
+                let port = get!(ReceiveRight::allocate());
+                let insert = |name: Name, how| {
+                    sys::port_insert_right(child.task.as_raw(), name, right(port.as_raw(), how))
+                };
+                same!(insert(0x321, Disposition::MakeSend), Ok(0x321));
+                same!(insert(0x321, Disposition::MakeSend), Ok(0x321));
+                same!(calls::port_get_refs(&child.task, 0x321, 0), Ok(2));
+                same!(
+                    insert(0x322, Disposition::MakeSend),
+                    Err(Error::KERN_RIGHT_EXISTS)
+                );
+                same!(insert(0x322, Disposition::MakeSendOnce), Ok(0x322));
+                same!(
+                    insert(0x322, Disposition::MakeSendOnce),
+                    Err(Error::KERN_NAME_EXISTS)
+                );
+                same!(
+                    insert(3, Disposition::MakeSendOnce),
+                    Err(Error::KERN_INVALID_VALUE)
+                );
+                let copy = insert(0x330, Disposition::CopySend);
+                same!(copy, Err(Error::KERN_INVALID_CAPABILITY));
+                Ok(())
+            },
+        );
+        suite.check(
+            "mach_port_extract_right, takes from the other task's space",
+            || {
+                let child = get!(Child::new(0));
+                let (name, _) = get!(child.port());
+                let take = |how: Disposition| {
+                    let words = [child.task.as_name() as u64, name as u64, how as u64];
+                    request(routine::MACH_PORT_EXTRACT_RIGHT, &words).map(|words| words[0] as Name)
+                };
+                let once = get!(take(Disposition::MakeSendOnce));
+                same!(kind(once), Ok(ONCE));
+                let receive = get!(take(Disposition::MoveReceive));
+                same!(get!(kind(receive)) & RECEIVE, RECEIVE);
+                same!(take(Disposition::MoveReceive).is_err(), true);
+                get!(sys::port_deallocate(once));
+                get!(sys::port_destroy(receive));
+                Ok(())
+            },
+        );
+        suite.check(
+            "mach_port_get_receive_status, of nothing but a receive right",
+            || {
+                let set = get!(set());
+                same!(status(set), Err(Error::KERN_INVALID_RIGHT));
+                same!(status(999), Err(Error::KERN_INVALID_NAME));
+                get!(sys::port_destroy(set));
+                Ok(())
+            },
+        );
+        suite.check(
+            "mach_port_set_protected_payload, comes instead of the name until it is cleared",
+            || {
+                let port = get!(ReceiveRight::allocate());
+                get!(post(&port, 1));
+                get!(calls::port_set_payload(
+                    calls::SELF,
+                    port.as_raw(),
+                    Some(!7)
+                ));
+                let message = get!(sys::msg_receive_from(port.as_raw(), POLL));
+                same!(
+                    (message.port, message.payload, message.label),
+                    (0, Some(!7), 1)
+                );
+                get!(calls::port_set_payload(calls::SELF, port.as_raw(), None));
+                get!(post(&port, 2));
+                let message = get!(sys::msg_receive_from(port.as_raw(), POLL));
+                same!((message.port, message.payload), (port.as_raw(), None));
+                let wrong = calls::port_set_payload(calls::SELF, 999, None);
+                same!(wrong, Err(Error::KERN_INVALID_NAME));
+                Ok(())
+            },
+        );
+    }
+
     pub fn run(suite: &mut Suite) {
         exceptions(suite);
         tasks(suite);
-        let _ = made;
+        ports(suite);
     }
 }
