@@ -8,6 +8,8 @@ use iohelp::User;
 use machuser::sync::{Mutex, OnceLock};
 use machuser::{Error, Result, SendRight};
 
+use ports::client_of;
+
 use crate::entries::Places;
 use crate::server::Shared;
 use crate::volume::FileSystem;
@@ -145,6 +147,11 @@ impl<F: FileSystem> Protid<F> {
     pub(crate) fn user(&self) -> &Arc<User> {
         // Nobody has a right to the port before `authenticate` has begun.
         self.user.get_or_init(|| Arc::new(User::nobody()))
+    }
+
+    /// Whose requests come to the port.
+    pub(crate) fn client(&self) -> u64 {
+        client_of(self.user.get().map_or(&[], |user| user.uids()))
     }
 
     #[inline]

@@ -60,7 +60,7 @@ impl<F: FileSystem> FileServer<F> {
     }
 
     /// Tells whoever started the program that it runs; answers the node that it sits on, opened
-    /// with these flags, if there is one. Threads must run already.
+    /// with these flags, if there is one. Requests that come before the threads run wait for them.
     pub fn startup(&self, flags: i32) -> Result<Option<SendRight>> {
         let bootstrap = env::bootstrap().ok_or(Error::EOPNOTSUPP)?;
         let control = self.0.control()?;

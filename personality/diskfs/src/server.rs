@@ -59,6 +59,10 @@ impl<F: FileSystem> Object for Protid<F> {
     fn class(&self) -> u32 {
         CLASS_FILE
     }
+
+    fn client(&self) -> u64 {
+        self.client()
+    }
 }
 
 impl<F: FileSystem> Object for Control<F> {

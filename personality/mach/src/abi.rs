@@ -19,6 +19,8 @@ pub const RECEIVE_SLOT: u32 = 2;
 pub const FIRST_NAME: u32 = 16;
 /// Names that an inbox holds.
 pub const INBOX_NAMES: usize = 502;
+/// Bytes of the largest window.
+pub const WINDOW_MAX: u64 = 1 << 20;
 /// Words that a message carries.
 pub const MESSAGE_WORDS: usize = 120;
 /// Where the kernel-visible thread page keeps its fields (docs/ABI.md).
@@ -389,9 +391,9 @@ routines! {
     REPLY_NEW_PORT = 5003;
     /// (port, bytes) -> token, address, bytes
     WINDOW_CREATE = 5004;
-    /// (token) -> address, bytes
+    /// (token) -> address, bytes, number of the client's task
     WINDOW_ACCEPT = 5005;
-    /// (token)
+    /// (token). A server that gives back what its client keeps can accept it again
     WINDOW_RELEASE = 5006;
     /// (name, disposition, label, milliseconds, rights, words, (name, disposition)..., words...)
     MSG_SEND = 5007;

@@ -383,9 +383,10 @@ impl<K: Kernel> Mach<K> {
                 }
             }
             routine::WINDOW_ACCEPT => {
-                let (address, bytes) = self.window_accept(task, input.word()?)?;
+                let (address, bytes, client) = self.window_accept(task, input.word()?)?;
                 out.put(address);
                 out.put(bytes);
+                out.put(thread_free_number(client) as u64);
             }
             routine::WINDOW_RELEASE => self.window_release(task, input.word()?)?,
             routine::PORT_SERVER => {

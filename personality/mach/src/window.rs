@@ -1,6 +1,6 @@
 //! Windows: memory that a client's task and one server's task share for bulk data.
 
-use crate::abi::notify;
+use crate::abi::{WINDOW_MAX, notify};
 use crate::error::{Error, Result};
 use crate::ipc::Owner;
 use crate::kernel::{Kernel, Protection};
@@ -9,9 +9,6 @@ use crate::object::ObjectId;
 use crate::vm::{Mapping, PAGE, Place, inheritance};
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
-
-/// The largest window.
-const WINDOW_MAX: u64 = 16 << 20;
 
 struct Window {
     /// `None` after the client gave it up.
@@ -32,7 +29,9 @@ pub(crate) struct Windows {
 impl Windows {
     /// Tokens and memory of all windows.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, ObjectId)> {
-        self.table.iter().map(|(token, window)| (*token, window.object))
+        self.table
+            .iter()
+            .map(|(token, window)| (*token, window.object))
     }
 }
 
@@ -113,18 +112,23 @@ impl<K: Kernel> Mach<K> {
         Ok((token, address, bytes))
     }
 
-    /// Maps a window in its server. Answers address and bytes.
-    pub(crate) fn window_accept(&mut self, server: TaskId, token: u64) -> Result<(u64, u64)> {
+    /// Maps a window in its server. Answers address, bytes, and the client.
+    pub(crate) fn window_accept(
+        &mut self,
+        server: TaskId,
+        token: u64,
+    ) -> Result<(u64, u64, TaskId)> {
         let window = self
             .windows
             .table
             .get(&token)
             .ok_or(Error::KERN_INVALID_ARGUMENT)?;
-        if window.server != server || window.client.is_none() {
-            return Err(Error::KERN_INVALID_ARGUMENT);
-        }
+        let client = match window.client {
+            Some((client, _)) if window.server == server => client,
+            _ => return Err(Error::KERN_INVALID_ARGUMENT),
+        };
         if let Some(address) = window.accepted {
-            return Ok((address, window.bytes));
+            return Ok((address, window.bytes, client));
         }
         let (object, bytes) = (window.object, window.bytes);
         let what = Mapping {
@@ -147,10 +151,11 @@ impl<K: Kernel> Mach<K> {
         if let Some(window) = self.windows.table.get_mut(&token) {
             window.accepted = Some(address);
         }
-        Ok((address, bytes))
+        Ok((address, bytes, client))
     }
 
-    /// The client, or the server after `WINDOW_GONE`, gives a window up.
+    /// The client, or the server after `WINDOW_GONE`, gives a window up. A server may also take one
+    /// out of its map that its client keeps; it maps it again when it accepts it again.
     pub(crate) fn window_release(&mut self, task: TaskId, token: u64) -> Result<()> {
         let window = self
             .windows
@@ -159,10 +164,21 @@ impl<K: Kernel> Mach<K> {
             .ok_or(Error::KERN_INVALID_ARGUMENT)?;
         match window.client {
             Some((client, _)) if client == task => self.window_client_end(token),
-            _ if window.server == task => self.window_server_end(token),
+            Some(_) if window.server == task => self.window_unmap(token),
+            None if window.server == task => self.window_server_end(token),
             _ => return Err(Error::KERN_INVALID_ARGUMENT),
         }
         Ok(())
+    }
+
+    fn window_unmap(&mut self, token: u64) {
+        let Some(window) = self.windows.table.get_mut(&token) else {
+            return;
+        };
+        let (server, bytes) = (window.server, window.bytes);
+        if let Some(address) = window.accepted.take() {
+            let _ = self.vm_deallocate(server, address, bytes);
+        }
     }
 
     fn window_client_end(&mut self, token: u64) {

@@ -405,6 +405,27 @@ fn a_window_that_ends_after_an_exec_takes_no_new_memory() {
 }
 
 #[test]
+fn a_server_maps_a_window_again_that_it_gave_back() {
+    let mut w = World::new();
+    let root = w.boot_root();
+    let (child, task) = w.task(root, 0);
+    let port = w.port(root);
+    let to = w.give(root, task, port, MAKE_SEND);
+    let window = w.ask(child, routine::WINDOW_CREATE, &[to, 4096]).unwrap();
+    let first = w.ask(root, routine::WINDOW_ACCEPT, &[window[0]]).unwrap();
+    w.ask(root, routine::WINDOW_RELEASE, &[window[0]]).unwrap();
+    w.check();
+    let again = w.ask(root, routine::WINDOW_ACCEPT, &[window[0]]).unwrap();
+    assert_eq!(again[1..], first[1..]);
+    w.ask(root, routine::WINDOW_RELEASE, &[window[0]]).unwrap();
+    // Given up by its client while the server does not have it: nobody is told.
+    w.ask(child, routine::WINDOW_RELEASE, &[window[0]]).unwrap();
+    assert!(w.ask(root, routine::MSG_RECEIVE, &[0, POLL]).is_err());
+    assert!(w.ask(root, routine::WINDOW_ACCEPT, &[window[0]]).is_err());
+    w.finish();
+}
+
+#[test]
 fn a_caller_learns_that_its_server_died() {
     let mut w = World::new();
     let root = w.boot_root();

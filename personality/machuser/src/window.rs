@@ -13,7 +13,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use hashbrown::HashMap;
 
 /// Size of the largest window, in bytes.
-pub const WINDOW_MAX: usize = 1 << 20;
+pub const WINDOW_MAX: usize = mach::abi::WINDOW_MAX as usize;
 /// Sizes that windows come in.
 const SIZES: [usize; 4] = [16 << 10, 64 << 10, 256 << 10, WINDOW_MAX];
 /// Unused windows that are kept for a server; further ones are given up.
@@ -161,7 +161,7 @@ impl ClientWindow {
         };
         ClientWindow {
             token: raw.token,
-            server: raw.server,
+            server: raw.peer,
             memory,
         }
     }
@@ -317,18 +317,66 @@ impl Drop for ServerWindow {
     }
 }
 
-type Offered = HashMap<u64, Arc<ServerWindow>, core::hash::BuildHasherDefault<NumberHasher>>;
+/// Windows of one client that a server keeps mapped. For a further one, the one that was not used
+/// for the longest time is given back; the client does not notice.
+const PER_CLIENT: usize = 32;
+/// Windows of all clients that a server keeps mapped: room for them is address space, and page
+/// tables at the server's cost.
+const IN_ALL: usize = 1024;
 
-static OFFERED: Mutex<Offered> =
-    Mutex::new(HashMap::with_hasher(core::hash::BuildHasherDefault::new()));
+struct Offer {
+    window: Arc<ServerWindow>,
+    /// Number of the client's task.
+    client: u32,
+    /// When it was used last, by [`Offered::clock`].
+    used: u64,
+}
+
+struct Offered {
+    offers: HashMap<u64, Offer, core::hash::BuildHasherDefault<NumberHasher>>,
+    clock: u64,
+}
+
+static OFFERED: Mutex<Offered> = Mutex::new(Offered {
+    offers: HashMap::with_hasher(core::hash::BuildHasherDefault::new()),
+    clock: 0,
+});
+
+impl Offered {
+    /// Takes out what has to go for another window of a client: one of its own if it has its
+    /// share, else one of the client with the most. `None` if none has to go, or all are in use.
+    fn surplus(&mut self, client: u32) -> Option<Arc<ServerWindow>> {
+        let count = |client| self.offers.values().filter(|o| o.client == client).count();
+        let loser = if count(client) >= PER_CLIENT {
+            client
+        } else if self.offers.len() >= IN_ALL {
+            self.offers
+                .values()
+                .map(|offer| offer.client)
+                .max_by_key(|client| count(*client))?
+        } else {
+            return None;
+        };
+        let (token, _) = self
+            .offers
+            .iter()
+            .filter(|(_, offer)| offer.client == loser && Arc::strong_count(&offer.window) == 1)
+            .min_by_key(|(_, offer)| offer.used)?;
+        let token = *token;
+        self.offers.remove(&token).map(|offer| offer.window)
+    }
+}
 
 /// The window of a token that came with a request. Fails when there is none for this task.
 pub fn accept(token: u64) -> Result<Arc<ServerWindow>> {
     // The lock is held over the question to the mach server, so that `gone`, which may come right
     // after the answer, finds the entry.
     let mut offered = OFFERED.lock();
-    if let Some(window) = offered.get(&token) {
-        return Ok(window.clone());
+    offered.clock += 1;
+    let used = offered.clock;
+    if let Some(offer) = offered.offers.get_mut(&token) {
+        offer.used = used;
+        return Ok(offer.window.clone());
     }
     let raw = sys::window_accept(token)?;
     let memory = SharedMemory {
@@ -336,12 +384,20 @@ pub fn accept(token: u64) -> Result<Arc<ServerWindow>> {
         bytes: raw.bytes,
     };
     let window = Arc::new(ServerWindow { token, memory });
-    offered.insert(token, window.clone());
+    let surplus = offered.surplus(raw.peer);
+    let offer = Offer {
+        window: window.clone(),
+        client: raw.peer,
+        used,
+    };
+    offered.offers.insert(token, offer);
+    // Under the lock: given back later it might have been accepted again meanwhile.
+    drop(surplus);
     Ok(window)
 }
 
 /// The client gave the window up. It is released when the last request that uses it ends.
 pub fn gone(token: u64) {
-    let window = OFFERED.lock().remove(&token);
-    drop(window);
+    let offer = OFFERED.lock().offers.remove(&token);
+    drop(offer);
 }

@@ -41,16 +41,37 @@ pub trait Object: Any + Send + Sync {
         0
     }
 
+    /// Whose requests come to the port, see [`client_of`]: no client gets all the threads. It is
+    /// asked under locks of the server's, and must take none.
+    fn client(&self) -> u64 {
+        TRUSTED
+    }
+
     /// The last send right is gone; after this the port is dropped. Requests that it still served
     /// have been cancelled.
     fn no_senders(&self) {}
 }
 
+/// The client whose requests are not counted: ports that no user gets.
+pub const TRUSTED: u64 = 0;
+
+/// The client that a user with these ids is: users are told apart by the first one, those without
+/// any are one.
+pub fn client_of(uids: &[u32]) -> u64 {
+    uids.first().map_or(1, |uid| u64::from(*uid) + 2)
+}
+
 /// Threads that serve calls, at most, unless [`Server::set_thread_limit`] says otherwise.
-pub const DEFAULT_THREADS: usize = 64;
+pub const DEFAULT_THREADS: usize = 1024;
+/// Up to this number of threads it does not matter who uses them.
+const UNCOUNTED_THREADS: usize = 16;
+/// The part of all threads that any client may use, whatever is left.
+const LEAST_SHARE: usize = 16;
+/// Threads that are kept though they have nothing to do.
+const IDLE_THREADS: usize = 8;
 /// Threads that serve one-way messages, at most.
-const MESSAGE_THREADS: usize = 16;
-/// One-way messages that wait for a thread; the next ones are refused.
+const MESSAGE_THREADS: usize = 32;
+/// One-way messages that wait for a thread, at most.
 const MESSAGE_BACKLOG: usize = 256;
 /// Bits of a name that are its index.
 const INDEX: u32 = 0xf_ffff;
@@ -167,6 +188,48 @@ struct Inhibition {
     classes: BTreeMap<u32, usize>,
 }
 
+/// One-way messages on their way to a thread.
+#[derive(Default)]
+struct Backlog {
+    waiting: VecDeque<(u64, Message)>,
+    /// How many messages of each client are being served.
+    served: BTreeMap<u64, usize>,
+    threads: usize,
+    idle: usize,
+}
+
+impl Backlog {
+    /// Takes a message in, unless its client has as many there as are left for others.
+    fn push(&mut self, client: u64, message: Message) -> core::result::Result<(), Message> {
+        let theirs = self.waiting.iter().filter(|(c, _)| *c == client).count();
+        if theirs >= MESSAGE_BACKLOG - self.waiting.len() {
+            return Err(message);
+        }
+        self.waiting.push_back((client, message));
+        Ok(())
+    }
+
+    /// The first message whose client does not use as many threads as are left for others.
+    fn pop(&mut self) -> Option<(u64, Message)> {
+        let left = MESSAGE_THREADS.saturating_sub(self.served.values().sum());
+        let may = |client: &u64| self.served.get(client).copied().unwrap_or(0) < left;
+        let at = self.waiting.iter().position(|(client, _)| may(client))?;
+        let (client, message) = self.waiting.remove(at)?;
+        *self.served.entry(client).or_default() += 1;
+        Some((client, message))
+    }
+
+    /// A message has been served.
+    fn done(&mut self, client: u64) {
+        if let Some(count) = self.served.get_mut(&client) {
+            *count -= 1;
+            if *count == 0 {
+                self.served.remove(&client);
+            }
+        }
+    }
+}
+
 type DeathCallback = Box<dyn FnOnce() + Send>;
 
 /// A program's server: its ports and its threads.
@@ -177,10 +240,8 @@ pub struct Server {
     thread_limit: AtomicUsize,
     threads: AtomicUsize,
     idle: AtomicUsize,
-    backlog: Mutex<VecDeque<Message>>,
+    backlog: Mutex<Backlog>,
     backlog_filled: Condvar,
-    message_threads: AtomicUsize,
-    message_idle: AtomicUsize,
     inhibited: AtomicU32,
     inhibition: Mutex<Inhibition>,
     inhibition_changed: Condvar,
@@ -232,10 +293,8 @@ impl Server {
             thread_limit: AtomicUsize::new(DEFAULT_THREADS),
             threads: AtomicUsize::new(0),
             idle: AtomicUsize::new(0),
-            backlog: Mutex::new(VecDeque::new()),
+            backlog: Mutex::default(),
             backlog_filled: Condvar::new(),
-            message_threads: AtomicUsize::new(0),
-            message_idle: AtomicUsize::new(0),
             inhibited: AtomicU32::new(0),
             inhibition: Mutex::new(Inhibition::default()),
             inhibition_changed: Condvar::new(),
@@ -248,7 +307,9 @@ impl Server {
     }
 
     /// Bounds the number of threads that serve calls; at least 2. The last free one never waits,
-    /// so that requests which need not wait are served even when all others do.
+    /// so that requests which need not wait are served even when all others do. A client gets as
+    /// many threads as it leaves to the others: its next request is refused with
+    /// `KERN_RESOURCE_SHORTAGE`.
     pub fn set_thread_limit(&self, limit: usize) {
         self.thread_limit.store(limit.max(2), Ordering::SeqCst);
     }
@@ -528,7 +589,7 @@ impl Server {
         }
         self.threads.fetch_add(1, Ordering::SeqCst);
         self.idle.fetch_add(1, Ordering::SeqCst);
-        self.work()
+        self.work(true)
     }
 
     /// Serves on threads of its own.
@@ -548,7 +609,7 @@ impl Server {
         // A thread that has yet to run counts as a free one: it will be.
         self.idle.fetch_add(1, Ordering::SeqCst);
         thread::try_spawn(move || {
-            server.work();
+            server.work(false);
         })
         .map(drop)
         .inspect_err(|_| {
@@ -569,7 +630,9 @@ impl Server {
             .retain(|other| !Arc::ptr_eq(other, worker));
     }
 
-    fn work(&self) -> Error {
+    /// Serves calls until there are none any more, or, unless the thread `stays`, enough others
+    /// wait for them.
+    fn work(&self, stays: bool) -> Error {
         let worker = self.register();
         let mut buffer = MessageBuffer::new();
         let mut next = sys::receive();
@@ -580,7 +643,7 @@ impl Server {
             };
             let last = self.idle.fetch_sub(1, Ordering::SeqCst) == 1;
             let answer = self.serve_call(&incoming, &mut buffer, &worker, last);
-            self.idle.fetch_add(1, Ordering::SeqCst);
+            let others = self.idle.fetch_add(1, Ordering::SeqCst);
             if self.is_finishing() {
                 buffer.put(&answer);
                 sys::reply(answer.label, answer.len, answer.mrs);
@@ -589,14 +652,23 @@ impl Server {
                 continue;
             }
             buffer.put(&answer);
+            if others >= IDLE_THREADS && !stays {
+                sys::reply(answer.label, answer.len, answer.mrs);
+                self.end_worker(&worker);
+                return Error::KERN_TERMINATED;
+            }
             next = sys::reply_receive(answer.label, answer.len, answer.mrs);
         };
         self.stopped.store(true, Ordering::SeqCst);
         self.backlog_filled.notify_all();
-        self.unregister(&worker);
+        self.end_worker(&worker);
+        error
+    }
+
+    fn end_worker(&self, worker: &Arc<Worker>) {
+        self.unregister(worker);
         self.threads.fetch_sub(1, Ordering::SeqCst);
         self.idle.fetch_sub(1, Ordering::SeqCst);
-        error
     }
 
     /// Serves one call, on a thread with a receive loop of its own.
@@ -615,24 +687,47 @@ impl Server {
     ) -> Answer {
         // This takes the words out of the thread's buffer, before anything can be called.
         let mut request = buffer.request(incoming, Some(&worker.cancel));
-        if last {
-            self.grow(worker);
-        } else {
-            worker.cancel.set_must_not_wait(false);
-        }
         let Some(entry) = self.find(incoming.badge) else {
             return Answer::error(Error::EOPNOTSUPP);
         };
+        if last {
+            if let Err(error) = self.grow(worker, &entry) {
+                return Answer::error(error);
+            }
+        } else {
+            worker.cancel.set_must_not_wait(false);
+        }
         self.dispatch(&entry, &mut request, worker);
         request.answer()
     }
 
-    /// The last free thread has a call: starts another one, or must not wait.
+    /// The last free thread has a call: starts another one, or must not wait. Refuses the call of
+    /// a client that uses its share of the threads already.
     #[cold]
-    fn grow(&self, worker: &Worker) {
+    fn grow(&self, worker: &Worker, entry: &Entry) -> Result<()> {
         let limit = self.thread_limit.load(Ordering::SeqCst);
-        let may_wait = self.threads.load(Ordering::SeqCst) < limit && self.add_worker().is_ok();
+        let threads = self.threads.load(Ordering::SeqCst);
+        let client = entry.object.client();
+        if threads >= UNCOUNTED_THREADS && client != TRUSTED {
+            let share = limit.saturating_sub(threads).max(limit / LEAST_SHARE);
+            if self.busy_for(client) >= share {
+                return Err(Error::KERN_RESOURCE_SHORTAGE);
+            }
+        }
+        let may_wait = threads < limit && self.add_worker().is_ok();
         worker.cancel.set_must_not_wait(!may_wait);
+        Ok(())
+    }
+
+    /// How many threads serve calls of a client.
+    fn busy_for(&self, client: u64) -> usize {
+        let table = self.table.read();
+        let serves = |worker: &&Arc<Worker>| {
+            let name = worker.cancel.port();
+            let entry = table.get((name & INDEX) as usize).and_then(Option::as_ref);
+            entry.is_some_and(|e| e.right.as_raw() == name && e.object.client() == client)
+        };
+        self.workers.read().iter().filter(serves).count()
     }
 
     #[inline(always)]
@@ -745,48 +840,41 @@ impl Server {
     }
 
     fn queue_message(&self, message: Message) {
+        let Some(entry) = self.find(message.port) else {
+            Request::from_message(message, None).refuse(Error::EOPNOTSUPP);
+            return;
+        };
         let mut backlog = self.backlog.lock();
-        if backlog.len() >= MESSAGE_BACKLOG {
+        if let Err(message) = backlog.push(entry.object.client(), message) {
             drop(backlog);
             Request::from_message(message, None).refuse(Error::KERN_RESOURCE_SHORTAGE);
             return;
         }
-        backlog.push_back(message);
-        let waiting = backlog.len();
+        let more = backlog.waiting.len() > backlog.idle && backlog.threads < MESSAGE_THREADS;
+        backlog.threads += usize::from(more);
         drop(backlog);
         self.backlog_filled.notify_one();
-        if waiting > self.message_idle.load(Ordering::SeqCst)
-            && self.message_threads.load(Ordering::SeqCst) < MESSAGE_THREADS
+        if more
             && let Some(server) = self.me.upgrade()
+            && thread::try_spawn(move || server.work_on_messages()).is_err()
         {
-            self.message_threads.fetch_add(1, Ordering::SeqCst);
-            let spawned = thread::try_spawn(move || server.work_on_messages());
-            if spawned.is_err() {
-                // The threads there are serve it later; with none, it waits for the next try.
-                self.message_threads.fetch_sub(1, Ordering::SeqCst);
-            }
+            // The threads there are serve it later; with none, it waits for the next try.
+            self.backlog.lock().threads -= 1;
         }
     }
 
     fn work_on_messages(&self) {
         let worker = self.register();
-        loop {
-            let mut backlog = self.backlog.lock();
-            let message = loop {
-                if self.stopped.load(Ordering::SeqCst) {
-                    drop(backlog);
-                    self.unregister(&worker);
-                    self.message_threads.fetch_sub(1, Ordering::SeqCst);
-                    return;
+        let mut backlog = self.backlog.lock();
+        while !self.stopped.load(Ordering::SeqCst) {
+            let Some((client, message)) = backlog.pop() else {
+                if backlog.idle >= IDLE_THREADS {
+                    break;
                 }
-                match backlog.pop_front() {
-                    Some(message) => break message,
-                    None => {
-                        self.message_idle.fetch_add(1, Ordering::SeqCst);
-                        backlog = self.backlog_filled.wait(backlog);
-                        self.message_idle.fetch_sub(1, Ordering::SeqCst);
-                    }
-                }
+                backlog.idle += 1;
+                backlog = self.backlog_filled.wait(backlog);
+                backlog.idle -= 1;
+                continue;
             };
             drop(backlog);
             let name = message.port;
@@ -798,7 +886,12 @@ impl Server {
             if self.is_finishing() {
                 self.run_finish();
             }
+            backlog = self.backlog.lock();
+            backlog.done(client);
         }
+        backlog.threads -= 1;
+        drop(backlog);
+        self.unregister(&worker);
     }
 }
 

@@ -16,9 +16,13 @@ struct File {
     position: Mutex<i64>,
     arrived: Condvar,
     gone: Arc<AtomicUsize>,
+    client: u64,
 }
 
 impl Object for File {
+    fn client(&self) -> u64 {
+        self.client
+    }
     fn dispatch(&self, request: &mut Request<'_>) -> Outcome {
         io::dispatch(self, request).or_else(|| fs::dispatch(self, request))
     }
@@ -86,6 +90,7 @@ impl io::Io for File {
             position: Mutex::new(0),
             arrived: Condvar::new(),
             gone: self.gone.clone(),
+            client: self.client,
         };
         self.server.reply_port(call, Arc::new(copy))
     }
@@ -145,6 +150,7 @@ fn fixture(contents: &[u8]) -> Fixture {
             position: Mutex::new(0),
             arrived: Condvar::new(),
             gone: gone.clone(),
+            client: ports::TRUSTED,
         };
         let port = server.port(Arc::new(file)).unwrap();
         server.start().unwrap();
@@ -325,6 +331,7 @@ fn blocked_clients_do_not_shut_others_out() {
             position: Mutex::new(0),
             arrived: Condvar::new(),
             gone: Arc::default(),
+            client: ports::TRUSTED,
         };
         let port = server.port(Arc::new(file)).unwrap();
         server.start().unwrap();
@@ -345,6 +352,48 @@ fn blocked_clients_do_not_shut_others_out() {
         );
     }
     task.kill();
+}
+
+#[test]
+fn a_client_that_makes_all_wait_leaves_threads_for_others_to_wait_in() {
+    let task = Task::new();
+    let open = |server: &Arc<Server>, uid: u32| {
+        let file = File {
+            server: server.clone(),
+            bytes: Mutex::new(Vec::new()),
+            position: Mutex::new(0),
+            arrived: Condvar::new(),
+            gone: Arc::default(),
+            client: ports::client_of(&[uid]),
+        };
+        let port = server.port(Arc::new(file)).unwrap();
+        Task::first().give_send(port.right()).unwrap()
+    };
+    let (greedy, modest) = task.run(|| {
+        let server = Server::new().unwrap();
+        server.set_thread_limit(64);
+        let files = (open(&server, 1), open(&server, 2));
+        server.start().unwrap();
+        files
+    });
+    let (greedy_name, modest_name) = (greedy.as_raw(), modest.as_raw());
+    let wait = |name| std::thread::spawn(move || io::io_readsleep(name));
+    let sleepers: Vec<_> = (0..100).map(|_| wait(greedy_name)).collect();
+    eventually("a refusal", || sleepers.iter().any(|s| s.is_finished()));
+    assert_eq!(
+        io::io_seek(&greedy, 5, 0),
+        Err(Error::KERN_RESOURCE_SHORTAGE)
+    );
+    let modest_sleepers: Vec<_> = (0..5).map(|_| wait(modest_name)).collect();
+    assert_eq!(io::io_seek(&modest, 5, 0), Ok(5));
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(modest_sleepers.iter().all(|s| !s.is_finished()));
+    drop(greedy);
+    drop(modest);
+    task.kill();
+    for sleeper in sleepers.into_iter().chain(modest_sleepers) {
+        assert!(sleeper.join().unwrap().is_err());
+    }
 }
 
 #[test]

@@ -8,10 +8,11 @@ use core::time::Duration;
 use interface::fs::{self, O_APPEND, O_READ, O_WRITE, StatFs};
 use interface::io::{self, SEEK_CUR, SEEK_END, SEEK_SET, StatBuf};
 use interface::types::{TimeSpec, TimeValue};
+use iohelp::User;
 use machuser::env::{self, init_port};
 use machuser::sync::OnceLock;
 use machuser::{Call, Data, DataOut, Error, Outcome, Request, Result, Right, SendRight};
-use ports::{Object, Port};
+use ports::{Object, Port, client_of};
 
 impl<N: Node> Object for File<N> {
     fn dispatch(&self, request: &mut Request<'_>) -> Outcome {
@@ -25,6 +26,10 @@ impl<N: Node> Object for File<N> {
 
     fn class(&self) -> u32 {
         CLASS_FILE
+    }
+
+    fn client(&self) -> u64 {
+        client_of(self.user.get().map_or(&[], User::uids))
     }
 
     fn no_senders(&self) {

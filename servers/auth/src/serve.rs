@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use interface::auth;
 use machuser::sync::{Condvar, Mutex};
 use machuser::{AnyRight, Call, Error, Outcome, Request, Result, Right, SendRight};
-use ports::{Object, Port, Server};
+use ports::{Object, Port, Server, client_of};
 
 use crate::{Event, Ids, Meetings, Token, merge};
 
@@ -135,6 +135,11 @@ pub struct Handle {
 impl Object for Handle {
     fn dispatch(&self, request: &mut Request<'_>) -> Outcome {
         auth::dispatch(self, request)
+    }
+
+    fn client(&self) -> u64 {
+        let Ids { euids, auids, .. } = &self.ids;
+        client_of(if euids.is_empty() { auids } else { euids })
     }
 }
 

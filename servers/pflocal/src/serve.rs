@@ -13,7 +13,7 @@ use interface::types::TimeSpec;
 use machuser::env::{self, init_port};
 use machuser::sync::OnceLock;
 use machuser::{Call, Data, DataOut, Error, Outcome, Request, Result, Right, SendRight, clock};
-use ports::{Object, Port, Server};
+use ports::{Object, Port, Server, client_of};
 use trivfs::{Node, Open, Translator};
 
 use crate::pipe::{Watch, Writing};
@@ -67,16 +67,22 @@ impl Node for Sockets {
 
     fn stat(&self, _: &mut StatBuf) {}
 
-    fn dispatch(&self, _: &Open<'_, Self>, request: &mut Request<'_>) -> Outcome {
+    fn dispatch(&self, open: &Open<'_, Self>, request: &mut Request<'_>) -> Outcome {
         match self.server() {
-            Ok(server) => socket::dispatch(&Factory(server), request),
+            Ok(server) => {
+                let client = client_of(open.user.uids());
+                socket::dispatch(&Factory { server, client }, request)
+            }
             Err(_) => Outcome::Unknown,
         }
     }
 }
 
 /// Makes sockets and addresses.
-struct Factory(Arc<Server>);
+struct Factory {
+    server: Arc<Server>,
+    client: u64,
+}
 
 impl socket::Socket for Factory {
     fn socket_create(
@@ -89,8 +95,8 @@ impl socket::Socket for Factory {
         if protocol != 0 {
             return Err(Error::EPROTONOSUPPORT);
         }
-        let user = User::new(&self.0, Socket::new(style), 0);
-        self.0.reply_port(call, Arc::new(user))
+        let user = User::new(&self.server, self.client, Socket::new(style), 0);
+        self.server.reply_port(call, Arc::new(user))
     }
 
     /// Only addresses without a name can be made: names are the file systems'.
@@ -117,7 +123,7 @@ impl socket::Socket for Factory {
         if sockaddr_type != LOCAL {
             return Err(Error::EAFNOSUPPORT);
         }
-        self.0
+        self.server
             .reply_port(call, Arc::new(AddressPort(Arc::default())))
     }
 }
@@ -154,6 +160,8 @@ impl Object for Identity {
 /// A port of a socket.
 pub struct User {
     server: Weak<Server>,
+    /// Whose sockets these are.
+    client: u64,
     socket: Arc<Socket>,
     /// The open modes that can be changed.
     modes: AtomicI32,
@@ -168,12 +176,17 @@ impl Object for User {
     fn class(&self) -> u32 {
         CLASS
     }
+
+    fn client(&self) -> u64 {
+        self.client
+    }
 }
 
 impl User {
-    fn new(server: &Arc<Server>, socket: Arc<Socket>, modes: i32) -> Self {
+    fn new(server: &Arc<Server>, client: u64, socket: Arc<Socket>, modes: i32) -> Self {
         Self {
             server: Arc::downgrade(server),
+            client,
             socket,
             modes: AtomicI32::new(modes),
         }
@@ -192,6 +205,7 @@ impl User {
         let modes = self.modes.load(Ordering::Relaxed);
         Ok(Arc::new(User::new(
             &self.server()?,
+            self.client,
             self.socket.clone(),
             modes,
         )))
@@ -389,7 +403,7 @@ impl socket::Socket for User {
             Some(address) => address,
             None => server.port(Arc::new(AddressPort(Arc::default())))?,
         };
-        let user = User::new(&server, accepted, 0);
+        let user = User::new(&server, self.client, accepted, 0);
         Ok((server.reply_port(call, Arc::new(user))?, address.right()))
     }
 

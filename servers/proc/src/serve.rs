@@ -2,6 +2,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
 use alloc::vec;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 
 use elfload::block::{Block, HEADER};
@@ -11,7 +12,7 @@ use interface::{auth, exc, exec, msg};
 use machuser::mach::{self, SpecialPort};
 use machuser::sync::{Condvar, Mutex, MutexGuard};
 use machuser::{Call, DEAD, Error, Name, Outcome, Request, Result, Right, SendRight, thread};
-use ports::{Object, Port, Server};
+use ports::{Object, Port, Server, client_of};
 
 use crate::signal::number;
 use crate::table::option;
@@ -70,6 +71,8 @@ struct Privileged {
 /// What belongs to a process besides its entry in the table.
 struct Waiters {
     port: Mutex<Option<Port>>,
+    /// Whose requests come to the port (`ports::client_of`).
+    client: Arc<AtomicU64>,
     children: Condvar,
     message_port: Condvar,
 }
@@ -130,19 +133,23 @@ impl Proc {
     }
 
     fn waiters(&self, pid: Pid) -> Result<Arc<Waiters>> {
-        let port = self.server.port(self.object(pid, Phase::Complete)?)?;
+        let client = Arc::new(AtomicU64::new(client_of(&[])));
+        let object = self.object(pid, client.clone(), Phase::Complete)?;
+        let port = self.server.port(object)?;
         Ok(Arc::new(Waiters {
             port: Mutex::new(Some(port)),
+            client,
             children: Condvar::new(),
             message_port: Condvar::new(),
         }))
     }
 
-    fn object(&self, pid: Pid, phase: Phase) -> Result<Arc<Process>> {
+    fn object(&self, pid: Pid, client: Arc<AtomicU64>, phase: Phase) -> Result<Arc<Process>> {
         let proc = self.me.upgrade().ok_or(Error::KERN_TERMINATED)?;
         Ok(Arc::new(Process {
             proc,
             pid,
+            client,
             phase: Mutex::new(phase),
             completed: Condvar::new(),
         }))
@@ -185,8 +192,12 @@ impl Proc {
     /// for it; that there are others matters only to who wants to see all of them.
     fn enter_all_tasks(&self) -> Result<()> {
         for task in mach::host_tasks(&*self.privileged()?.host)? {
-            // One that has ended meanwhile is none.
-            let _ = self.process_of(task);
+            let known = self.state.lock().by_task.contains_key(&task.as_raw());
+            // One that does not run yet is left to who made it, and ends with the last right to it:
+            // an entry here would keep it for ever. One that has ended meanwhile is none.
+            if !known && mach::task_info(&task).is_ok_and(|info| info.threads > 0) {
+                let _ = self.process_of(task);
+            }
         }
         Ok(())
     }
@@ -399,6 +410,8 @@ struct Change {
 struct Process {
     proc: Arc<Proc>,
     pid: Pid,
+    /// Whose requests come to the port.
+    client: Arc<AtomicU64>,
     phase: Mutex<Phase>,
     completed: Condvar,
 }
@@ -406,6 +419,20 @@ struct Process {
 impl Object for Process {
     fn dispatch(&self, request: &mut Request<'_>) -> Outcome {
         process::dispatch(self, request)
+    }
+
+    fn client(&self) -> u64 {
+        self.client.load(Ordering::Relaxed)
+    }
+}
+
+impl State {
+    /// The process has got its ids.
+    fn note_client(&self, pid: Pid) {
+        if let (Ok(process), Some(waiters)) = (self.table.get(pid), self.processes.get(&pid)) {
+            let client = client_of(&process.identity.uids);
+            waiters.client.store(client, Ordering::Relaxed);
+        }
     }
 }
 
@@ -480,7 +507,8 @@ impl Process {
     ) -> Result<()> {
         let pid = self.pid(call)?;
         let rendezvous = rendezvous.ok_or(Error::EINVAL)?;
-        let object = self.proc.object(pid, Phase::Pending(None))?;
+        let client = Arc::new(AtomicU64::new(self.client()));
+        let object = self.proc.object(pid, client, Phase::Pending(None))?;
         let port = self.proc.server.port(object.clone())?;
         let auth = self.proc.privileged()?.auth;
         let (uids, _, gids, _) = loop {
@@ -524,6 +552,8 @@ impl Process {
             state.by_task.remove(&old.as_raw());
             old_task = Some(old);
         }
+        self.client
+            .store(client_of(&change.identity.uids), Ordering::Relaxed);
         state.table.get_mut(self.pid)?.identity = change.identity;
         state.table.get_mut(self.pid)?.owner = None;
         let waiters = state
@@ -685,6 +715,7 @@ impl process::Process for Process {
         let child = self.proc.process_of(child.ok_or(Error::EINVAL)?)?;
         let mut state = self.state();
         let result = state.table.adopt(pid, child);
+        state.note_client(child);
         self.proc.finish(state);
         result
     }
@@ -698,6 +729,7 @@ impl process::Process for Process {
         let child = self.proc.process_of(child.ok_or(Error::EINVAL)?)?;
         let mut state = self.state();
         let result = state.table.adopt(pid, child);
+        state.note_client(child);
         self.proc.finish(state);
         result?;
         Ok((self.proc.process_port(child)?, child))

@@ -62,16 +62,23 @@ impl Node for StartupNode {
         Err(Error::EBUSY)
     }
 
-    fn dispatch(&self, _: &Open<'_, Self>, request: &mut Request<'_>) -> Outcome {
+    fn dispatch(&self, open: &Open<'_, Self>, request: &mut Request<'_>) -> Outcome {
         match self.0.upgrade() {
-            Some(startup) => startup::dispatch(&Requests(startup), request),
+            Some(startup) => {
+                let trusted = open.user.is_root();
+                startup::dispatch(&Requests { startup, trusted }, request)
+            }
             None => Outcome::Unknown,
         }
     }
 }
 
 /// The startup port, as the servers get it that are started before there is a file system.
-struct Requests(Arc<Startup>);
+struct Requests {
+    startup: Arc<Startup>,
+    /// Whether they come from the superuser, or from the system's own programs.
+    trusted: bool,
+}
 
 impl Object for Requests {
     fn dispatch(&self, request: &mut Request<'_>) -> Outcome {
@@ -93,9 +100,10 @@ impl Startup {
         });
         // Other uses of the node's end are no reason to end the program.
         let translator = Translator::new(StartupNode(startup.me.clone()), || ())?;
-        let port = translator
-            .server()
-            .port(Arc::new(Requests(startup.clone())))?;
+        let port = translator.server().port(Arc::new(Requests {
+            startup: startup.clone(),
+            trusted: true,
+        }))?;
         startup.translator.get_or_init(|| translator);
         *startup.port.lock() = Some(port);
         Ok(startup)
@@ -293,7 +301,7 @@ impl startup::Startup for Requests {
         Right<'static>,
         Right<'static>,
     )> {
-        let startup = &self.0;
+        let startup = &self.startup;
         let proc = proc.ok_or(Error::EINVAL)?;
         let mut state = startup.state.lock();
         if state.proc.is_some() {
@@ -316,7 +324,7 @@ impl startup::Startup for Requests {
     }
 
     fn startup_authinit(&self, _: &Call<'_>, auth: Option<SendRight>) -> Result<Right<'static>> {
-        let startup = &self.0;
+        let startup = &self.startup;
         let mut state = startup.state.lock();
         if state.auth.is_some() {
             return Err(Error::EPERM);
@@ -339,7 +347,7 @@ impl startup::Startup for Requests {
         name: &[u8],
         credential: Option<SendRight>,
     ) -> Result<()> {
-        let startup = &self.0;
+        let startup = &self.startup;
         if credential.is_none_or(|right| right.as_raw() != startup.host.as_raw()) {
             return Err(Error::EPERM);
         }
@@ -347,20 +355,35 @@ impl startup::Startup for Requests {
         startup.watch(name, &task.ok_or(Error::EINVAL)?)
     }
 
+    /// Only the superuser's programs are waited for at the end; they are told apart by their ports,
+    /// and forgotten when they end.
     fn startup_request_notification(
         &self,
         _: &Call<'_>,
         notify: Option<SendRight>,
         name: &[u8],
     ) -> Result<()> {
+        if !self.trusted {
+            return Err(Error::EPERM);
+        }
         let name = String::from_utf8_lossy(name).into_owned();
         let notify = notify.ok_or(Error::EINVAL)?;
-        self.0.state.lock().notify.push((notify, name));
+        let key = notify.as_raw();
+        let startup = Arc::downgrade(&self.startup);
+        self.startup.server().on_death(&notify, move || {
+            if let Some(startup) = startup.upgrade() {
+                let mut state = startup.state.lock();
+                state.notify.retain(|(port, _)| port.as_raw() != key);
+            }
+        })?;
+        let mut state = self.startup.state.lock();
+        state.notify.retain(|(port, _)| port.as_raw() != key);
+        state.notify.push((notify, name));
         Ok(())
     }
 
     fn startup_reboot(&self, _: &Call<'_>, reference: Option<SendRight>, code: i32) -> Result<()> {
-        let startup = &self.0;
+        let startup = &self.startup;
         if reference.is_none_or(|right| right.as_raw() != startup.host.as_raw()) {
             return Err(Error::EPERM);
         }

@@ -4,7 +4,12 @@
 extern crate alloc;
 
 #[cfg(target_os = "none")]
+pub mod attack;
+#[cfg(target_os = "none")]
 pub mod child;
+#[cfg(target_os = "none")]
+pub mod probe;
+pub mod random;
 pub mod suite;
 
 /// The entry of a program that consists of tests: `fn(&mut Suite)`. On the host it has none.

@@ -38,7 +38,7 @@ fn serve() -> Result<()> {
         None => mach::vm_statistics()?.free / 2,
     };
     let server = FileServer::new(Volume::new(limit, 0o755, 0, 0)?)?;
-    server.start()?;
+    // Nobody sees the root before it is as it should be: the requests that come wait.
     if let Some(node) = server.startup(0)? {
         let status = io::io_stat(&node)?;
         let volume = server.volume();
@@ -46,6 +46,7 @@ fn serve() -> Result<()> {
         volume.change(&root, Change::Owner(Some(status.uid), Some(status.gid)))?;
         volume.change(&root, Change::Mode(mode.unwrap_or(status.mode & 0o7777)))?;
     }
+    server.start()?;
     server.wait();
     Ok(())
 }

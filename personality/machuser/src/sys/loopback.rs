@@ -1001,7 +1001,7 @@ pub fn window_create(port: Name, bytes: usize) -> Result<RawWindow> {
         token,
         address,
         bytes,
-        server,
+        peer: server as u32,
     })
 }
 
@@ -1030,7 +1030,7 @@ pub fn window_accept(token: u64) -> Result<RawWindow> {
         token,
         address: w.address,
         bytes: w.bytes,
-        server: w.server,
+        peer: w.client as u32,
     })
 }
 

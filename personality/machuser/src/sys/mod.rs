@@ -56,7 +56,7 @@ pub struct RawWindow {
     /// Its size.
     pub bytes: usize,
     /// Number of the task at its other end.
-    pub server: u32,
+    pub peer: u32,
 }
 
 /// What one can be told about a port, by the number of the message that tells it.

@@ -232,7 +232,7 @@ pub fn window_create(port: Name, bytes: usize) -> Result<RawWindow> {
         token: mrs[0],
         address: mrs[1] as usize,
         bytes: mrs[2] as usize,
-        server: mrs[3] as u32,
+        peer: mrs[3] as u32,
     })
 }
 
@@ -248,7 +248,7 @@ pub fn window_accept(token: u64) -> Result<RawWindow> {
         token,
         address: mrs[0] as usize,
         bytes: mrs[1] as usize,
-        server: 0,
+        peer: mrs[2] as u32,
     })
 }
 

@@ -9,19 +9,14 @@ use machuser::env::{self, init_int, init_port};
 use machuser::mach::{self, SpecialPort};
 use machuser::sync::Mutex;
 use machuser::{Call, Error, Outcome, Request, Right, SendRight};
-use ports::{Object, Port, Server};
+use ports::{Object, Port};
 
 use super::{descriptors, errno, identity, initial, signals};
 use crate::signal::Signal;
 use crate::{Fd, Result};
 
-/// What keeps the message port alive.
-struct Service {
-    _server: Arc<Server>,
-    _port: Port,
-}
-
-static SERVICE: Mutex<Option<Service>> = Mutex::new(None);
+/// Keeps the message port alive.
+static SERVICE: Mutex<Option<Port>> = Mutex::new(None);
 
 /// Whether the process has a message port.
 pub(super) fn started() -> bool {
@@ -35,17 +30,11 @@ pub(super) fn start() -> Result<()> {
         return Ok(());
     }
     let own_task = mach::task_get_special_port(mach::SELF, SpecialPort::Kernel).map_err(errno)?;
-    let server = Server::new().map_err(errno)?;
-    // Few ask, and none of the answers waits.
-    server.set_thread_limit(2);
+    let server = super::server()?;
     let port = server.port(Arc::new(Process { own_task })).map_err(errno)?;
-    server.start().map_err(errno)?;
     let proc = initial(init_port::PROC)?;
     process::proc_setmsgport(&*proc, port.right()).map_err(errno)?;
-    *service = Some(Service {
-        _server: server,
-        _port: port,
-    });
+    *service = Some(port);
     Ok(())
 }
 

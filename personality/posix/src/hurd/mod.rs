@@ -25,7 +25,9 @@ use core::time::Duration;
 
 use interface::{process, startup};
 use machuser::env::{self, init_port};
+use machuser::sync::Mutex;
 use machuser::{Error, SendRight, clock, mach};
+use ports::Server;
 
 use crate::system::{Uname, Usage};
 use crate::time::Timespec;
@@ -58,6 +60,20 @@ fn initial(index: usize) -> Result<Arc<SendRight>> {
         init_port::AUTH => Errno::EACCES,
         _ => Errno::ENOENT,
     })
+}
+
+static SERVER: Mutex<Option<Arc<Server>>> = Mutex::new(None);
+
+/// What serves the program's own ports, of which a program has one. Runs from the first use on.
+fn server() -> Result<Arc<Server>> {
+    let mut guard = SERVER.lock();
+    if let Some(server) = &*guard {
+        return Ok(server.clone());
+    }
+    let server = Server::new().map_err(errno)?;
+    server.start().map_err(errno)?;
+    *guard = Some(server.clone());
+    Ok(server)
 }
 
 /// A right that a server must have sent.

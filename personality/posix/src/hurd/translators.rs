@@ -9,7 +9,6 @@ use fshelp::start::start_translator;
 use interface::{fs, fsys};
 use machuser::env::{self, init_port};
 use machuser::{Call, Right, SendRight, mach, thread};
-use ports::Server;
 
 use super::names::lookup;
 use super::{errno, identity, initial, join_strings, processes, sent, split_strings};
@@ -26,8 +25,7 @@ fn node(path: &[u8]) -> Result<SendRight> {
 /// Starts a translator over the node at `path`; its control port.
 fn start(path: &[u8], argv: &[Vec<u8>], timeout: Duration) -> Result<SendRight> {
     let program = argv.first().ok_or(Errno::EINVAL)?;
-    let server = Server::new().map_err(errno)?;
-    server.start().map_err(errno)?;
+    let server = super::server()?;
     let underlying = |flags: i32| {
         let flags = flags as u32 | O_NOTRANS;
         lookup(path, flags, 0)
