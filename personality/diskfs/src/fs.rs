@@ -2,6 +2,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
 
 use interface::fs::{
     Flock, Fs, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, O_EXEC, O_READ, O_WRITE, StatFs,
@@ -108,6 +109,11 @@ impl<F: FileSystem> Protid<F> {
 
     /// Takes a lock; waits for it if it may.
     fn lock(&self, call: &Call<'_>, lock: Lock, wait: bool) -> Result<()> {
+        // Whoever waits for the lock is to have it as soon as this open file is closed.
+        if !self.watched.load(Ordering::Relaxed) {
+            self.shared.server.watch(call)?;
+            self.watched.store(true, Ordering::Relaxed);
+        }
         let rare = self.volume().attached(self.node()).rare();
         let mut locks = rare.locks.lock();
         if locks.count(lock.owner) >= LOCKS_MOST {

@@ -139,7 +139,8 @@ impl<F: FileSystem> Shared<F> {
             }
         }
         let peropen = Arc::new(Peropen::new(self, node, origin.clone(), flags));
-        let port = self.reply_port(call, Protid::new(self, peropen, user.clone()))?;
+        let protid = Protid::new(self, peropen, user.clone());
+        let port = self.server.reply_port_passing(call, Arc::new(protid))?;
         Ok((FS_RETRY_NORMAL, Vec::new(), port))
     }
 

@@ -1,7 +1,7 @@
 //! Open files: what one `dir_lookup` makes, and the users that share it.
 
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 use interface::fs::{HONORED_STATE_MODES, O_EXEC, O_READ, O_WRITE};
 use iohelp::User;
@@ -115,6 +115,8 @@ pub(crate) struct Protid<F: FileSystem> {
     pub(crate) peropen: Arc<Peropen<F>>,
     user: OnceLock<Arc<User>>,
     pub(crate) shared: Arc<Shared<F>>,
+    /// Whether the end of the port is told at once.
+    pub(crate) watched: AtomicBool,
 }
 
 impl<F: FileSystem> Protid<F> {
@@ -134,6 +136,7 @@ impl<F: FileSystem> Protid<F> {
             peropen,
             user: OnceLock::new(),
             shared: shared.clone(),
+            watched: AtomicBool::new(false),
         }
     }
 

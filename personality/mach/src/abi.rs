@@ -386,8 +386,11 @@ routines! {
     RIGHTS_RECEIVE = 5001;
     /// (caller's thread, count, (name, disposition)...)
     REPLY_RIGHTS = 5002;
-    /// (caller's thread, transient) -> name of the new receive right. A transient port dies with its
-    /// last send right; its receiver then gets NO_SENDERS with the count and the name, on port name 0
+    /// (caller's thread, life) -> name of the new receive right, names of ports that died (life 2).
+    /// Life 0: an ordinary port. 1: it dies with its last send right, and its receiver is told at once
+    /// by NO_SENDERS with the name, on port name 0. 2: it dies so, too, but unless its receiver
+    /// has asked for NO_SENDERS, it is told with the answer to the next such request (up to three names,
+    /// 0 for none), and by NO_SENDERS only where that does not come within a millisecond
     REPLY_NEW_PORT = 5003;
     /// (port, bytes) -> token, address, bytes
     WINDOW_CREATE = 5004;

@@ -172,7 +172,7 @@ impl<K: Kernel> Mach<K> {
                     .or_default()
                     .push((id.index, name & INDEX_MASK));
                 if !matches!(entry.right, Right::SendOnce { .. }) {
-                    let found = task.space.find(port);
+                    let found = self.find(id, port);
                     check!(found == Some(name), "{id:?} finds {port:?} under {found:?}");
                 }
                 if receives {
@@ -252,6 +252,12 @@ impl<K: Kernel> Mach<K> {
                     "the list of names of {id:?} has no end"
                 );
             }
+            check!(
+                listed.len() == port.names as usize,
+                "{id:?} counts {} names of {}",
+                port.names,
+                listed.len()
+            );
             listed.sort_unstable();
             let mut there = names.remove(&id.to_word()).unwrap_or_default();
             there.sort_unstable();
@@ -578,6 +584,7 @@ impl<K: Kernel> Mach<K> {
                     .get(task)
                     .is_some_and(|task| task.receivers.iter().any(|r| r.serial.number == serial)),
                 Timed::Send => self.senders.contains_key(&serial),
+                Timed::Lapse(task) => self.tasks.get(task).is_some_and(|task| task.lapse.is_some()),
             };
             check!(waits, "a time limit outlives its wait");
         }

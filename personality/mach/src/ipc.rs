@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::slab::Id;
 use crate::space::{Right, UREFS_MAX, is_valid};
+use crate::sync::Timed;
 use crate::task::{Mach, TaskId, ThreadId};
 use crate::object::ObjectId;
 use alloc::collections::VecDeque;
@@ -18,6 +19,10 @@ pub type PortId = Id<Port>;
 
 /// Messages that a queue holds before senders wait (`MACH_PORT_QLIMIT_DEFAULT`).
 pub(crate) const QLIMIT_DEFAULT: u32 = 16;
+/// Ports of which a task is to be told in passing, before it is told by messages.
+const LAPSED_MAX: usize = 64;
+/// How long a task is left untold of such ports.
+const LAPSE_MILLISECONDS: u64 = 1;
 /// The largest limit that a receiver can set.
 pub(crate) const QLIMIT_MAX: u32 = 65535;
 
@@ -56,6 +61,23 @@ pub(crate) enum Owner {
     Transit(Option<PortId>),
 }
 
+/// What the end of its last send right means for a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// It lives on; its receiver may have asked to be told.
+    Lasting,
+    /// It dies, and its receiver is told.
+    Transient,
+    /// It dies, and its receiver is told with the answer to its next [`REPLY_NEW_PORT`], or a
+    /// moment later, unless it has asked to be told.
+    ///
+    /// [`REPLY_NEW_PORT`]: crate::abi::routine::REPLY_NEW_PORT
+    Passing,
+}
+
+/// Names of a port that are looked through for a holder's before they are indexed.
+const NAMES_SEARCHED: u32 = 8;
+
 /// A port.
 pub struct Port {
     pub(crate) owner: Owner,
@@ -77,12 +99,16 @@ pub struct Port {
     pub(crate) payload: Option<u64>,
     /// A memory object's, whose only right is in a message: who gets it pays for the memory.
     pub(crate) moving: bool,
-    /// The port dies with its last send right, and its receiver is told without asking.
-    pub(crate) transient: bool,
+    /// Whether it dies with its last send right.
+    pub(crate) life: Life,
     /// The set that it is a member of (a name in the receiver's space).
     pub(crate) set: Option<u32>,
-    /// First name in the list of those that denote this port.
+    /// First name in the list of those that denote this port, as (task index, name index).
     pub(crate) first: Option<(u32, u32)>,
+    /// How many names are in that list.
+    pub(crate) names: u32,
+    /// Whether the list is so long that the holders' own tables say which name is theirs.
+    pub(crate) indexed: bool,
     /// Its key in the receiver's list of ports with messages.
     pub(crate) ready: Option<(u32, u64)>,
     /// The memory whose pages its receiver provides.
@@ -185,9 +211,11 @@ impl<K: Kernel> Mach<K> {
             accept_requests: VecDeque::new(),
             payload: None,
             moving: false,
-            transient: false,
+            life: Life::Lasting,
             set: None,
             first: None,
+            names: 0,
+            indexed: false,
             ready: None,
             memory: None,
         })
@@ -253,6 +281,8 @@ impl<K: Kernel> Mach<K> {
             return;
         };
         let first = target.first.replace(here);
+        target.names += 1;
+        let (indexed, many) = (target.indexed, target.names > NAMES_SEARCHED);
         if let Some((other, index)) = first
             && let Some(entry) = self.entry_at(other, index) {
                 entry.previous = Some(here);
@@ -261,6 +291,41 @@ impl<K: Kernel> Mach<K> {
             entry.next = first;
             entry.previous = None;
         }
+        if indexed {
+            self.index(task, name, port);
+        } else if many {
+            if let Some(port) = self.ports.get_mut(port) {
+                port.indexed = true;
+            }
+            for (task, name) in self.holders(port) {
+                self.index(task, name, port);
+            }
+        }
+    }
+
+    /// Notes in a holder's table which of its names denotes a port.
+    fn index(&mut self, task: TaskId, name: u32, port: PortId) {
+        if let Some(holder) = self.tasks.get_mut(task) {
+            holder.space.index(name, port);
+        }
+    }
+
+    /// The name of a task's send or receive right to a port.
+    pub(crate) fn find(&self, task: TaskId, port: PortId) -> Option<u32> {
+        let target = self.ports.get(port)?;
+        if target.indexed {
+            return self.tasks.get(task)?.space.indexed(port);
+        }
+        let mut next = target.first;
+        while let Some((holder, index)) = next {
+            let space = &self.tasks.get(self.tasks.at(holder)?)?.space;
+            let entry = space.at_index(index)?;
+            if holder == task.index && !matches!(entry.right, Right::SendOnce { .. }) {
+                return Some(space.name_of(index));
+            }
+            next = entry.next;
+        }
+        None
     }
 
     pub(crate) fn unlink(&mut self, task: TaskId, name: u32, port: PortId) {
@@ -268,6 +333,14 @@ impl<K: Kernel> Mach<K> {
             return;
         };
         let (previous, next) = (entry.previous.take(), entry.next.take());
+        if let Some(target) = self.ports.get_mut(port) {
+            target.names -= 1;
+            if target.indexed
+                && let Some(holder) = self.tasks.get_mut(task)
+            {
+                holder.space.unindex(name, port);
+            }
+        }
         match previous {
             Some((other, index)) => {
                 if let Some(entry) = self.entry_at(other, index) {
@@ -495,7 +568,7 @@ impl<K: Kernel> Mach<K> {
         self.receiver_leaves(task, name, port);
         if let Some(port) = self.ports.get_mut(port) {
             port.owner = Owner::Transit(None);
-            port.transient = false;
+            port.life = Life::Lasting;
             port.payload = None;
             port.seqno = 0;
             port.mscount = 0;
@@ -540,15 +613,15 @@ impl<K: Kernel> Mach<K> {
             return;
         };
         let mut any = false;
-        for (task, name) in self.holders(port) {
-            let invokes = match self.right_of(task, name) {
-                Some(Right::Send { .. }) => true,
-                Some(Right::Receive { urefs, .. }) => urefs > 0,
-                _ => false,
-            };
-            if invokes {
+        let mut next = self.ports.get(port).filter(|port| port.srights > 0).and_then(|port| port.first);
+        while let Some((task, index)) = next {
+            let Some(holder) = self.tasks.at(task).and_then(|task| self.tasks.get(task)) else { break };
+            let Some(entry) = holder.space.at_index(index) else { break };
+            let kernel = holder.kernel;
+            next = entry.next;
+            if entry.right.invokes() {
                 any = true;
-                self.uninstall(task, name);
+                self.kernel.right_remove(kernel, index);
             }
         }
         // Without a name there is nobody who could queue and be heard again.
@@ -600,13 +673,14 @@ impl<K: Kernel> Mach<K> {
                 if self.ports.get(port).is_none() {
                     return Ok(DEAD_NAME);
                 }
-                let holder = self.tasks.get_mut(task).ok_or(Error::KERN_INVALID_TASK)?;
+                let holder = self.tasks.get(task).ok_or(Error::KERN_INVALID_TASK)?;
+                let account = holder.account;
                 if port == holder.port {
                     self.send_right_gone(port);
                     return Ok(crate::abi::TASK_SELF);
                 }
-                if let Some(name) = holder.space.find(port) {
-                    let entry = holder.space.get_mut(name)?;
+                if let Some(name) = self.find(task, port) {
+                    let entry = self.task_mut(task)?.space.get_mut(name)?;
                     let (old, new) = match entry.right {
                         Right::Send { urefs, .. } => (
                             urefs,
@@ -636,7 +710,6 @@ impl<K: Kernel> Mach<K> {
                     }
                     return Ok(name);
                 }
-                let account = holder.account;
                 self.accounts.charge(account, Limits::rights(1))?;
                 let inserted = self
                     .task_mut(task)
@@ -686,16 +759,16 @@ impl<K: Kernel> Mach<K> {
         // Everything that can be refused comes first.
         let kernel = self.task(task)?.kernel;
         self.kernel.endpoint_make(kernel)?;
-        let holder = self.task_mut(task)?;
-        let name = match holder.space.find(port) {
+        let name = match self.find(task, port) {
             Some(name) => {
+                let holder = self.task_mut(task)?;
                 if let Right::Send { urefs, .. } = holder.space.get(name)?.right {
                     holder.space.set(name, Right::Receive { port, urefs });
                 }
                 name
             }
             None => {
-                let account = holder.account;
+                let account = self.task(task)?.account;
                 self.accounts.charge(account, Limits::rights(1))?;
                 let inserted = self
                     .task_mut(task)
@@ -723,11 +796,7 @@ impl<K: Kernel> Mach<K> {
     /// Fills the slots of all names that can invoke the port, which its receiver has under `own`.
     pub(crate) fn capabilities_install(&mut self, port: PortId, own: (TaskId, u32)) {
         for (holder, name) in self.holders(port) {
-            let invokes = match self.right_of(holder, name) {
-                Some(Right::Send { .. }) => true,
-                Some(Right::Receive { urefs, .. }) => urefs > 0,
-                _ => false,
-            };
+            let invokes = self.right_of(holder, name).is_some_and(Right::invokes);
             if invokes && self.install(holder, name, port).is_err() {
                 // No memory for this holder's capability: its right is lost.
                 if (holder, name) == own {
@@ -811,9 +880,14 @@ impl<K: Kernel> Mach<K> {
                 self.ports.remove(id);
             }
             Owner::Kernel(KernelObject::Task(task)) => self.orphans.push(task),
-            Owner::Task(task, name) if port.transient => {
+            Owner::Task(task, name) if port.life != Life::Lasting => {
+                let passing = port.life == Life::Passing && port.no_senders_request.is_none();
                 self.port_destroy(id);
-                self.notice(task, notify::NO_SENDERS, alloc::vec![mscount as u64, name as u64]);
+                if passing {
+                    self.lapse(task, name);
+                } else {
+                    self.notice(task, notify::NO_SENDERS, &[name as u64]);
+                }
             }
             _ => {
                 if let Some(request) = port.no_senders_request.take() {
@@ -841,7 +915,10 @@ impl<K: Kernel> Mach<K> {
             // Notifications that it would send to itself come to nothing.
             port.owner = Owner::Transit(None);
         }
-        for (task, name) in self.holders(id) {
+        while let Some((task, index)) = self.ports.get(id).and_then(|port| port.first) {
+            let Some(task) = self.tasks.at(task) else { break };
+            let Some(holder) = self.tasks.get(task) else { break };
+            let name = holder.space.name_of(index);
             self.name_dies(task, name, id);
         }
         let Some(port) = self.ports.remove(id) else {
@@ -1206,7 +1283,7 @@ impl<K: Kernel> Mach<K> {
     }
 
     /// Tells a task something that belongs to none of its ports: it arrives with port name 0.
-    pub(crate) fn notice(&mut self, task: TaskId, label: u32, words: Vec<u64>) {
+    pub(crate) fn notice(&mut self, task: TaskId, label: u32, words: &[u64]) {
         let Some(holder) = self.tasks.get(task) else { return };
         let port = match holder.notices {
             Some(port) => port,
@@ -1218,7 +1295,29 @@ impl<K: Kernel> Mach<K> {
                 port
             }
         };
-        self.enqueue(port, Message::new(label, words, Vec::new()));
+        self.enqueue(port, Message::new(label, words.to_vec(), Vec::new()));
+    }
+
+    /// A port has died of which its receiver is to be told in passing.
+    fn lapse(&mut self, task: TaskId, name: u32) {
+        let Some(holder) = self.tasks.get_mut(task) else { return };
+        holder.lapsed.push(name);
+        if holder.lapsed.len() >= LAPSED_MAX {
+            self.lapsed_tell(task);
+        } else if holder.lapse.is_none() {
+            let serial = self.deadline(LAPSE_MILLISECONDS, Timed::Lapse(task));
+            if let Some(holder) = self.tasks.get_mut(task) {
+                holder.lapse = Some(serial);
+            }
+        }
+    }
+
+    /// Tells a task by messages of the ports of which it was to be told in passing.
+    pub(crate) fn lapsed_tell(&mut self, task: TaskId) {
+        let lapsed = self.tasks.get_mut(task).map(|holder| core::mem::take(&mut holder.lapsed));
+        for name in lapsed.into_iter().flatten() {
+            self.notice(task, notify::NO_SENDERS, &[name as u64]);
+        }
     }
 
     // ---- queues
@@ -1728,7 +1827,7 @@ impl<K: Kernel> Mach<K> {
             }
             (disposition::MOVE_RECEIVE, Right::Receive { port, .. }) => {
                 let holder = self.task(to)?;
-                if from != to && holder.space.find(port).is_none() {
+                if from != to && self.find(to, port).is_none() {
                     self.accounts.check(holder.account, Limits::rights(1))?;
                     holder.space.check_room()?;
                 }

@@ -227,7 +227,7 @@ impl<K: Kernel> Mach<K> {
         let own = if once {
             None
         } else {
-            self.task(to)?.space.find(port)
+            self.find(to, port)
         };
         match own {
             // Rights of one port have one name.

@@ -3,7 +3,7 @@
 use crate::abi::{MESSAGE_WORDS, REPLY, REPLY_ERROR, disposition, routine};
 use crate::account::Limits;
 use crate::error::{Error, Result};
-use crate::ipc::{Carried, KernelObject, Message, Owner, Port, PortId, QLIMIT_MAX, Receiver, Sender, Take};
+use crate::ipc::{Carried, KernelObject, Life, Message, Owner, Port, PortId, QLIMIT_MAX, Receiver, Sender, Take};
 use crate::kernel::{Cache, Kernel, Protection};
 use crate::space::Right;
 use crate::sync::Timed;
@@ -12,6 +12,9 @@ use crate::task::{Mach, TaskId, ThreadId, Ticket, thread_number};
 use crate::vm::{Mapping, PAGE, Place, inheritance};
 use alloc::string::String;
 use alloc::vec::Vec;
+
+/// Ports of which [`routine::REPLY_NEW_PORT`] tells in passing: as many as its shortest answer holds.
+const LAPSED_TOLD: usize = 3;
 
 /// Whether a request is answered now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -237,18 +240,28 @@ impl<K: Kernel> Mach<K> {
             // ---- the hot paths first
             routine::REPLY_NEW_PORT => {
                 let caller = self.caller_of(task, input.name()?)?;
-                let transient = input.word()? != 0;
+                let life = match input.word()? {
+                    0 => Life::Lasting,
+                    1 => Life::Transient,
+                    2 => Life::Passing,
+                    _ => return Err(Error::KERN_INVALID_VALUE),
+                };
                 self.inbox_check(caller, 1)?;
                 let name = self.port_allocate(task)?;
-                let right = self.copy_in(task, name, crate::abi::disposition::MAKE_SEND)?;
-                self.inbox_give(caller, &[right])?;
-                if transient
-                    && let Ok(port) = self.receive_port(task, name)
-                    && let Some(port) = self.ports.get_mut(port)
-                {
-                    port.transient = true;
+                let id = self.receive_port(task, name)?;
+                if let Some(port) = self.ports.get_mut(id) {
+                    port.srights = 1;
+                    port.mscount = 1;
+                    port.life = life;
                 }
+                self.inbox_give(caller, &[Carried::Send(id)])?;
                 out.put(name as u64);
+                if life == Life::Passing {
+                    let holder = self.task_mut(task)?;
+                    for _ in 0..LAPSED_TOLD {
+                        out.put(holder.lapsed.pop().unwrap_or(0) as u64);
+                    }
+                }
             }
             routine::REPLY_RIGHTS => {
                 let caller = self.caller_of(task, input.name()?)?;

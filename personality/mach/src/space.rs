@@ -31,6 +31,13 @@ pub(crate) enum Right {
     Reserved,
 }
 
+impl Right {
+    /// Whether a capability for the port's receiver belongs to the name.
+    pub(crate) fn invokes(self) -> bool {
+        matches!(self, Right::Send { .. } | Right::Receive { urefs: 1.., .. })
+    }
+}
+
 /// One name.
 pub(crate) struct Entry {
     generation: u8,
@@ -48,7 +55,7 @@ pub(crate) struct Space {
     /// Entries of names that their task chose far behind the others, by the number of the block.
     far: BTreeMap<usize, Vec<Entry>>,
     free: u32,
-    /// Name of the port's send or receive right, if there is one.
+    /// Name of the send or receive right to a port that very many names denote.
     by_port: HashMap<PortId, u32, FxBuildHasher>,
     used: u32,
 }
@@ -146,10 +153,23 @@ impl Space {
         (generation as u32) << INDEX_BITS | index
     }
 
-    /// The name of a send or receive right to the port.
-    #[inline]
-    pub(crate) fn find(&self, port: PortId) -> Option<u32> {
+    /// The name of a send or receive right to a port of which [`Space::index`] was told.
+    pub(crate) fn indexed(&self, port: PortId) -> Option<u32> {
         self.by_port.get(&port).copied()
+    }
+
+    /// Notes which name denotes a port, if it is of a send or receive right.
+    pub(crate) fn index(&mut self, name: u32, port: PortId) {
+        if !matches!(self.get(name).map(|entry| entry.right), Ok(Right::SendOnce { .. })) {
+            self.by_port.insert(port, name);
+        }
+    }
+
+    /// Forgets a name that was noted.
+    pub(crate) fn unindex(&mut self, name: u32, port: PortId) {
+        if self.by_port.get(&port) == Some(&name) {
+            self.by_port.remove(&port);
+        }
     }
 
     /// Whether there is an index for one more name.
@@ -261,27 +281,19 @@ impl Space {
     /// Puts a right into an entry that is free and in no list; answers its name.
     fn fill(&mut self, place: usize, right: Right) -> u32 {
         self.used += 1;
-        let index = place as u32 + FIRST_NAME;
         if let Some(entry) = self.entry_mut(place) {
             entry.right = right;
         }
-        let name = self.name_of(index);
-        if let Right::Send { port, .. } | Right::Receive { port, .. } = right {
-            self.by_port.insert(port, name);
-        }
-        name
+        self.name_of(place as u32 + FIRST_NAME)
     }
 
     /// Frees a name that is in use and in no list.
     pub(crate) fn remove(&mut self, name: u32) {
         let Some(place) = Self::place(name) else { return };
         let Some(entry) = self.entry_mut(place) else { return };
-        let old = core::mem::replace(&mut entry.right, EMPTY.right);
+        entry.right = EMPTY.right;
         // Eight bits, and the dead name stays unused.
         entry.generation = entry.generation.wrapping_add(1);
-        if let Right::Send { port, .. } | Right::Receive { port, .. } = old {
-            self.by_port.remove(&port);
-        }
         if place < self.entries.len() {
             self.free_give(place);
         }
@@ -293,15 +305,6 @@ impl Space {
         let Some(place) = Self::place(name) else {
             return;
         };
-        if let Some(old) = self.entry(place).and_then(|entry| match entry.right {
-            Right::Send { port, .. } | Right::Receive { port, .. } => Some(port),
-            _ => None,
-        }) {
-            self.by_port.remove(&old);
-        }
-        if let Right::Send { port, .. } | Right::Receive { port, .. } = right {
-            self.by_port.insert(port, name);
-        }
         if let Some(entry) = self.entry_mut(place) {
             entry.right = right;
         }

@@ -28,6 +28,8 @@ pub(crate) enum Timed {
     Futex(TaskId, u64),
     Receive(TaskId),
     Send,
+    /// A task is to be told of ports that died.
+    Lapse(TaskId),
 }
 
 /// When waits end.
@@ -111,6 +113,12 @@ impl<K: Kernel> Mach<K> {
                     if let Some(receiver) = found.and_then(|place| holder.receivers.remove(place)) {
                         self.reply_error(receiver.reply, Error::MACH_RCV_TIMED_OUT);
                     }
+                }
+                Timed::Lapse(task) => {
+                    if let Some(holder) = self.tasks.get_mut(task) {
+                        holder.lapse = None;
+                    }
+                    self.lapsed_tell(task);
                 }
                 Timed::Send => {
                     if let Some(sender) = self.sender_take(serial) {

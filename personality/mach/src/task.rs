@@ -9,7 +9,7 @@ use crate::ipc::{Carried, KernelObject, Port, PortId, Receiver, Sender};
 use crate::kernel::{Kernel, Protection};
 use crate::slab::{Id, Slab};
 use crate::space::{Right, Space};
-use crate::sync::{Futexes, Waits};
+use crate::sync::{Futexes, Serial, Waits};
 use crate::object::Object;
 use crate::pager::{Awaited, Paging, Parked, Woken};
 use crate::vm::Map;
@@ -112,6 +112,10 @@ pub(crate) struct Task<K: Kernel> {
     pub(crate) notices: Option<PortId>,
     /// Bytes charged for names that it chose far behind its others.
     pub(crate) name_bytes: u64,
+    /// Names of its ports that died and of which it was not told yet.
+    pub(crate) lapsed: Vec<u32>,
+    /// When it will be.
+    pub(crate) lapse: Option<Serial>,
     /// Bytes of page tables charged.
     pub(crate) table_bytes: u64,
     /// Bytes of page tables that exist and that the account could not pay for yet.
@@ -318,6 +322,8 @@ impl<K: Kernel> Mach<K> {
             windows: BTreeSet::new(),
             notices: None,
             name_bytes: 0,
+            lapsed: Vec::new(),
+            lapse: None,
             table_bytes: 0,
             table_debt: 0,
         });
@@ -351,12 +357,15 @@ impl<K: Kernel> Mach<K> {
         let mut kept = core::mem::take(&mut task.registered);
         kept.push(core::mem::replace(&mut task.bootstrap, Carried::Null));
         kept.push(core::mem::replace(&mut task.handler, Handler::NONE).port);
-        let notices = task.notices.take();
+        let (notices, lapse) = (task.notices.take(), task.lapse.take());
         for right in kept {
             self.release(right);
         }
         if let Some(port) = notices {
             self.port_destroy(port);
+        }
+        if let Some(serial) = lapse {
+            self.deadline_forget(serial);
         }
         self.map_clear(id);
         let Some(task) = self.tasks.remove(id) else {

@@ -198,7 +198,7 @@ impl<K: Kernel> Mach<K> {
             return;
         }
         // The server's pages stay until it says that it is done with them.
-        self.notice(server, notify::WINDOW_GONE, alloc::vec![token]);
+        self.notice(server, notify::WINDOW_GONE, &[token]);
     }
 
     fn window_server_end(&mut self, token: u64) {

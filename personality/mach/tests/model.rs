@@ -330,7 +330,7 @@ impl Model {
             Owner::Task(task, name) if self.ports[port].transient => {
                 self.die(port);
                 let notices = self.notices(task);
-                self.tell(notices, notify::NO_SENDERS, &[made, name as u64]);
+                self.tell(notices, notify::NO_SENDERS, &[name as u64]);
             }
             Owner::Kernel => {}
             _ => {

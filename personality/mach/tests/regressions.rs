@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Reply, TEXT, World};
+use common::{Caller, Reply, TEXT, World};
 use mach::abi::disposition::*;
 use mach::abi::{notify, right, routine};
 use mach::sim::SYSTEM_CALL;
@@ -1003,5 +1003,93 @@ fn a_task_that_nobody_can_reach_ends() {
     // One with a thread lives, until the thread is gone.
     w.request(child, routine::THREAD_TERMINATE, &[0, child.number as u64]);
     assert_eq!(w.mach.audit_tasks_all().len(), 1);
+    w.finish();
+}
+
+/// A server and a client that calls it: (server, client, the name of the client's task).
+fn server_with_client(w: &mut World) -> (Caller, Caller, u64) {
+    let root = w.boot_root();
+    let (client, client_name) = w.task(root, 0);
+    let port = w.port(root);
+    let to = w.give(root, client_name, port, MAKE_SEND);
+    w.mach.kernel().call_begin(client.thread, to as u32);
+    (root, client, client_name)
+}
+
+/// Drops the rights in a client's inbox.
+fn rights_dropped(w: &mut World, server: Caller, client: Caller, task: u64) {
+    for right in w.mach.kernel().inbox_take(client.thread) {
+        let name = (right & 0x0fff_ffff) as u64;
+        w.ask(server, routine::MACH_PORT_DEALLOCATE, &[task, name]).unwrap();
+    }
+}
+
+/// Ports for a client, which drops its rights at once: their names, and what the last answer told.
+fn lapsed_ports(w: &mut World, server: Caller, client: Caller, task: u64, count: usize) -> Vec<u64> {
+    let number = client.number as u64;
+    let mut names = Vec::new();
+    for _ in 0..count {
+        names.push(w.ask(server, routine::REPLY_NEW_PORT, &[number, 2]).unwrap()[0]);
+    }
+    rights_dropped(w, server, client, task);
+    w.check();
+    names
+}
+
+#[test]
+fn ports_that_died_are_told_of_with_the_next_one() {
+    let mut w = World::new();
+    let (server, client, task) = server_with_client(&mut w);
+    let mut gone = lapsed_ports(&mut w, server, client, task, 4);
+    w.refused(server, routine::MSG_RECEIVE, &[0, POLL], Error::MACH_RCV_TIMED_OUT);
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let answer = w.ask(server, routine::REPLY_NEW_PORT, &[client.number as u64, 2]).unwrap();
+        told.extend(answer[1..].iter().copied().filter(|name| *name != 0));
+    }
+    gone.sort_unstable();
+    told.sort_unstable();
+    assert_eq!(told, gone);
+    w.finish();
+}
+
+#[test]
+fn ports_that_died_are_told_of_a_moment_later() {
+    let mut w = World::new();
+    let (server, client, task) = server_with_client(&mut w);
+    let gone = lapsed_ports(&mut w, server, client, task, 2);
+    w.mach.kernel().time_advance(1_000_000);
+    w.mach.timer();
+    for name in gone {
+        let message = w.ask(server, routine::MSG_RECEIVE, &[0, POLL]).unwrap();
+        assert_eq!((message[0], message[1]), (0, notify::NO_SENDERS as u64));
+        assert_eq!(message[5..], [name]);
+    }
+    w.check();
+    w.finish();
+}
+
+#[test]
+fn very_many_ports_that_died_are_told_of_at_once() {
+    let mut w = World::new();
+    let (server, client, task) = server_with_client(&mut w);
+    lapsed_ports(&mut w, server, client, task, 64);
+    for _ in 0..64 {
+        w.ask(server, routine::MSG_RECEIVE, &[0, POLL]).unwrap();
+    }
+    w.finish();
+}
+
+#[test]
+fn a_port_whose_end_was_asked_for_is_told_of_at_once() {
+    let mut w = World::new();
+    let (server, client, task) = server_with_client(&mut w);
+    let name = w.ask(server, routine::REPLY_NEW_PORT, &[client.number as u64, 2]).unwrap()[0];
+    let words = [0, name, notify::NO_SENDERS as u64, 1, name, MAKE_SEND_ONCE as u64];
+    w.ask(server, routine::MACH_PORT_REQUEST_NOTIFICATION, &words).unwrap();
+    rights_dropped(&mut w, server, client, task);
+    let message = w.ask(server, routine::MSG_RECEIVE, &[0, POLL]).unwrap();
+    assert_eq!(message[5..], [name]);
+    w.check();
     w.finish();
 }

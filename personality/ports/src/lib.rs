@@ -334,15 +334,48 @@ impl Server {
     /// of its reply: one call to the mach server less than [`Port::right`]. The request must be one
     /// whose reply has rights.
     pub fn reply_port(&self, call: &Call<'_>, object: Arc<dyn Object>) -> Result<Right<'static>> {
+        self.reply_port_as(call, object, false)
+    }
+
+    /// The same for a port whose end is not urgent: [`Object::no_senders`] may come a millisecond
+    /// late, which costs much less, unless [`Server::watch`] asks for more.
+    pub fn reply_port_passing(
+        &self,
+        call: &Call<'_>,
+        object: Arc<dyn Object>,
+    ) -> Result<Right<'static>> {
+        self.reply_port_as(call, object, true)
+    }
+
+    fn reply_port_as(
+        &self,
+        call: &Call<'_>,
+        object: Arc<dyn Object>,
+        passing: bool,
+    ) -> Result<Right<'static>> {
         if call.is_message() || call.caller() == 0 {
             return Ok(self.port(object)?.right());
         }
-        let name = sys::reply_new_port(call.caller())?;
+        let (name, gone) = sys::reply_new_port(call.caller(), passing)?;
+        for name in gone {
+            if name != 0 {
+                self.ended(name);
+            }
+        }
         let _port = self.insert(ReceiveRight::from_raw(name), object, true);
         if !sys::REPLY_PORTS_ARE_TRANSIENT {
             sys::request_notification(name, Notification::NoSenders, 1, name)?;
         }
         Ok(Right::already_sent())
+    }
+
+    /// From now on the end of the port that `call` came to is told at once: it has become urgent.
+    pub fn watch(&self, call: &Call<'_>) -> Result<()> {
+        let name = call.port();
+        if sys::REPLY_PORTS_ARE_TRANSIENT {
+            sys::request_notification(name, Notification::NoSenders, 1, name)?;
+        }
+        Ok(())
     }
 
     fn insert(&self, right: ReceiveRight, object: Arc<dyn Object>, made: bool) -> Port {
@@ -360,7 +393,12 @@ impl Server {
         if table.len() <= index {
             table.resize_with(index + 1, || None);
         }
-        table[index] = Some(entry.clone());
+        let displaced = table[index].replace(entry.clone());
+        drop(table);
+        if let Some(displaced) = displaced {
+            // Its name was free for another port: it has gone, and word of that is under way.
+            self.entry_ended(&displaced);
+        }
         Port(entry)
     }
 
@@ -771,20 +809,24 @@ impl Server {
 
     /// A port that [`sys::reply_new_port`] made has gone with its last send right.
     fn notified_of_end(&self, message: &Message) {
-        let (notify::NUMBER_MACH_NOTIFY_NO_SENDERS, Some(name)) = (
-            message.label,
-            message
-                .words
-                .get(1)
-                .and_then(|word| Name::try_from(*word).ok()),
-        ) else {
-            return;
-        };
-        if let Some(entry) = self.take(name, |_| true) {
-            entry.gone.store(true, Ordering::SeqCst);
-            self.cancel_requests(name, None);
-            entry.object.no_senders();
+        if message.label == notify::NUMBER_MACH_NOTIFY_NO_SENDERS
+            && let Some(word) = message.words.first()
+            && let Ok(name) = Name::try_from(*word)
+        {
+            self.ended(name);
         }
+    }
+
+    fn ended(&self, name: Name) {
+        if let Some(entry) = self.take(name, |_| true) {
+            self.entry_ended(&entry);
+        }
+    }
+
+    fn entry_ended(&self, entry: &Entry) {
+        entry.gone.store(true, Ordering::SeqCst);
+        self.cancel_requests(entry.right.as_raw(), None);
+        entry.object.no_senders();
     }
 
     fn notified_of_death(&self, message: &Message) {

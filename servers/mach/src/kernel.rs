@@ -251,6 +251,11 @@ impl Sel4 {
     /// Says whether memory is so short that the mach server's own heap cannot grow as it should, and
     /// whether it is so short that nothing may be made.
     pub fn set_short(&mut self, short: bool, critical: bool) {
+        if short != self.short {
+            let free = self.memory_free() >> 10;
+            let state = if short { "short" } else { "there again" };
+            (self.log)(&alloc::format!("mach: memory is {state}: {free} KiB are free"));
+        }
         self.short = short;
         self.critical = critical;
     }

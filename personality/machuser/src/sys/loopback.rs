@@ -903,7 +903,7 @@ pub fn reply_rights(caller: u32, rights: &[RightArg]) -> Result<()> {
 pub const REPLY_PORTS_ARE_TRANSIENT: bool = false;
 
 /// Allocates a port and puts a send right of it into the caller's inbox.
-pub fn reply_new_port(caller: u32) -> Result<Name> {
+pub fn reply_new_port(caller: u32, _passing: bool) -> Result<(Name, [Name; 3])> {
     let mut u = universe();
     let task = check_caller(&u, caller)?;
     let name = u.new_port(current_task());
@@ -914,7 +914,7 @@ pub fn reply_new_port(caller: u32) -> Result<Name> {
     let moving = u.copy_in(argument)?;
     let carried = u.copy_out(task, moving).into_raw();
     u.thread(caller).inbox.push(carried);
-    Ok(name)
+    Ok((name, [0; 3]))
 }
 
 /// The next message to this task's endpoint. Fails with `KERN_TERMINATED` when the task ends.

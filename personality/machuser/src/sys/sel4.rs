@@ -191,10 +191,14 @@ pub fn reply_rights(caller: u32, rights: &[RightArg]) -> Result<()> {
 /// receiver is told on port name 0.
 pub const REPLY_PORTS_ARE_TRANSIENT: bool = true;
 
-/// A new receive right, of which the thread that this server is answering gets a send right.
-pub fn reply_new_port(caller: u32) -> Result<Name> {
-    let (_, mrs) = mach_call(routine::REPLY_NEW_PORT, 2, [caller as u64, 1, 0, 0])?;
-    Ok(mrs[0] as Name)
+/// A new receive right, of which the thread that this server is answering gets a send right. If
+/// `passing`, the end of the port is told a moment late, by a later call of this function: with
+/// the new port's name come those of up to three ports that have gone, or 0.
+pub fn reply_new_port(caller: u32, passing: bool) -> Result<(Name, [Name; 3])> {
+    let life = 1 + passing as u64;
+    let (_, mrs) = mach_call(routine::REPLY_NEW_PORT, 2, [caller as u64, life, 0, 0])?;
+    let gone = if passing { [mrs[1], mrs[2], mrs[3]] } else { [0; 3] };
+    Ok((mrs[0] as Name, gone.map(|word| word as Name)))
 }
 
 #[inline(always)]

@@ -66,7 +66,7 @@ impl probe::Probe for Prober {
     }
 
     fn probe_right(&self, call: &Call<'_>) -> Result<Right<'static>> {
-        self.0.reply_port(call, Arc::new(Prober(self.0.clone())))
+        self.0.reply_port_passing(call, Arc::new(Prober(self.0.clone())))
     }
 }
 

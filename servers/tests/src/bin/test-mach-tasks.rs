@@ -82,8 +82,8 @@ mod guest {
                     }
                     Err(error) => (label, mrs[0]) = (REPLY_ERROR, error.0 as u64),
                 },
-                NEW_PORT => match sys::reply_new_port(mrs[1] as u32) {
-                    Ok(name) => mrs[0] = name as u64,
+                NEW_PORT => match sys::reply_new_port(mrs[1] as u32, false) {
+                    Ok((name, _)) => mrs[0] = name as u64,
                     Err(error) => (label, mrs[0]) = (REPLY_ERROR, error.0 as u64),
                 },
                 _ => {

@@ -428,7 +428,7 @@ fn run(suite: &mut Suite) {
         drop((send, got));
         for number in [0, sys::thread_number(), u32::MAX, 12345] {
             same!(sys::reply_rights(number, &[]).is_err(), true);
-            same!(sys::reply_new_port(number).is_err(), true);
+            same!(sys::reply_new_port(number, false).is_err(), true);
         }
         Ok(())
     });
