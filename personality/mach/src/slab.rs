@@ -1,6 +1,6 @@
 //! A growing table whose handles carry a generation, so that a stale one is caught.
 
-use alloc::vec::Vec;
+use crate::segments::Segments;
 use core::marker::PhantomData;
 
 /// A handle to an entry of a [`Slab`] of `T`: index and generation.
@@ -63,7 +63,7 @@ enum Place<T> {
 
 /// The table.
 pub struct Slab<T> {
-    places: Vec<(u32, Place<T>)>,
+    places: Segments<(u32, Place<T>)>,
     free: u32,
     used: u32,
 }
@@ -73,7 +73,7 @@ const END: u32 = u32::MAX;
 impl<T> Default for Slab<T> {
     fn default() -> Self {
         Slab {
-            places: Vec::new(),
+            places: Segments::new(),
             free: END,
             used: 0,
         }

@@ -6,7 +6,7 @@ use crate::slots::{Slot, Slots};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use mach::abi::{self, page};
-use mach::{Cache, Error, Kernel, Protection, Result};
+use mach::{Cache, Error, Kernel, Protection, Result, Segments};
 use sel4::vspace::{self, MapError, TRANSLATION_LEVELS, VSPACE_BLUEPRINT};
 use sel4::{
     AbsoluteCPtr, CPtr, CapData, CapRights, MessageInfo, ObjectBlueprint, PrioProps, VmAttributes,
@@ -23,6 +23,8 @@ const SPACE_LEVELS: usize = 3;
 const ALIAS_BASE: usize = 0x10_0000_0000;
 /// How many frames it keeps mapped at most.
 const ALIASES: usize = 4096;
+/// How many unused frames are given up at a time for a block that is larger than one.
+const FRAMES_GIVEN_UP: usize = 64;
 const PAGE: usize = 1 << PAGE_BITS;
 /// Bits of a task's address space identifiers in one pool.
 const POOL_SPACES: u32 = 512;
@@ -79,27 +81,20 @@ struct Frame {
 enum Home {
     /// A device or the boot image: never freed.
     Fixed,
-    /// A chunk of the pool.
-    Pool(u32),
+    /// A block of its own.
+    Pool(Block),
     /// Memory that follows other memory; the block, if this page holds it.
     Contiguous(Option<Block>),
 }
 
-/// A block that was cut into frames at once.
-struct Chunk {
-    block: Block,
-    frames: Vec<u32>,
-    free: u32,
-}
-
 struct Table<T> {
-    entries: Vec<Option<T>>,
+    entries: Segments<Option<T>>,
     free: Vec<u32>,
 }
 
 impl<T> Table<T> {
     const fn new() -> Table<T> {
-        Table { entries: Vec::new(), free: Vec::new() }
+        Table { entries: Segments::new(), free: Vec::new() }
     }
     fn insert(&mut self, value: T) -> u32 {
         match self.free.pop() {
@@ -162,9 +157,7 @@ pub struct Sel4 {
     /// Frames that are mapped in the mach server, oldest first.
     aliases: Vec<Option<(u32, Slot)>>,
     alias_next: usize,
-    chunks: Table<Chunk>,
-    /// Frames of the pool that nobody uses: never used, and used.
-    clean: Vec<u32>,
+    /// Frames that nobody uses, for the next to use or to be memory again.
     dirty: Vec<u32>,
     pools: Vec<Pool>,
     devices: Vec<Device>,
@@ -198,8 +191,6 @@ impl Sel4 {
             frames: Table::new(),
             aliases: Vec::new(),
             alias_next: 0,
-            chunks: Table::new(),
-            clean: Vec::new(),
             dirty: Vec::new(),
             // The root task has a space, and number 0 nobody.
             pools: alloc::vec![Pool { pool: init_thread::ASID_POOL, used: 2 }],
@@ -251,11 +242,6 @@ impl Sel4 {
     /// Says whether memory is so short that the mach server's own heap cannot grow as it should, and
     /// whether it is so short that nothing may be made.
     pub fn set_short(&mut self, short: bool, critical: bool) {
-        if short != self.short {
-            let free = self.memory_free() >> 10;
-            let state = if short { "short" } else { "there again" };
-            (self.log)(&alloc::format!("mach: memory is {state}: {free} KiB are free"));
-        }
         self.short = short;
         self.critical = critical;
     }
@@ -274,7 +260,7 @@ impl Sel4 {
     /// Makes more slots while there are some left.
     pub fn replenish(&mut self) {
         if self.slots.is_low()
-            && let Some(block) = self.memory.allocate(&mut self.slots, Slots::GROW_BITS)
+            && let Ok(block) = self.block_of(Slots::GROW_BITS)
         {
             let untyped = self.memory.untyped(block);
             if self.slots.grow(untyped).is_err() {
@@ -322,88 +308,21 @@ impl Sel4 {
     /// A block of memory; frames that nobody uses are given up for it where need be.
     fn block(&mut self, order: usize) -> Result<Block> {
         self.replenish();
-        if let Some(block) = self.memory.allocate(&mut self.slots, order) {
-            return Ok(block);
-        }
-        self.chunks_give_up();
-        self.memory.allocate(&mut self.slots, order).ok_or(SHORT)
+        self.block_of(order)
     }
 
-    /// Cuts a block into frames for the pool.
-    fn chunk_make(&mut self) -> Result<()> {
-        self.replenish();
-        let mut made = None;
-        for order in [20, 16, PAGE_BITS] {
+    fn block_of(&mut self, order: usize) -> Result<Block> {
+        let given_up = if order <= PAGE_BITS { 1 } else { FRAMES_GIVEN_UP };
+        loop {
             if let Some(block) = self.memory.allocate(&mut self.slots, order) {
-                made = Some((block, 1usize << (order - PAGE_BITS)));
-                break;
+                return Ok(block);
             }
-        }
-        let (block, count) = made.ok_or(SHORT)?;
-        let untyped = self.memory.untyped(block);
-        let mut slots = Vec::with_capacity(count);
-        if let Some(first) = self.slots.take_run(count) {
-            let (cnode, index) = self.slots.part(first);
-            if untyped.retype(&ObjectBlueprint::SmallPage, &cnode, index, count).is_ok() {
-                slots.extend(first..first + count as Slot);
-            } else {
-                (first..first + count as Slot).for_each(|slot| self.slots.give(slot));
+            if self.dirty.is_empty() {
+                return Err(SHORT);
             }
-        } else {
-            while slots.len() < count {
-                self.replenish();
-                let Some(slot) = self.slots.take() else { break };
-                let (cnode, index) = self.slots.part(slot);
-                if untyped.retype(&ObjectBlueprint::SmallPage, &cnode, index, 1).is_err() {
-                    self.slots.give(slot);
-                    break;
-                }
-                slots.push(slot);
-            }
-        }
-        if slots.is_empty() {
-            self.memory.free(block);
-            return Err(SHORT);
-        }
-        let chunk = self.chunks.insert(Chunk { block, frames: Vec::new(), free: 0 });
-        let frames: Vec<u32> = slots
-            .into_iter()
-            .map(|slot| {
-                self.frames.insert(Frame {
-                    slot,
-                    shares: 0,
-                    home: Home::Pool(chunk),
-                    physical: None,
-                    mapped: false,
-                    alias: None,
-                })
-            })
-            .collect();
-        self.clean.extend(frames.iter().rev());
-        if let Some(chunk) = self.chunks.get_mut(chunk) {
-            chunk.free = frames.len() as u32;
-            chunk.frames = frames;
-        }
-        Ok(())
-    }
-
-    /// Gives chunks of which no frame is used back to the other memory.
-    fn chunks_give_up(&mut self) {
-        for index in 0..self.chunks.entries.len() as u32 {
-            let unused = |chunk: &Chunk| chunk.free as usize == chunk.frames.len();
-            if !self.chunks.get(index).is_some_and(unused) {
-                continue;
-            }
-            let Some(chunk) = self.chunks.remove(index) else { continue };
-            for list in [&mut self.clean, &mut self.dirty] {
-                list.retain(|frame| {
-                    self.frames.get(*frame).is_some_and(|frame| frame.home != Home::Pool(index))
-                });
-            }
-            for frame in chunk.frames {
+            for frame in self.dirty.split_off(self.dirty.len().saturating_sub(given_up)) {
                 self.frame_delete(frame);
             }
-            self.memory.free(chunk.block);
         }
     }
 
@@ -414,6 +333,9 @@ impl Sel4 {
         }
         if let Some(entry) = self.frames.remove(frame) {
             self.slots.delete(entry.slot);
+            if let Home::Pool(block) = entry.home {
+                self.memory.free(block);
+            }
         }
     }
 
@@ -1065,26 +987,21 @@ impl Kernel for Sel4 {
             return Err(SHORT);
         }
         self.replenish();
-        let frame = match self.clean.pop() {
-            Some(frame) => frame,
-            None => match self.dirty.pop() {
-                Some(frame) => {
-                    let base = self.alias(frame).inspect_err(|_| self.dirty.push(frame))?;
-                    // SAFETY: the alias maps the whole page, and nobody else has it mapped.
-                    unsafe { arch::page_zero(base) };
-                    frame
-                }
-                None => {
-                    self.chunk_make()?;
-                    self.clean.pop().ok_or(SHORT)?
-                }
-            },
+        let Some(frame) = self.dirty.pop() else {
+            // Fresh memory is clear.
+            let object = self.object(&ObjectBlueprint::SmallPage)?;
+            return Ok(self.frames.insert(Frame {
+                slot: object.slot,
+                home: Home::Pool(object.block),
+                physical: None,
+                shares: 0,
+                mapped: false,
+                alias: None,
+            }));
         };
-        if let Some(Home::Pool(chunk)) = self.frames.get(frame).map(|frame| frame.home)
-            && let Some(chunk) = self.chunks.get_mut(chunk)
-        {
-            chunk.free -= 1;
-        }
+        let base = self.alias(frame).inspect_err(|_| self.dirty.push(frame))?;
+        // SAFETY: the alias maps the whole page, and nobody else has it mapped.
+        unsafe { arch::page_zero(base) };
         Ok(frame)
     }
 
@@ -1164,12 +1081,9 @@ impl Kernel for Sel4 {
         }
         match entry.home {
             Home::Fixed => {}
-            Home::Pool(chunk) => {
+            Home::Pool(_) => {
                 entry.mapped = false;
                 self.dirty.push(frame);
-                if let Some(chunk) = self.chunks.get_mut(chunk) {
-                    chunk.free += 1;
-                }
             }
             Home::Contiguous(block) => {
                 self.frame_delete(frame);
@@ -1317,7 +1231,7 @@ impl Kernel for Sel4 {
     }
 
     fn memory_free(&self) -> u64 {
-        self.memory.free_bytes() + ((self.clean.len() + self.dirty.len()) << PAGE_BITS) as u64
+        self.memory.free_bytes() + (self.dirty.len() << PAGE_BITS) as u64
     }
 
     fn is_short(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use crate::slots::{Slot, Slots};
 use alloc::vec::Vec;
+use mach::Segments;
 use sel4::{ObjectBlueprint, cap};
 
 /// Log2 of the smallest block.
@@ -18,12 +19,12 @@ const NONE: u32 = u32::MAX;
 /// A block of untyped memory.
 pub type Block = u32;
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(PartialEq, Eq, Debug)]
 enum State {
     Free,
     Used,
     /// Cut into parts, of which so many are free.
-    Split { parts: u32, free: u32 },
+    Split { children: Vec<u32>, free: u32 },
     /// The node itself is free for another block.
     Gone,
 }
@@ -41,25 +42,28 @@ struct Node {
 
 /// All memory.
 pub struct Memory {
-    nodes: Vec<Node>,
+    nodes: Segments<Node>,
     free_node: u32,
     heads: [u32; ORDERS],
     free_bytes: u64,
     total_bytes: u64,
     /// In blocks that were cut when slots ran out; back when these are joined.
     lost_bytes: u64,
+    /// Split blocks all of whose parts became free.
+    whole: Vec<u32>,
 }
 
 impl Memory {
     /// No memory.
     pub fn new() -> Memory {
         Memory {
-            nodes: Vec::new(),
+            nodes: Segments::new(),
             free_node: NONE,
             heads: [NONE; ORDERS],
             free_bytes: 0,
             total_bytes: 0,
             lost_bytes: 0,
+            whole: Vec::new(),
         }
     }
 
@@ -151,7 +155,12 @@ impl Memory {
             return Some(block);
         }
         // Free blocks may be there in pieces.
-        if self.join(slots) { self.take(slots, order) } else { None }
+        while self.join(slots) {
+            if let Some(block) = self.take(slots, order) {
+                return Some(block);
+            }
+        }
+        None
     }
 
     fn take(&mut self, slots: &mut Slots, order: usize) -> Option<Block> {
@@ -162,17 +171,18 @@ impl Memory {
         let index = self.heads[order];
         self.unlink(index);
         self.nodes[index as usize].state = State::Used;
-        if let Some(parent) = self.parent_mut(index)
-            && let State::Split { free, .. } = &mut parent.state
-        {
-            *free -= 1;
-        }
+        self.part_used(index);
         Some(index)
     }
 
-    fn parent_mut(&mut self, index: u32) -> Option<&mut Node> {
+    /// A part of a split block is free no more.
+    fn part_used(&mut self, index: u32) {
         let parent = self.nodes[index as usize].parent;
-        self.nodes.get_mut(parent as usize)
+        if let Some(node) = self.nodes.get_mut(parent as usize)
+            && let State::Split { free, .. } = &mut node.state
+        {
+            *free -= 1;
+        }
     }
 
     /// Splits free blocks until there is a free one of `order`.
@@ -198,84 +208,88 @@ impl Memory {
         }
         let count = 1usize << (from - to);
         let untyped = self.untyped(parent);
-        let physical = self.nodes[parent as usize].physical;
-        self.unlink(parent);
-        let mut made = 0;
-        while made < count {
-            let Some(slot) = slots.take() else { break };
-            let (cnode, index) = slots.part(slot);
-            let blueprint = ObjectBlueprint::Untyped { size_bits: to };
-            if untyped.retype(&blueprint, &cnode, index, 1).is_err() {
-                slots.give(slot);
-                break;
+        let blueprint = ObjectBlueprint::Untyped { size_bits: to };
+        let mut made = Vec::with_capacity(count);
+        if let Some(first) = slots.take_run(count) {
+            let (cnode, index) = slots.part(first);
+            let run = first..first + count as Slot;
+            if untyped.retype(&blueprint, &cnode, index, count).is_ok() {
+                made.extend(run);
+            } else {
+                run.for_each(|slot| slots.give(slot));
             }
-            let child = self.node(slot, physical + ((made as u64) << to), to, parent);
-            self.push(child);
-            made += 1;
+        } else {
+            while made.len() < count {
+                let Some(slot) = slots.take() else { break };
+                let (cnode, index) = slots.part(slot);
+                if untyped.retype(&blueprint, &cnode, index, 1).is_err() {
+                    slots.give(slot);
+                    break;
+                }
+                made.push(slot);
+            }
         }
-        if made == 0 {
-            self.push(parent);
+        if made.is_empty() {
             return None;
         }
-        let parts = made as u32;
-        self.nodes[parent as usize].state = State::Split { parts, free: parts };
+        let physical = self.nodes[parent as usize].physical;
+        self.unlink(parent);
+        self.part_used(parent);
         // Where slots ran out, the parent has fewer parts than it could; joined, it is whole again.
-        self.lost_bytes += (count - made) as u64 * (1 << to);
+        self.lost_bytes += (count - made.len()) as u64 * (1 << to);
+        let mut children = Vec::with_capacity(made.len());
+        // The lowest address is taken first.
+        for (place, slot) in made.into_iter().enumerate().rev() {
+            let child = self.node(slot, physical + ((place as u64) << to), to, parent);
+            self.push(child);
+            children.push(child);
+        }
+        let free = children.len() as u32;
+        self.nodes[parent as usize].state = State::Split { children, free };
         Some(())
     }
 
     /// Gives a block back; nothing made from it exists any more.
     pub fn free(&mut self, block: Block) {
         self.push(block);
-        if let Some(parent) = self.parent_mut(block)
-            && let State::Split { free, .. } = &mut parent.state
+        let parent = self.nodes[block as usize].parent;
+        if let Some(node) = self.nodes.get_mut(parent as usize)
+            && let State::Split { children, free } = &mut node.state
         {
             *free += 1;
+            if *free as usize == children.len() {
+                self.whole.push(parent);
+            }
         }
     }
 
-    /// Joins split blocks all of whose parts are free; answers whether there was one.
+    /// Joins the parts of a block that was split and all of whose parts are free; answers whether
+    /// there was one.
     fn join(&mut self, slots: &mut Slots) -> bool {
-        let mut any = false;
-        loop {
-            let mut children: Vec<(u32, u32)> = Vec::new();
-            for (index, node) in self.nodes.iter().enumerate() {
-                if node.state == State::Free
-                    && let Some(parent) = self.nodes.get(node.parent as usize)
-                    && let State::Split { parts, free } = parent.state
-                    && parts == free
-                {
-                    children.push((node.parent, index as u32));
+        while let Some(parent) = self.whole.pop() {
+            let node = &mut self.nodes[parent as usize];
+            // It may have been joined, or a part of it used, since it was noted.
+            let children = match &mut node.state {
+                State::Split { children, free } if *free as usize == children.len() => {
+                    core::mem::take(children)
                 }
+                _ => continue,
+            };
+            let whole = 1u64 << node.order;
+            let part = 1u64 << self.nodes[children[0] as usize].order;
+            self.lost_bytes -= whole - children.len() as u64 * part;
+            for child in children {
+                self.unlink(child);
+                let node = &mut self.nodes[child as usize];
+                slots.delete(node.slot);
+                node.state = State::Gone;
+                node.parent = NONE;
+                node.next = self.free_node;
+                self.free_node = child;
             }
-            if children.is_empty() {
-                return any;
-            }
-            any = true;
-            children.sort_unstable();
-            for part in children.chunk_by(|a, b| a.0 == b.0) {
-                let parent = part[0].0;
-                for (_, child) in part {
-                    self.unlink(*child);
-                    let slot = self.nodes[*child as usize].slot;
-                    slots.delete(slot);
-                    let node = &mut self.nodes[*child as usize];
-                    node.state = State::Gone;
-                    node.parent = NONE;
-                    node.next = self.free_node;
-                    self.free_node = *child;
-                }
-                let joined = &self.nodes[parent as usize];
-                let (order, first) = (joined.order, &self.nodes[part[0].1 as usize]);
-                let whole = 1u64 << order;
-                self.lost_bytes -= whole - ((part.len() as u64) << first.order);
-                self.push(parent);
-                if let Some(above) = self.parent_mut(parent)
-                    && let State::Split { free, .. } = &mut above.state
-                {
-                    *free += 1;
-                }
-            }
+            self.free(parent);
+            return true;
         }
+        false
     }
 }
