@@ -77,6 +77,12 @@ impl<L: RawMutex, S: Source> Heap<L, S> {
         Heap { state: Mutex::new(State { talc: Talc::new(source), kept }) }
     }
 
+    /// Runs `f`, which must not use the heap, while nobody else uses it.
+    pub fn held<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _state = self.state.lock();
+        f()
+    }
+
     /// Adds memory; answers whether it was enough to be of use.
     ///
     /// # Safety

@@ -165,6 +165,14 @@ pub mod notify {
     pub const NEW_TASK: u32 = 4400;
 }
 
+/// What a task inherits of its parent; bits.
+pub mod inherit {
+    /// Memory, as each region says.
+    pub const MEMORY: u64 = 1;
+    /// Send rights and dead names, under the same names and with the same references.
+    pub const RIGHTS: u64 = 2;
+}
+
 /// What pagers are told (`memory_object_*`).
 pub mod memory_object {
     /// Rights: control, name. Word: bytes of a page.
@@ -225,9 +233,8 @@ macro_rules! routines {
 }
 
 routines! {
-    /// (account or 0, parent or 0, inherit) -> task name. A task without threads in the caller's or
-    /// the given account; with `inherit`, its memory is what the parent's regions let it have. The
-    /// second and third word may be missing: nothing is inherited.
+    /// (account or 0, parent or 0, what to inherit) -> task name. A task without threads in the
+    /// caller's or the given account. The second and third word may be missing: nothing is inherited.
     TASK_CREATE = 2007;
     /// (task)
     TASK_TERMINATE = 2008;

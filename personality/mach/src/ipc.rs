@@ -582,6 +582,41 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
+    /// Gives a task that has no names yet the send rights and dead names of another one, under the
+    /// same names. On failure it has some of them.
+    pub(crate) fn rights_inherit(&mut self, parent: TaskId, child: TaskId) -> Result<()> {
+        let space = self.task(parent)?.space.inherit(|entry| match entry.right {
+            Right::Send { .. } | Right::Dead { .. } => Some(entry.right),
+            Right::Receive { port, urefs: urefs @ 1.. } => Some(Right::Send { port, urefs }),
+            _ => None,
+        });
+        let holder = self.task_mut(child)?;
+        if holder.space.len() > 0 {
+            return Err(Error::KERN_INVALID_ARGUMENT);
+        }
+        let (account, count) = (holder.account, space.len() as u64);
+        let names: Vec<(u32, Right)> =
+            space.names(0).map(|(name, entry)| (name, entry.right)).collect();
+        self.accounts.charge(account, Limits::rights(count))?;
+        self.task_mut(child)?.space = space;
+        let mut result = Ok(());
+        for (name, right) in names {
+            let Right::Send { port, .. } = right else { continue };
+            if result.is_ok() {
+                self.link(child, name, port);
+                self.send_right_made(port);
+                result = self.install(child, name, port);
+                if result.is_err() {
+                    self.drop_name(child, name, port);
+                    self.send_right_gone(port);
+                }
+            } else {
+                self.forget_name(child, name);
+            }
+        }
+        result
+    }
+
     /// All holders' names.
     fn holders(&mut self, port: PortId) -> Vec<(TaskId, u32)> {
         let mut names = Vec::new();

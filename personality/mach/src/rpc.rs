@@ -1,6 +1,6 @@
 //! The mach server's routines, as they arrive in messages.
 
-use crate::abi::{MESSAGE_WORDS, REPLY, REPLY_ERROR, disposition, routine};
+use crate::abi::{MESSAGE_WORDS, REPLY, REPLY_ERROR, disposition, inherit, routine};
 use crate::account::Limits;
 use crate::error::{Error, Result};
 use crate::ipc::{Carried, KernelObject, Life, Message, Owner, Port, PortId, QLIMIT_MAX, Receiver, Sender, Take};
@@ -577,9 +577,20 @@ impl<K: Kernel> Mach<K> {
                 };
                 // What is not said: the caller, and nothing to inherit.
                 let parent = self.target(task, input.name().unwrap_or(0))?;
-                let inherits = input.word().is_ok_and(|inherits| inherits != 0);
+                let inherits = input.word().unwrap_or(0);
+                if inherits & !(inherit::MEMORY | inherit::RIGHTS) != 0 {
+                    return Err(Error::KERN_INVALID_ARGUMENT);
+                }
                 let child = self.task_create(account)?;
-                if inherits && let Err(error) = self.map_inherit(parent, child) {
+                let inherited = match inherits & inherit::MEMORY {
+                    0 => Ok(()),
+                    _ => self.map_inherit(parent, child),
+                };
+                let inherited = inherited.and_then(|()| match inherits & inherit::RIGHTS {
+                    0 => Ok(()),
+                    _ => self.rights_inherit(parent, child),
+                });
+                if let Err(error) = inherited {
                     self.task_terminate(child)?;
                     return Err(error);
                 }

@@ -86,6 +86,39 @@ impl Space {
         }
     }
 
+    /// The names of a task that begins with those names of this one for which `gets` says what they
+    /// denote there. Other names that are in use here denote nothing there, now and later.
+    pub(crate) fn inherit(&self, gets: impl Fn(&Entry) -> Option<Right>) -> Space {
+        let mut space = Space::new();
+        for entry in &self.entries {
+            let right = gets(entry);
+            let stale = right.is_none() && !matches!(entry.right, Right::Free { .. });
+            space.entries.push(Entry {
+                generation: entry.generation.wrapping_add(stale as u8),
+                right: right.unwrap_or(Right::Free { next: END }),
+                previous: None,
+                next: None,
+                dead_name_request: None,
+            });
+        }
+        for place in (0..space.entries.len()).rev() {
+            let name = space.name_at(place);
+            match space.entries[place].right {
+                Right::Free { .. } => {
+                    space.entries[place].right = Right::Free { next: space.free };
+                    space.free = place as u32 + FIRST_NAME;
+                }
+                right => {
+                    space.used += 1;
+                    if let Right::Send { port, .. } = right {
+                        space.by_port.insert(port, name);
+                    }
+                }
+            }
+        }
+        space
+    }
+
     pub(crate) fn len(&self) -> u32 {
         self.used
     }

@@ -7,7 +7,7 @@
 mod common;
 
 use common::{Caller, Reply, World};
-use mach::abi::{disposition, routine};
+use mach::abi::{disposition, inherit, routine};
 use mach::sim::SimTask;
 use mach::{Error, Protection};
 use proptest::prelude::*;
@@ -496,7 +496,7 @@ impl Run {
         if self.tasks.len() >= TASKS {
             return;
         }
-        let words = [0, self.tasks[at].name, 1];
+        let words = [0, self.tasks[at].name, inherit::MEMORY];
         let name = match self.world.request(self.root, routine::TASK_CREATE, &words) {
             Reply::Done(Ok(words)) => words[0],
             Reply::Done(Err(error)) => {

@@ -67,6 +67,12 @@ struct State {
 
 static STATE: Mutex<Option<State>> = Mutex::new(None);
 
+/// Keeps everybody out.
+#[cfg(target_os = "none")]
+pub(crate) fn hold() -> impl Sized {
+    STATE.lock()
+}
+
 /// Sets what the other functions answer.
 pub fn set(startup: Startup) {
     let state = State {

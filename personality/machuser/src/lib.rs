@@ -11,6 +11,7 @@ pub mod client;
 pub mod clock;
 pub mod env;
 pub mod error;
+pub mod fork;
 pub mod mach;
 pub mod right;
 #[cfg(target_os = "none")]

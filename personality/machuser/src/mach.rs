@@ -8,6 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use ::mach::Protection;
+pub use ::mach::abi::{inherit, memory_object, memory_return, sync};
 
 /// The caller's own task, where a task is asked for.
 pub const SELF: Name = 0;
@@ -116,6 +117,124 @@ pub fn vm_map(
         inheritance,
     ];
     first(ask(routine::VM_MAP, &words)?)
+}
+
+/// What a child gets of memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum Inheritance {
+    /// The same memory.
+    Share = 0,
+    /// A copy.
+    Copy = 1,
+    /// Nothing.
+    None = 2,
+}
+
+/// Says what children of a task get of its memory in a range.
+pub fn vm_inherit(
+    task: impl AsName,
+    address: u64,
+    bytes: u64,
+    inheritance: Inheritance,
+) -> Result<()> {
+    let words = [task.as_name() as u64, address, bytes, inheritance as u64];
+    ask(routine::VM_INHERIT, &words).map(drop)
+}
+
+/// Makes memory present for these accesses, and keeps it so; `Protection::NONE` ends that.
+pub fn vm_wire(task: impl AsName, address: u64, bytes: u64, access: Protection) -> Result<()> {
+    let words = [task.as_name() as u64, address, bytes, access.0 as u64];
+    ask(routine::VM_WIRE, &words).map(drop)
+}
+
+/// The same for all memory of a task, now (bit 0 of `flags`), and what it will get (bit 1); 0 ends it.
+pub fn vm_wire_all(task: impl AsName, flags: u64) -> Result<()> {
+    ask(routine::VM_WIRE_ALL, &[task.as_name() as u64, flags]).map(drop)
+}
+
+/// Sends what was written in a range back to its pagers ([`sync`], bits).
+pub fn vm_msync(task: impl AsName, address: u64, bytes: u64, flags: u64) -> Result<()> {
+    ask(routine::VM_MSYNC, &[task.as_name() as u64, address, bytes, flags]).map(drop)
+}
+
+// ---- for pagers, with the control port that `memory_object_init` brings
+
+/// The pager answers from now on. Strategies: 0 none, 2 delay.
+pub fn memory_object_ready(control: impl AsName, may_cache: bool, strategy: u64) -> Result<()> {
+    let words = [control.as_name() as u64, may_cache as u64, strategy];
+    ask(routine::MEMORY_OBJECT_READY, &words).map(drop)
+}
+
+/// Changes what [`memory_object_ready`] said. An object that nobody maps ends if it may not be kept.
+pub fn memory_object_change_attributes(
+    control: impl AsName,
+    may_cache: bool,
+    strategy: u64,
+) -> Result<()> {
+    let words = [control.as_name() as u64, may_cache as u64, strategy, 0, 0];
+    ask(routine::MEMORY_OBJECT_CHANGE_ATTRIBUTES, &words).map(drop)
+}
+
+/// Gives pages at `address` of the caller's memory to an object, at most 1 MiB: shared until somebody
+/// writes, or moved, so that the caller has them no more. `lock` is the access that must be asked for.
+pub fn memory_object_data_supply(
+    control: impl AsName,
+    offset: u64,
+    address: u64,
+    bytes: u64,
+    lock: Protection,
+    precious: bool,
+    moved: bool,
+) -> Result<()> {
+    let words = [
+        control.as_name() as u64,
+        offset,
+        address,
+        bytes,
+        lock.0 as u64,
+        precious as u64,
+        moved as u64,
+        0,
+        0,
+    ];
+    ask(routine::MEMORY_OBJECT_DATA_SUPPLY, &words).map(drop)
+}
+
+/// Whoever waits for pages of this range gets zeroes.
+pub fn memory_object_data_unavailable(
+    control: impl AsName,
+    offset: u64,
+    bytes: u64,
+) -> Result<()> {
+    let words = [control.as_name() as u64, offset, bytes];
+    ask(routine::MEMORY_OBJECT_DATA_UNAVAILABLE, &words).map(drop)
+}
+
+/// Whoever waits for pages of this range gets an exception.
+pub fn memory_object_data_error(control: impl AsName, offset: u64, bytes: u64) -> Result<()> {
+    let words = [control.as_name() as u64, offset, bytes, 0];
+    ask(routine::MEMORY_OBJECT_DATA_ERROR, &words).map(drop)
+}
+
+/// Has pages sent back ([`memory_return`]), then forgets them (`flush`) or changes what must be asked
+/// for (`None`: nothing changes).
+pub fn memory_object_lock_request(
+    control: impl AsName,
+    offset: u64,
+    bytes: u64,
+    which: u64,
+    flush: bool,
+    lock: Option<Protection>,
+) -> Result<()> {
+    let lock = lock.map_or(::mach::abi::NO_CHANGE, |lock| lock.0 as u64);
+    let words = [control.as_name() as u64, offset, bytes, which, flush as u64, lock, 0, 0];
+    ask(routine::MEMORY_OBJECT_LOCK_REQUEST, &words).map(drop)
+}
+
+/// Ends an object: who maps it gets exceptions.
+pub fn memory_object_destroy(control: impl AsName) -> Result<()> {
+    ask(routine::MEMORY_OBJECT_DESTROY, &[control.as_name() as u64, 0]).map(drop)
 }
 
 /// Reads a task's memory.
@@ -290,6 +409,17 @@ pub fn memory_object_create(bytes: u64) -> Result<SendRight> {
 /// A new task without memory or threads, charged to `account` (0: the caller's).
 pub fn task_create(account: impl AsName) -> Result<SendRight> {
     right_of(ask(routine::TASK_CREATE, &[account.as_name() as u64])?)
+}
+
+/// A new task without threads, charged to `account` (0: the caller's), that begins with what `parent`
+/// lets it have ([`inherit`], bits).
+pub fn task_create_from(
+    account: impl AsName,
+    parent: impl AsName,
+    inherits: u64,
+) -> Result<SendRight> {
+    let words = [account.as_name() as u64, parent.as_name() as u64, inherits];
+    right_of(ask(routine::TASK_CREATE, &words)?)
 }
 
 /// Ends a task.

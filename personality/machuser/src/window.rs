@@ -367,6 +367,19 @@ impl Offered {
     }
 }
 
+/// Keeps everybody out.
+#[cfg(target_os = "none")]
+pub(crate) fn hold() -> (impl Sized, impl Sized) {
+    (POOL.lock(), OFFERED.lock())
+}
+
+/// Forgets all windows: they belong to the task that this one is a copy of.
+#[cfg(target_os = "none")]
+pub(crate) fn forget_all() {
+    core::mem::forget(core::mem::take(&mut POOL.lock().free));
+    core::mem::forget(core::mem::take(&mut *OFFERED.lock()));
+}
+
 /// The window of a token that came with a request. Fails when there is none for this task.
 pub fn accept(token: u64) -> Result<Arc<ServerWindow>> {
     // The lock is held over the question to the mach server, so that `gone`, which may come right

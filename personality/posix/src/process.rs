@@ -198,6 +198,17 @@ pub fn wait_for(pid: Pid) -> Result<Status> {
     }
 }
 
+/// Makes a copy of this process, which has the calling thread alone and goes on from here: answers
+/// the child's number in the parent, and `None` in the child.
+///
+/// Memory is shared until somebody writes. Descriptors are those of the parent, with their positions;
+/// handled and ignored signals stay so, none is pending. Locks that other threads hold stay held for
+/// ever in the child: a program with several threads does there only what needs none of them, such as
+/// [`Command::exec`].
+pub fn fork() -> Result<Option<Pid>> {
+    sys::fork()
+}
+
 /// Ends the process.
 pub fn exit(status: i32) -> ! {
     sys::exit(status)

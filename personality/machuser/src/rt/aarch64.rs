@@ -21,8 +21,49 @@ global_asm!(
     thread = sym super::thread_main,
 );
 
+// Saves what a function preserves and calls `f(context, pc, sp)`. A thread that starts at that `pc`
+// and `sp`, with memory like this thread's then, returns from here once more.
+global_asm!(
+    ".global __hird_split",
+    "__hird_split:",
+    "sub sp, sp, #96",
+    "stp x19, x20, [sp]",
+    "stp x21, x22, [sp, #16]",
+    "stp x23, x24, [sp, #32]",
+    "stp x25, x26, [sp, #48]",
+    "stp x27, x28, [sp, #64]",
+    "stp x29, x30, [sp, #80]",
+    "mov x3, x0",
+    "mov x0, x1",
+    "adr x1, 2f",
+    "mov x2, sp",
+    "blr x3",
+    "mov x1, xzr",
+    "1:",
+    "ldp x19, x20, [sp]",
+    "ldp x21, x22, [sp, #16]",
+    "ldp x23, x24, [sp, #32]",
+    "ldp x25, x26, [sp, #48]",
+    "ldp x27, x28, [sp, #64]",
+    "ldp x29, x30, [sp, #80]",
+    "add sp, sp, #96",
+    "ret",
+    "2:",
+    "msr tpidr_el0, x0",
+    "str w2, [x0, {number}]",
+    "mov x0, x1",
+    "mov x1, #1",
+    "b 1b",
+    number = const mach::abi::page::THREAD,
+);
+
 unsafe extern "C" {
     fn __hird_thread_start();
+    /// Calls `f` with `context` and where another thread goes on; answers what `f` does.
+    pub(crate) fn __hird_split(
+        f: extern "C" fn(context: usize, pc: u64, sp: u64) -> u64,
+        context: usize,
+    ) -> super::Side;
 }
 
 /// Where threads start.

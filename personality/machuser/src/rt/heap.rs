@@ -12,6 +12,11 @@ const OVERHEAD: u64 = 4096;
 #[global_allocator]
 static HEAP: Heap<Lock, Grow> = Heap::new(Grow);
 
+/// Runs `f`, which must not use the heap, while nobody else uses it.
+pub(crate) fn held<R>(f: impl FnOnce() -> R) -> R {
+    HEAP.held(f)
+}
+
 struct Lock(RawMutex);
 
 // SAFETY: `lock` returns, and `try_lock` says true, only to the one who got the lock.

@@ -21,7 +21,18 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use elfload::block::Block;
 use mach::abi::{page, routine};
 
+pub(crate) use arch::__hird_split as split;
 pub use arch::{nanoseconds, thread_page};
+pub(crate) use heap::held as heap_held;
+
+/// On which side a thread has come out of [`split`].
+#[repr(C)]
+pub(crate) struct Side {
+    /// What the function answered, or the new thread was started with.
+    pub(crate) value: u64,
+    /// Not 0: this is the new thread.
+    pub(crate) new: u64,
+}
 
 /// Bytes of a thread's stack, lazily allocated, and of the guard below it.
 const STACK: u64 = 256 << 10;
@@ -56,6 +67,11 @@ fn page_prepare(thread_page: usize, number: u64) {
 
 /// Rights that only this program was given, behind the usual initial ports.
 static GRANTED: crate::sync::Mutex<Vec<Option<SendRight>>> = crate::sync::Mutex::new(Vec::new());
+
+/// Keeps everybody out.
+pub(crate) fn hold() -> impl Sized {
+    GRANTED.lock()
+}
 
 /// Takes a right that the starter gave to this program alone (a device, say), counted from 0.
 pub fn granted(index: usize) -> Option<SendRight> {

@@ -17,8 +17,48 @@ global_asm!(
     thread = sym super::thread_main,
 );
 
+// Saves what a function preserves and calls `f(context, pc, sp)`. A thread that starts at that `pc`
+// and `sp`, with memory like this thread's then, returns from here once more.
+global_asm!(
+    ".global __hird_split",
+    "__hird_split:",
+    "push rbp",
+    "push rbx",
+    "push r12",
+    "push r13",
+    "push r14",
+    "push r15",
+    "sub rsp, 8",
+    "mov rax, rdi",
+    "mov rdi, rsi",
+    "lea rsi, [rip + 2f]",
+    "mov rdx, rsp",
+    "call rax",
+    "xor edx, edx",
+    "3:",
+    "add rsp, 8",
+    "pop r15",
+    "pop r14",
+    "pop r13",
+    "pop r12",
+    "pop rbx",
+    "pop rbp",
+    "ret",
+    "2:",
+    "mov [rdi + {number}], edx",
+    "mov rax, rsi",
+    "mov edx, 1",
+    "jmp 3b",
+    number = const mach::abi::page::THREAD,
+);
+
 unsafe extern "C" {
     fn __hird_thread_start();
+    /// Calls `f` with `context` and where another thread goes on; answers what `f` does.
+    pub(crate) fn __hird_split(
+        f: extern "C" fn(context: usize, pc: u64, sp: u64) -> u64,
+        context: usize,
+    ) -> super::Side;
 }
 
 /// Where threads start.

@@ -193,6 +193,15 @@ pub(crate) fn spawn(command: &Command) -> Result<Pid> {
     Ok(pid)
 }
 
+pub(crate) fn fork() -> Result<Option<Pid>> {
+    // SAFETY: what a child with a single thread may do is the caller's to know.
+    match unsafe { libc::fork() } {
+        -1 => Err(last_errno()),
+        0 => Ok(None),
+        pid => Ok(Some(pid)),
+    }
+}
+
 pub(crate) fn exec(command: &Command) -> Errno {
     let plan = match Plan::new(command) {
         Ok(plan) => plan,

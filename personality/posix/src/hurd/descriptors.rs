@@ -94,6 +94,11 @@ fn with<T>(f: impl FnOnce(&mut Vec<Option<Slot>>) -> T) -> T {
     f(table)
 }
 
+/// Keeps everybody out.
+pub(super) fn hold() -> impl Sized {
+    TABLE.lock()
+}
+
 fn index(fd: Fd) -> Result<usize> {
     usize::try_from(fd).map_err(|_| Errno::EBADF)
 }

@@ -23,6 +23,20 @@ pub(super) fn started() -> bool {
     SERVICE.lock().is_some()
 }
 
+/// Keeps everybody out.
+pub(super) fn hold() -> impl Sized {
+    SERVICE.lock()
+}
+
+/// Forgets the message port of the process that this one is a copy of; whether it had one.
+pub(super) fn forget() -> bool {
+    let service = SERVICE.lock().take();
+    let had = service.is_some();
+    // Its names denote nothing here, and its threads are not there.
+    core::mem::forget(service);
+    had
+}
+
 /// Gives the process its message port, unless it has one.
 pub(super) fn start() -> Result<()> {
     let mut service = SERVICE.lock();

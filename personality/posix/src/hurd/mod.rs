@@ -2,6 +2,7 @@
 
 mod descriptors;
 mod files;
+mod fork;
 mod identity;
 mod messages;
 mod names;
@@ -13,6 +14,7 @@ mod tests;
 mod translators;
 
 pub(crate) use files::*;
+pub(crate) use fork::fork;
 pub(crate) use identity::*;
 pub(crate) use processes::*;
 pub(crate) use signals::*;

@@ -160,6 +160,11 @@ const EXEC_PATH: &[u8] = b"/servers/exec";
 
 static EXEC_SERVER: Mutex<Option<Arc<SendRight>>> = Mutex::new(None);
 
+/// Keeps everybody out.
+pub(super) fn hold() -> impl Sized {
+    EXEC_SERVER.lock()
+}
+
 /// The exec server, if this program can see one: the way through the file server costs a second
 /// journey of all rights, and is needed for set-id files alone.
 fn exec_server() -> Option<Arc<SendRight>> {

@@ -76,6 +76,19 @@ pub(super) fn interruptible<T>(
     }
 }
 
+/// Keeps everybody out.
+pub(super) fn hold() -> impl Sized {
+    STATE.lock()
+}
+
+/// Forgets what arrived at the process that this one is a copy of.
+pub(super) fn forget() {
+    for arrived in &ARRIVED {
+        arrived.store(false, Ordering::Release);
+    }
+    STOPPING.store(false, Ordering::SeqCst);
+}
+
 fn wait_while_stopping() {
     let mut state = STATE.lock();
     while STOPPING.load(Ordering::SeqCst) {

@@ -9,7 +9,7 @@ extern crate alloc;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
-use machuser::mach::{self, Place};
+use machuser::mach::{self, Place, inherit};
 use machuser::wire::{Disposition, RightArg};
 use machuser::{Call, Error, Outcome, ReceiveRight, Request, Result, Right, SendRight};
 use machuser::{env, sys, thread};
@@ -231,6 +231,11 @@ fn memory(bench: &Bench) -> Result<()> {
     bench.measure("task.create.terminate", 50, || -> Result<()> {
         mach::task_terminate(&mach::task_create(mach::SELF)?)
     });
+    let ballast = vec![1u8; 1 << 20];
+    bench.measure("task.inherit.terminate", 20, || -> Result<()> {
+        mach::task_terminate(&mach::task_create_from(mach::SELF, mach::SELF, inherit::MEMORY)?)
+    });
+    drop(ballast);
     bench.measure("port.create.destroy", 300, || ReceiveRight::allocate().map(drop));
     Ok(())
 }
@@ -295,6 +300,14 @@ fn processes(bench: &Bench) -> posix::Result<()> {
         files::close(there_write)?;
         files::close(back_read)?;
         posix::process::wait_for(child)?;
+    }
+    if bench.wants("fork") {
+        let ballast = vec![1u8; 1 << 20];
+        bench.measure("fork", 20, || match posix::process::fork()? {
+            None => posix::process::exit(0),
+            Some(child) => posix::process::wait_for(child).map(drop),
+        });
+        drop(ballast);
     }
     let argv = vec![b"true".to_vec()];
     bench.measure("spawn.wait", 20, || {

@@ -1,0 +1,178 @@
+//! Tasks that begin with what another one has.
+
+mod common;
+
+use common::{Reply, World};
+use mach::abi::{disposition, inherit, right, routine};
+use mach::{Error, Protection};
+
+const PAGE: u64 = 4096;
+const ALL: u64 = inherit::MEMORY | inherit::RIGHTS;
+
+#[test]
+fn a_child_has_the_send_rights_under_the_same_names_and_no_others() {
+    let mut w = World::new();
+    let root = w.boot_root();
+    let (parent, parent_name) = w.task(root, 0);
+    let own = w.port(parent);
+    let both = w.port(parent);
+    let words = [0, 0, both, disposition::MAKE_SEND as u64];
+    assert_eq!(w.get(parent, routine::MACH_PORT_INSERT_RIGHT, &words), both);
+    let set = w.get(
+        parent,
+        routine::MACH_PORT_ALLOCATE,
+        &[0, right::PORT_SET as u64],
+    );
+    let port = w.port(root);
+    let sent = w.give(root, parent_name, port, disposition::MAKE_SEND);
+    w.give(root, parent_name, port, disposition::MAKE_SEND);
+    let dying = w.port(root);
+    let dead = w.give(root, parent_name, dying, disposition::MAKE_SEND);
+    w.ask(root, routine::MACH_PORT_DESTROY, &[0, dying])
+        .unwrap();
+    w.check();
+    let child = w.get(root, routine::TASK_CREATE, &[0, parent_name, ALL]);
+    w.check();
+    let refs = |w: &mut World, name: u64, kind: u32| {
+        w.ask(
+            root,
+            routine::MACH_PORT_GET_REFS,
+            &[child, name, kind as u64],
+        )
+        .map(|words| words[0])
+    };
+    assert_eq!(refs(&mut w, sent, right::SEND), Ok(2));
+    assert_eq!(refs(&mut w, both, right::SEND), Ok(1));
+    assert_eq!(refs(&mut w, both, right::RECEIVE), Ok(0));
+    assert_eq!(refs(&mut w, dead, right::DEAD_NAME), Ok(1));
+    for name in [own, set] {
+        assert_eq!(
+            refs(&mut w, name, right::RECEIVE),
+            Err(Error::KERN_INVALID_NAME)
+        );
+    }
+    // New names are none that the parent had.
+    let words = [child, right::RECEIVE as u64];
+    for _ in 0..8 {
+        let new = w.get(root, routine::MACH_PORT_ALLOCATE, &words);
+        assert!(![own, both, set, sent, dead].contains(&new));
+    }
+    w.check();
+    w.finish();
+}
+
+#[test]
+fn a_fork_that_fails_leaves_nothing_behind() {
+    let mut w = World::new();
+    let root = w.boot_root();
+    let (parent, parent_name) = w.task(root, 0);
+    let at = w.get(parent, routine::VM_ALLOCATE, &[0, 0, 40 * PAGE, 1]);
+    for page in 0..40 {
+        w.ask(parent, routine::VM_WRITE, &[0, at + page * PAGE, 1, page])
+            .unwrap();
+    }
+    for _ in 0..200 {
+        let port = w.port(root);
+        w.give(root, parent_name, port, disposition::MAKE_SEND);
+    }
+    let before = w.ask(root, routine::ACCOUNT_INFO, &[0]).unwrap();
+    for fail in 0.. {
+        w.mach.kernel().fail_after(Some(fail));
+        let reply = w.request(root, routine::TASK_CREATE, &[0, parent_name, ALL]);
+        let failed = w.mach.kernel().has_failed();
+        w.mach.kernel().fail_after(None);
+        w.check();
+        match reply {
+            Reply::Done(Ok(words)) => {
+                assert!(!failed);
+                w.ask(root, routine::TASK_TERMINATE, &[words[0]]).unwrap();
+                w.ask(root, routine::MACH_PORT_DEALLOCATE, &[0, words[0]])
+                    .unwrap();
+                break;
+            }
+            reply => assert_eq!(reply, Reply::Done(Err(Error::KERN_RESOURCE_SHORTAGE))),
+        }
+        assert_eq!(w.ask(root, routine::ACCOUNT_INFO, &[0]).unwrap(), before);
+    }
+    w.finish();
+}
+
+#[test]
+fn a_child_pays_for_what_it_shares_and_frees_it() {
+    let mut w = World::new();
+    let root = w.boot_root();
+    let account = w.get(root, routine::ACCOUNT_CREATE, &[21 * PAGE, 1 << 30, 1000]);
+    let (parent, parent_name) = w.task(root, 0);
+    let at = w.get(parent, routine::VM_ALLOCATE, &[0, 0, 19 * PAGE, 1]);
+    for page in 0..19 {
+        w.ask(parent, routine::VM_WRITE, &[0, at + page * PAGE, 1, page])
+            .unwrap();
+    }
+    let frames = w.mach.kernel().counts()[2];
+    // The text page and nineteen others, twice, do not fit.
+    let child = w.get(
+        root,
+        routine::TASK_CREATE,
+        &[account, parent_name, inherit::MEMORY],
+    );
+    assert_eq!(w.mach.kernel().counts()[2], frames);
+    assert_eq!(
+        w.ask(root, routine::ACCOUNT_INFO, &[account]).unwrap()[3],
+        20 * PAGE
+    );
+    let words = [account, parent_name, inherit::MEMORY];
+    w.refused(
+        root,
+        routine::TASK_CREATE,
+        &words,
+        Error::KERN_RESOURCE_SHORTAGE,
+    );
+    w.check();
+    // A write needs memory, and no room in the account.
+    for page in 0..19 {
+        w.ask(
+            root,
+            routine::VM_WRITE,
+            &[child, at + page * PAGE, 1, 100 + page],
+        )
+        .unwrap();
+        let words = w
+            .ask(parent, routine::VM_READ, &[0, at + page * PAGE, 1])
+            .unwrap();
+        assert_eq!(words[1], page);
+    }
+    assert_eq!(w.mach.kernel().counts()[2], frames + 19);
+    w.ask(root, routine::TASK_TERMINATE, &[child]).unwrap();
+    w.check();
+    assert_eq!(w.mach.kernel().counts()[2], frames);
+    // The one that is left writes without a copy.
+    let badge = w.fault_badge(parent);
+    let thread = w.mach.thread_of_badge(badge).unwrap();
+    assert!(w.mach.fault(thread, at, Protection::WRITE));
+    assert_eq!(w.mach.kernel().counts()[2], frames);
+    w.finish();
+}
+
+#[test]
+fn copies_of_copies_do_not_grow() {
+    let mut w = World::new();
+    let root = w.boot_root();
+    let (parent, mut name) = w.task(root, 0);
+    let at = w.get(parent, routine::VM_ALLOCATE, &[0, 0, 4 * PAGE, 1]);
+    w.ask(parent, routine::VM_WRITE, &[0, at, 1, 1]).unwrap();
+    let objects = w.mach.audit_totals()[3];
+    for generation in 2..100u64 {
+        let child = w.get(root, routine::TASK_CREATE, &[0, name, inherit::MEMORY]);
+        w.ask(root, routine::VM_WRITE, &[child, at, 1, generation])
+            .unwrap();
+        w.ask(root, routine::TASK_TERMINATE, &[name]).unwrap();
+        w.ask(root, routine::MACH_PORT_DEALLOCATE, &[0, name])
+            .unwrap();
+        name = child;
+        let words = w.ask(root, routine::VM_READ, &[name, at, 1]).unwrap();
+        assert_eq!(words[1], generation);
+        assert_eq!(w.mach.audit_totals()[3], objects);
+        w.check();
+    }
+    w.finish();
+}
