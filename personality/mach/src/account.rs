@@ -73,6 +73,8 @@ pub(crate) mod cost {
     pub(crate) const MAPPING: u64 = 64;
     /// An account.
     pub(crate) const ACCOUNT: u64 = 192;
+    /// The entry of a name that a task has from its start, in use or not.
+    pub(crate) const NAME: u64 = 48;
     /// What a task's first name far behind its others takes beside its block: tables of blocks.
     pub(crate) const FAR_NAMES: u64 = 128 << 10;
     /// A block of such names: entries, and the kernel's slots for them.

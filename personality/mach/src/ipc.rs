@@ -585,6 +585,7 @@ impl<K: Kernel> Mach<K> {
     /// Gives a task that has no names yet the send rights and dead names of another one, under the
     /// same names. On failure it has some of them.
     pub(crate) fn rights_inherit(&mut self, parent: TaskId, child: TaskId) -> Result<()> {
+        let names_bytes = self.task(parent)?.name_bytes;
         let space = self.task(parent)?.space.inherit(|entry| match entry.right {
             Right::Send { .. } | Right::Dead { .. } => Some(entry.right),
             Right::Receive { port, urefs: urefs @ 1.. } => Some(Right::Send { port, urefs }),
@@ -595,10 +596,16 @@ impl<K: Kernel> Mach<K> {
             return Err(Error::KERN_INVALID_ARGUMENT);
         }
         let (account, count) = (holder.account, space.len() as u64);
+        // Also for what lies free between the names.
+        let bytes = space.places() * cost::NAME;
         let names: Vec<(u32, Right)> =
             space.names(0).map(|(name, entry)| (name, entry.right)).collect();
-        self.accounts.charge(account, Limits::rights(count))?;
-        self.task_mut(child)?.space = space;
+        let amount = Limits { memory: 0, objects: bytes + names_bytes, rights: count };
+        self.accounts.charge(account, amount)?;
+        let holder = self.task_mut(child)?;
+        holder.space = space;
+        holder.table_bytes += bytes;
+        holder.name_bytes += names_bytes;
         let mut result = Ok(());
         for (name, right) in names {
             let Right::Send { port, .. } = right else { continue };

@@ -89,34 +89,43 @@ impl Space {
     /// The names of a task that begins with those names of this one for which `gets` says what they
     /// denote there. Other names that are in use here denote nothing there, now and later.
     pub(crate) fn inherit(&self, gets: impl Fn(&Entry) -> Option<Right>) -> Space {
-        let mut space = Space::new();
-        for entry in &self.entries {
+        let copy = |entry: &Entry| {
             let right = gets(entry);
             let stale = right.is_none() && !matches!(entry.right, Right::Free { .. });
-            space.entries.push(Entry {
+            Entry {
                 generation: entry.generation.wrapping_add(stale as u8),
-                right: right.unwrap_or(Right::Free { next: END }),
-                previous: None,
-                next: None,
-                dead_name_request: None,
-            });
-        }
+                right: right.unwrap_or(EMPTY.right),
+                ..EMPTY
+            }
+        };
+        let far = self.far.iter().map(|(block, list)| (*block, list.iter().map(copy).collect()));
+        let mut space = Space {
+            entries: self.entries.iter().map(copy).collect(),
+            far: far.collect(),
+            ..Space::new()
+        };
         for place in (0..space.entries.len()).rev() {
-            let name = space.name_at(place);
-            match space.entries[place].right {
-                Right::Free { .. } => {
-                    space.entries[place].right = Right::Free { next: space.free };
-                    space.free = place as u32 + FIRST_NAME;
-                }
-                right => {
-                    space.used += 1;
-                    if let Right::Send { port, .. } = right {
-                        space.by_port.insert(port, name);
-                    }
-                }
+            if matches!(space.entries[place].right, Right::Free { .. }) {
+                space.free_give(place);
+            }
+        }
+        let ports = space.names(0).map(|(name, entry)| match entry.right {
+            Right::Send { port, .. } | Right::Receive { port, .. } => (name, Some(port)),
+            _ => (name, None),
+        });
+        let ports: Vec<(u32, Option<PortId>)> = ports.collect();
+        space.used = ports.len() as u32;
+        for (name, port) in ports {
+            if let Some(port) = port {
+                space.by_port.insert(port, name);
             }
         }
         space
+    }
+
+    /// Entries that follow each other, in use or not.
+    pub(crate) fn places(&self) -> u64 {
+        self.entries.len() as u64
     }
 
     pub(crate) fn len(&self) -> u32 {

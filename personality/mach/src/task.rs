@@ -116,7 +116,7 @@ pub(crate) struct Task<K: Kernel> {
     pub(crate) lapsed: Vec<u32>,
     /// When it will be.
     pub(crate) lapse: Option<Serial>,
-    /// Bytes of page tables charged.
+    /// Bytes of page tables, and of the names that it began with, charged.
     pub(crate) table_bytes: u64,
     /// Bytes of page tables that exist and that the account could not pay for yet.
     pub(crate) table_debt: u64,
