@@ -377,7 +377,7 @@ pub(crate) fn hold() -> (impl Sized, impl Sized) {
 #[cfg(target_os = "none")]
 pub(crate) fn forget_all() {
     core::mem::forget(core::mem::take(&mut POOL.lock().free));
-    core::mem::forget(core::mem::take(&mut *OFFERED.lock()));
+    core::mem::forget(core::mem::take(&mut OFFERED.lock().offers));
 }
 
 /// The window of a token that came with a request. Fails when there is none for this task.

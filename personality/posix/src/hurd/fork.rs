@@ -14,6 +14,7 @@ pub(crate) fn fork() -> Result<Option<Pid>> {
         // The threads that hold these locks are not in the new process.
         let _locks = (
             messages::hold(),
+            super::server_hold(),
             signals::hold(),
             descriptors::hold(),
             processes::hold(),
@@ -49,6 +50,7 @@ pub(crate) fn fork() -> Result<Option<Pid>> {
 fn begin(proc: u32) {
     // The index exists.
     let _ = env::set_port(init_port::PROC, Some(SendRight::from_raw(proc)));
+    super::server_forget();
     signals::forget();
     descriptors::forget_terminals();
     if messages::forget() {

@@ -66,6 +66,17 @@ fn initial(index: usize) -> Result<Arc<SendRight>> {
 
 static SERVER: Mutex<Option<Arc<Server>>> = Mutex::new(None);
 
+/// Keeps everybody out.
+fn server_hold() -> impl Sized {
+    SERVER.lock()
+}
+
+/// Forgets the server of the process that this one is a copy of: its names denote nothing here, and
+/// its threads are not there.
+fn server_forget() {
+    core::mem::forget(SERVER.lock().take());
+}
+
 /// What serves the program's own ports, of which a program has one. Runs from the first use on.
 fn server() -> Result<Arc<Server>> {
     let mut guard = SERVER.lock();

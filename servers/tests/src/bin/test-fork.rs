@@ -205,7 +205,10 @@ mod guest {
             let before = get!(resources());
             rounds(100)?;
             let after = get!(resources());
-            same!(after[1..], before[1..]);
+            // Servers start and end threads as they need them, a few at most.
+            for (after, before) in after[1..].iter().zip(&before[1..]) {
+                same!(after.abs_diff(*before) < 20, true);
+            }
             same!(before[0].saturating_sub(after[0]) < 512 * 1024, true);
             Ok(())
         });
