@@ -758,6 +758,7 @@ impl<K: Kernel> Mach<K> {
 
     /// `memory_object_lock_request`, also for whoever wants to see memory written back: returns what
     /// `which` says to the pager, then flushes the pages or changes what the pager allows.
+    #[allow(clippy::too_many_arguments)]
     pub(crate) fn pager_lock(
         &mut self,
         id: ObjectId,
