@@ -18,6 +18,9 @@ pub const WINDOW_MAX: usize = mach::abi::WINDOW_MAX as usize;
 const SIZES: [usize; 4] = [16 << 10, 64 << 10, 256 << 10, WINDOW_MAX];
 /// Unused windows that are kept for a server; further ones are given up.
 const KEPT: usize = 8;
+/// Unused windows that are kept for all servers, some of which may have ended: then the one that
+/// was not used for the longest time is given up.
+const KEPT_IN_ALL: usize = 32;
 
 /// Shared memory, by copies only. Offsets are in bytes; an access beyond the end is cut short.
 #[derive(Debug)]
@@ -151,6 +154,8 @@ struct ClientWindow {
     token: u64,
     server: u32,
     memory: SharedMemory,
+    /// When it came back to the pool last, by [`Pool::clock`].
+    used: u64,
 }
 
 impl ClientWindow {
@@ -163,14 +168,18 @@ impl ClientWindow {
             token: raw.token,
             server: raw.peer,
             memory,
+            used: 0,
         }
     }
 }
 
 impl Drop for ClientWindow {
     fn drop(&mut self) {
-        // Fails only when the window is gone already.
-        let _ = sys::window_destroy(self.token);
+        if sys::window_destroy(self.token).is_err() {
+            // The window went with its server; the memory stayed.
+            let SharedMemory { address, bytes } = self.memory;
+            let _ = crate::mach::vm_deallocate(crate::mach::SELF, address as u64, bytes as u64);
+        }
     }
 }
 
@@ -194,7 +203,7 @@ impl Borrowed {
     pub fn forget(mut self, port: Name) {
         let window = self.0.take().expect("filled until dropped");
         // Whatever else is pooled for that task number may be as stale.
-        let stale = POOL.lock().free.remove(&window.server);
+        let stale = POOL.lock().take_all(window.server);
         forget_server(port);
         drop(stale);
     }
@@ -203,23 +212,74 @@ impl Borrowed {
 impl Drop for Borrowed {
     fn drop(&mut self) {
         let Some(window) = self.0.take() else { return };
-        let mut pool = POOL.lock();
-        let free = pool.free.entry(window.server).or_default();
-        if free.len() < KEPT {
-            free.push(window);
-        } else {
-            drop(pool);
-        }
+        let surplus = POOL.lock().put(window);
+        drop(surplus);
     }
 }
 
 struct Pool {
+    /// By the server's task.
     free: HashMap<u32, Vec<ClientWindow>, core::hash::BuildHasherDefault<NumberHasher>>,
+    /// How many there are.
+    count: usize,
+    /// Counts what comes back.
+    clock: u64,
 }
 
 static POOL: Mutex<Pool> = Mutex::new(Pool {
     free: HashMap::with_hasher(core::hash::BuildHasherDefault::new()),
+    count: 0,
+    clock: 0,
 });
+
+impl Pool {
+    /// Takes a window back; answers one that is to be given up.
+    fn put(&mut self, mut window: ClientWindow) -> Option<ClientWindow> {
+        self.clock += 1;
+        window.used = self.clock;
+        let free = self.free.entry(window.server).or_default();
+        if free.len() >= KEPT {
+            return Some(window);
+        }
+        free.push(window);
+        self.count += 1;
+        if self.count <= KEPT_IN_ALL {
+            return None;
+        }
+        let oldest = |free: &Vec<ClientWindow>| free.iter().map(|window| window.used).min();
+        let server = self
+            .free
+            .iter()
+            .filter(|(_, free)| !free.is_empty())
+            .min_by_key(|(_, free)| oldest(free))
+            .map(|(server, _)| *server)?;
+        let free = self.free.get_mut(&server)?;
+        let at = (0..free.len()).min_by_key(|at| free[*at].used)?;
+        let surplus = free.swap_remove(at);
+        if free.is_empty() {
+            self.free.remove(&server);
+        }
+        self.count -= 1;
+        Some(surplus)
+    }
+
+    /// A free window towards a server with room for `bytes`.
+    fn take(&mut self, server: u32, bytes: usize) -> Option<ClientWindow> {
+        let free = self.free.get_mut(&server)?;
+        let at = free
+            .iter()
+            .rposition(|window| window.memory.bytes >= bytes)?;
+        self.count -= 1;
+        Some(free.swap_remove(at))
+    }
+
+    /// All free windows towards a server.
+    fn take_all(&mut self, server: u32) -> Vec<ClientWindow> {
+        let stale = self.free.remove(&server).unwrap_or_default();
+        self.count -= stale.len();
+        stale
+    }
+}
 
 /// Hashes numbers that the system made up, so that nobody can aim for collisions.
 #[derive(Default)]
@@ -271,13 +331,8 @@ pub fn borrow(port: Name, bytes: usize) -> Result<Borrowed> {
         .find(|size| *size >= bytes)
         .ok_or(Error::MACH_SEND_TOO_LARGE)?;
     let server = server_of(port)?;
-    {
-        let mut pool = POOL.lock();
-        if let Some(free) = pool.free.get_mut(&server)
-            && let Some(at) = free.iter().rposition(|window| window.memory.bytes >= bytes)
-        {
-            return Ok(Borrowed(Some(free.swap_remove(at))));
-        }
+    if let Some(window) = POOL.lock().take(server, bytes) {
+        return Ok(Borrowed(Some(window)));
     }
     let raw = sys::window_create(port, size)?;
     Ok(Borrowed(Some(ClientWindow::new(raw))))
@@ -289,7 +344,7 @@ pub fn server_died(port: Name) {
     let known = slot.load(Ordering::Relaxed);
     if (known >> 32) as u32 == port {
         slot.store(0, Ordering::Relaxed);
-        let stale = POOL.lock().free.remove(&(known as u32));
+        let stale = POOL.lock().take_all(known as u32);
         drop(stale);
     }
 }

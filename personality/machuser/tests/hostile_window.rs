@@ -116,3 +116,28 @@ proptest! {
         });
     }
 }
+
+#[test]
+fn windows_of_servers_that_are_gone_are_given_up() {
+    let mut tokens = Vec::new();
+    let mut servers = Vec::new();
+    for _ in 0..100 {
+        let server = Task::new();
+        let port = server.run(|| ReceiveRight::allocate().unwrap());
+        let right = server.run(|| Task::first().give_send(Right::make_send(&port)).unwrap());
+        let window = machuser::window::borrow(right.as_raw(), 100).unwrap();
+        tokens.push(window.token());
+        drop(window);
+        servers.push((server, port));
+    }
+    let kept = tokens
+        .iter()
+        .zip(&servers)
+        .filter(|(token, (server, _))| server.run(|| machuser::sys::window_accept(**token).is_ok()))
+        .count();
+    assert!((8..=40).contains(&kept), "{kept} windows are kept");
+    for (server, port) in servers {
+        server.run(|| drop(port));
+        server.kill();
+    }
+}

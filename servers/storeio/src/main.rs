@@ -68,7 +68,7 @@ fn serve() -> core::result::Result<(), String> {
     }
     .map_err(failed)?;
     let server = FileServer::new(Volume::new(store, &name, device)).map_err(failed)?;
-    server.start().map_err(failed)?;
+    // Nobody sees the node before it is as it should be: the requests that come wait.
     if let Some(node) = server.startup(0).map_err(failed)? {
         let status = io::io_stat(&node).map_err(failed)?;
         let volume = server.volume();
@@ -79,6 +79,7 @@ fn serve() -> core::result::Result<(), String> {
             .change(&root, Change::Mode(status.mode & 0o7777))
             .map_err(failed)?;
     }
+    server.start().map_err(failed)?;
     server.wait();
     Ok(())
 }
