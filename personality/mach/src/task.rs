@@ -789,6 +789,19 @@ impl<K: Kernel> Mach<K> {
         self.kernel.endpoint_make(kernel).is_ok()
     }
 
+    /// A thread called a name of which its space has not even the slot: the call ends as one to a
+    /// dead name does. Answers whether it was a call.
+    pub fn call_fault(&mut self, id: ThreadId) -> bool {
+        let Some(thread) = self.threads.get(id) else {
+            return false;
+        };
+        let (kernel, task) = (thread.kernel, thread.task);
+        let pc = self.kernel.program_counter(kernel);
+        let instruction = self.instruction_at(task, pc);
+        let error = Error::MACH_SEND_INVALID_DEST;
+        self.kernel.call_interrupt(kernel, instruction, error)
+    }
+
     /// Whether a thread must not go on now.
     pub(crate) fn is_held(&self, id: ThreadId) -> bool {
         thread_is_held(self.threads.get(id), &self.tasks)

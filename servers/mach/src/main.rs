@@ -204,6 +204,9 @@ fn fault(
             if mach.endpoint_fault(thread, fault.address()) {
                 return go_on;
             }
+            if mach.call_fault(thread) {
+                return None;
+            }
             mach.exception(thread, BAD_INSTRUCTION, bad_instruction::NO_RIGHT, fault.pc());
             None
         }

@@ -54,8 +54,8 @@ pub(super) fn adopt(handle: SendRight) -> Result<()> {
         }
     }
     descriptors::exchange(|port| match reauthenticate_as(port, &handle) {
-        // What knows no identities stays as it is.
-        Err(Errno::EOPNOTSUPP) => Ok(port.clone()),
+        // What knows no identities stays as it is, and so does what has died.
+        Err(Errno::EOPNOTSUPP | Errno::EIEIO) => Ok(port.clone()),
         result => result,
     })?;
     env::set_port(init_port::AUTH, Some(handle)).map_err(errno)

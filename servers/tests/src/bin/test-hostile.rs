@@ -42,7 +42,7 @@ mod guest {
     /// How long an attack, and the questions after it, may take.
     const LIMIT: Duration = Duration::from_secs(30);
     /// Messages of an attack on one server.
-    const MESSAGES: u64 = 4000;
+    const MESSAGES: u64 = 1000;
     /// Attacks on one server, of which the last is killed in its middle.
     const ATTACKS: u64 = 3;
     /// Rounds of attacks on everybody: the first fills caches, the others must leave nothing.
@@ -564,6 +564,14 @@ mod guest {
             set_up()?;
             clean()?;
             all_serve()
+        });
+        suite.check("a call to a name that nobody ever gave fails alone", || {
+            for name in [0x5000, 0xf_fff0, 0x123_4567, 0xfff_ffff] {
+                let (label, _, mrs) = machuser::sys::call(name, 3, 0, [0; 4]);
+                let error = machuser::client::failure(label, mrs[0]);
+                same!((name, error.is_server_died()), (name, true));
+            }
+            Ok(())
         });
         let mut failed = round(suite, messages, 1, true);
         let mut left = Vec::new();
