@@ -143,6 +143,14 @@ static void open_close(void)
     close(opened);
 }
 
+static void open_close_near(void)
+{
+    int opened = open("a/b/f", O_RDONLY);
+
+    check(opened >= 0, "open");
+    close(opened);
+}
+
 static void read_bytes(size_t count)
 {
     check(pread(file, buffer, count, 0) == (ssize_t)count, "pread");
@@ -248,7 +256,10 @@ int main(int argc, char **argv)
     measure_ping_pong("pipe.pingpong", 0);
     measure_ping_pong("socket.pingpong", 1);
     measure("stat", 5000, stat_file);
-    measure("lookup.close", 5000, open_close);
+    measure("lookup.close.crossing", 5000, open_close);
+    check(chdir("/tmp") == 0, "chdir");
+    measure("lookup.close", 5000, open_close_near);
+    check(chdir("/") == 0, "chdir");
     measure("read.1", 5000, read_1);
     measure("read.4k", 5000, read_4k);
     measure("read.64k", 500, read_64k);

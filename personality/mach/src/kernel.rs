@@ -140,9 +140,9 @@ pub trait Kernel {
     fn published_name(&mut self, thread: Self::Thread) -> u32;
     /// How many names more the inbox in the thread's page takes.
     fn inbox_room(&mut self, thread: Self::Thread) -> Result<usize>;
-    /// Adds names to the inbox in the thread's page. It does not fail for as many as
+    /// Adds a name to the inbox in the thread's page. It does not fail for as many as
     /// [`Kernel::inbox_room`] answered in the same request.
-    fn inbox_push(&mut self, thread: Self::Thread, names: &[u32]) -> Result<()>;
+    fn inbox_push(&mut self, thread: Self::Thread, name: u32) -> Result<()>;
     /// A thread's fault has become an exception: it stops at the instruction that faulted.
     fn thread_fault(&mut self, thread: Self::Thread);
     /// A thread's registers, in the machine's order ([`crate::abi::flavor::THREAD_STATE`]).

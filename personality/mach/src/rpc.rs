@@ -268,8 +268,13 @@ impl<K: Kernel> Mach<K> {
                 let count = input.word()?;
                 let list = input.rights(count)?;
                 self.inbox_check(caller, list.len())?;
-                let rights = self.copy_in_all(task, list)?;
-                self.inbox_give(caller, &rights)?;
+                if let [word] = list {
+                    let right = self.copy_in(task, *word as u32, (*word >> 32) as u32)?;
+                    self.inbox_give(caller, &[right])?;
+                } else {
+                    let rights = self.copy_in_all(task, list)?;
+                    self.inbox_give(caller, &rights)?;
+                }
             }
             routine::MACH_PORT_DEALLOCATE => {
                 let target = self.target(task, input.name()?)?;
@@ -899,12 +904,11 @@ impl<K: Kernel> Mach<K> {
             .get(caller)
             .ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let (kernel, task) = (thread.kernel, thread.task);
-        let mut names = [0; MESSAGE_WORDS];
-        for (place, right) in names.iter_mut().zip(rights) {
-            *place = self.copy_out_word(task, *right);
+        for right in rights {
+            let name = self.copy_out_word(task, *right);
+            self.kernel.inbox_push(kernel, name)?;
         }
-        self.kernel
-            .inbox_push(kernel, &names[..rights.len().min(MESSAGE_WORDS)])
+        Ok(())
     }
 
     /// Sends a message, now or when there is room.

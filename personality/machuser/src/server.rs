@@ -209,6 +209,16 @@ impl<'c> Request<'c> {
         self.answer
     }
 
+    /// The answer, when the request is done with.
+    #[inline(always)]
+    pub fn into_answer(self) -> Answer {
+        let Request { message, answer, .. } = self;
+        if let Some(message) = message {
+            drop(message);
+        }
+        answer
+    }
+
     /// Reads the header and takes the rights; then [`Snapshot::input`] has the arguments. On
     /// failure the answer is set already.
     pub fn open(

@@ -690,7 +690,7 @@ impl Server {
                 continue;
             }
             buffer.put(&answer);
-            if others >= IDLE_THREADS && !stays {
+            if !stays && others >= IDLE_THREADS {
                 sys::reply(answer.label, answer.len, answer.mrs);
                 self.end_worker(&worker);
                 return Error::KERN_TERMINATED;
@@ -725,26 +725,26 @@ impl Server {
     ) -> Answer {
         // This takes the words out of the thread's buffer, before anything can be called.
         let mut request = buffer.request(incoming, Some(&worker.cancel));
-        let Some(entry) = self.find(incoming.badge) else {
-            return Answer::error(Error::EOPNOTSUPP);
-        };
-        if last {
-            if let Err(error) = self.grow(worker, &entry) {
-                return Answer::error(error);
-            }
+        let admitted = if last {
+            self.grow(worker, incoming.badge)
         } else {
             worker.cancel.set_must_not_wait(false);
+            Ok(())
+        };
+        match admitted.and_then(|()| self.find(incoming.badge).ok_or(Error::EOPNOTSUPP)) {
+            Ok(entry) => self.dispatch(&entry, &mut request, worker),
+            Err(error) => request.refuse(error),
         }
-        self.dispatch(&entry, &mut request, worker);
-        request.answer()
+        request.into_answer()
     }
 
     /// The last free thread has a call: starts another one, or must not wait. Refuses the call of
     /// a client that uses its share of the threads already.
     #[cold]
-    fn grow(&self, worker: &Worker, entry: &Entry) -> Result<()> {
+    fn grow(&self, worker: &Worker, port: Name) -> Result<()> {
         let limit = self.thread_limit.load(Ordering::SeqCst);
         let threads = self.threads.load(Ordering::SeqCst);
+        let entry = self.find(port).ok_or(Error::EOPNOTSUPP)?;
         let client = entry.object.client();
         if threads >= UNCOUNTED_THREADS && client != TRUSTED {
             let share = limit.saturating_sub(threads).max(limit / LEAST_SHARE);

@@ -935,21 +935,18 @@ impl Kernel for Sel4 {
         Ok(abi::INBOX_NAMES.saturating_sub(count))
     }
 
-    fn inbox_push(&mut self, thread: u32, names: &[u32]) -> Result<()> {
+    fn inbox_push(&mut self, thread: u32, name: u32) -> Result<()> {
+        const FIRST: usize = (page::INBOX - page::INBOX_COUNT) / size_of::<u32>();
         let count = self.page_word(thread, page::INBOX_COUNT).ok_or(SHORT)?;
-        let inbox = self.page_word(thread, page::INBOX).ok_or(SHORT)?;
         // SAFETY: as above; the count is the thread's to write, so it is checked.
-        let mut at = unsafe { count.read_volatile() } as usize;
-        for name in names {
-            if at >= abi::INBOX_NAMES {
-                return Err(Error::KERN_NO_SPACE);
-            }
-            // SAFETY: the index is within the page.
-            unsafe { inbox.add(at).write_volatile(*name) };
-            at += 1;
+        let at = unsafe { count.read_volatile() } as usize;
+        if at >= abi::INBOX_NAMES {
+            return Err(Error::KERN_NO_SPACE);
         }
+        // SAFETY: the index is within the page.
+        unsafe { count.add(FIRST + at).write_volatile(name) };
         // SAFETY: as above.
-        unsafe { count.write_volatile(at as u32) };
+        unsafe { count.write_volatile(at as u32 + 1) };
         Ok(())
     }
 

@@ -19,16 +19,18 @@ const NONE: u32 = u32::MAX;
 /// A block of untyped memory.
 pub type Block = u32;
 
-#[derive(PartialEq, Eq, Debug)]
+#[derive(PartialEq, Eq, Debug, Default)]
 enum State {
     Free,
     Used,
     /// Cut into parts, of which so many are free.
     Split { children: Vec<u32>, free: u32 },
     /// The node itself is free for another block.
+    #[default]
     Gone,
 }
 
+#[derive(Default)]
 struct Node {
     slot: Slot,
     physical: u64,
