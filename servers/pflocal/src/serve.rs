@@ -550,7 +550,7 @@ mod tests {
         let factory = task.run(|| {
             let server = Server::new().unwrap();
             let port = server
-                .port(Arc::new(Door(Factory(server.clone()))))
+                .port(Arc::new(Door(Factory { server: server.clone(), client: ports::TRUSTED })))
                 .unwrap();
             server.start().unwrap();
             client.give_send(port.right()).unwrap()

@@ -1,0 +1,3 @@
+# The same for root.
+
+@program /tests/bin/test-auth
