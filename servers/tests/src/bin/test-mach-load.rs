@@ -22,6 +22,7 @@ mod guest {
     use machuser::sys;
     use machuser::wire::{Disposition, RightArg};
     use machuser::{Error, ReceiveRight, SendRight};
+    use posix::fs::{self as files, O_CREAT, O_READ, O_WRITE};
 
     pub fn run(suite: &mut Suite) {
         suite.check(
@@ -97,6 +98,34 @@ mod guest {
                     same!(call(&port, 1, word), Ok(word + 1));
                 }
                 same!(get!(resources()), before);
+                Ok(())
+            },
+        );
+        let lookups = suite.times(1_000_000);
+        suite.check(
+            "a million files are looked up, opened and closed, and all memory is there again",
+            || {
+                for folder in [&b"/tmp/load"[..], b"/tmp/load/a"] {
+                    get!(files::mkdir(folder, 0o755));
+                }
+                let path = b"/tmp/load/a/f";
+                get!(files::close(get!(files::open(path, O_WRITE | O_CREAT, 0o644))));
+                let rounds = |count: u64| -> posix::Result<()> {
+                    for _ in 0..count {
+                        files::close(files::open(path, O_READ, 0)?)?;
+                    }
+                    // The file system is told of the last ones a moment later.
+                    machuser::thread::sleep(Duration::from_millis(20));
+                    Ok(())
+                };
+                get!(rounds(1000));
+                let before = get!(resources());
+                get!(rounds(lookups));
+                same!(get!(resources()), before);
+                get!(files::unlink(path));
+                for folder in [&b"/tmp/load/a"[..], b"/tmp/load"] {
+                    get!(files::rmdir(folder));
+                }
                 Ok(())
             },
         );
