@@ -121,7 +121,11 @@ mod guest {
                 get!(rounds(1000));
                 let before = get!(resources());
                 get!(rounds(lookups));
-                same!(get!(resources()), before);
+                let after = get!(resources());
+                same!(after[1..], before[1..]);
+                // A server's thread may have come to a page of its stack that it never used before;
+                // what each look-up leaves would be far more.
+                same!(before[0].saturating_sub(after[0]) < 16 * 4096, true);
                 get!(files::unlink(path));
                 for folder in [&b"/tmp/load/a"[..], b"/tmp/load"] {
                     get!(files::rmdir(folder));
