@@ -86,6 +86,7 @@ impl<K: Kernel> Mach<K> {
             "ports with messages were not served"
         );
         check!(self.woken.is_empty(), "waits for pages were not ended");
+        check!(self.remains.is_empty(), "something has ended and is not taken apart");
         check!(self.orphans.is_empty(), "tasks that nobody reaches were not looked at");
         let mut counts = Counts::default();
         let mut installed = Vec::new();

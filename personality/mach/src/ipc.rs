@@ -4,6 +4,7 @@ use crate::abi::{
     DEAD_NAME, INDEX_MASK, PAYLOAD, REPLY, REPLY_ERROR, WITH_REPLY, disposition, notify,
 };
 use crate::account::{AccountId, Limits, cost};
+use crate::death::Dying;
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::slab::Id;
@@ -97,6 +98,8 @@ pub struct Port {
     pub(crate) accept_requests: VecDeque<((TaskId, u32), PortId)>,
     /// What its receiver gets instead of its name.
     pub(crate) payload: Option<u64>,
+    /// Its end has begun.
+    pub(crate) dying: Option<Dying>,
     /// A memory object's, whose only right is in a message: who gets it pays for the memory.
     pub(crate) moving: bool,
     /// Whether it dies with its last send right.
@@ -211,6 +214,7 @@ impl<K: Kernel> Mach<K> {
             accept_requests: VecDeque::new(),
             payload: None,
             moving: false,
+            dying: None,
             life: Life::Lasting,
             set: None,
             first: None,
@@ -382,11 +386,11 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
+    /// Whether names that can invoke a port have a capability for it.
     pub(crate) fn is_installed(&self, port: PortId) -> bool {
-        matches!(
-            self.ports.get(port).map(|port| port.owner),
-            Some(Owner::Task(..))
-        )
+        self.ports.get(port).is_some_and(|port| {
+            matches!(port.owner, Owner::Task(..)) || Self::is_dying_installed(&port.dying)
+        })
     }
 
     // ---- rights: copy in, copy out, release
@@ -545,7 +549,7 @@ impl<K: Kernel> Mach<K> {
 
     /// Takes a port out of what its receiver keeps of it: its set, the list of ports with messages,
     /// and the threads that wait for it by name.
-    fn receiver_leaves(&mut self, task: TaskId, name: u32, id: PortId) {
+    pub(crate) fn receiver_leaves(&mut self, task: TaskId, name: u32, id: PortId) {
         let Some(port) = self.ports.get_mut(id) else { return };
         let (set, ready) = (port.set.take(), port.ready.take());
         let Some(holder) = self.tasks.get_mut(task) else { return };
@@ -712,7 +716,7 @@ impl<K: Kernel> Mach<K> {
             Carried::Null => Ok(0),
             Carried::Dead => Ok(DEAD_NAME),
             Carried::Send(port) => {
-                if self.ports.get(port).is_none() {
+                if self.ports.get(port).is_none_or(|port| port.dying.is_some()) {
                     return Ok(DEAD_NAME);
                 }
                 let holder = self.tasks.get(task).ok_or(Error::KERN_INVALID_TASK)?;
@@ -771,7 +775,7 @@ impl<K: Kernel> Mach<K> {
                 Ok(name)
             }
             Carried::SendOnce(port) => {
-                if self.ports.get(port).is_none() {
+                if self.ports.get(port).is_none_or(|port| port.dying.is_some()) {
                     return Ok(DEAD_NAME);
                 }
                 let account = self.task(task)?.account;
@@ -863,33 +867,6 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
-    /// Carries out all that released rights set off.
-    pub(crate) fn settle(&mut self) {
-        loop {
-            if let Some(right) = self.released.pop() {
-                match right {
-                    Carried::Null | Carried::Dead => {}
-                    Carried::Send(port) => self.send_right_gone(port),
-                    Carried::SendOnce(port) => {
-                        self.notify(port, notify::SEND_ONCE, &[], Carried::Null);
-                    }
-                    Carried::Receive(port) => self.port_destroy(port),
-                }
-            } else if let Some(woken) = self.woken.pop_front() {
-                self.woken_serve(woken);
-            } else if let Some(task) = self.orphans.pop() {
-                if self.is_orphan(task) {
-                    // Only an error if it were gone.
-                    let _ = self.task_terminate(task);
-                }
-            } else if let Some(port) = self.serving.pop_front() {
-                self.port_serve(port);
-            } else {
-                return;
-            }
-        }
-    }
-
     /// Whether [`Mach::settle`] has something to do.
     #[inline]
     pub(crate) fn is_unsettled(&self) -> bool {
@@ -897,6 +874,7 @@ impl<K: Kernel> Mach<K> {
             || !self.serving.is_empty()
             || !self.orphans.is_empty()
             || !self.woken.is_empty()
+            || !self.remains.is_empty()
     }
 
     /// One send right fewer.
@@ -944,49 +922,8 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
-    /// Destroys a port: its receive right is gone.
-    pub(crate) fn port_destroy(&mut self, id: PortId) {
-        if self.backup_take(id) {
-            return;
-        }
-        self.capabilities_remove(id);
-        if let Some(Owner::Task(task, name)) = self.ports.get(id).map(|port| port.owner) {
-            self.receiver_leaves(task, name, id);
-        }
-        if let Some(port) = self.ports.get_mut(id) {
-            // Notifications that it would send to itself come to nothing.
-            port.owner = Owner::Transit(None);
-        }
-        while let Some((task, index)) = self.ports.get(id).and_then(|port| port.first) {
-            let Some(task) = self.tasks.at(task) else { break };
-            let Some(holder) = self.tasks.get(task) else { break };
-            let name = holder.space.name_of(index);
-            self.name_dies(task, name, id);
-        }
-        let Some(port) = self.ports.remove(id) else {
-            return;
-        };
-        if let Some(request) = port.no_senders_request {
-            self.release(Carried::SendOnce(request));
-        }
-        if let Some(object) = port.memory {
-            self.pager_died(object);
-        }
-        for (_, request) in port.accept_requests {
-            self.release(Carried::SendOnce(request));
-        }
-        for message in port.queue {
-            self.message_destroy(message);
-        }
-        for serial in port.blocked {
-            if let Some(sender) = self.sender_take(serial) {
-                self.reply_error(sender.reply, Error::MACH_SEND_INVALID_DEST);
-            }
-        }
-    }
-
     /// A name's port is gone: it becomes a dead name.
-    fn name_dies(&mut self, task: TaskId, name: u32, port: PortId) {
+    pub(crate) fn name_dies(&mut self, task: TaskId, name: u32, port: PortId) {
         self.unlink(task, name, port);
         let Some(holder) = self.tasks.get_mut(task) else {
             return;
@@ -1365,7 +1302,7 @@ impl<K: Kernel> Mach<K> {
     // ---- queues
 
     /// A message will not be received.
-    fn message_destroy(&mut self, mut message: Message) {
+    pub(crate) fn message_destroy(&mut self, mut message: Message) {
         self.message_uncharge(&mut message);
         for right in message.rights {
             self.release(right);
@@ -1739,7 +1676,7 @@ impl<K: Kernel> Mach<K> {
     }
 
     /// Gives a port's messages to the threads that wait for them.
-    fn port_serve(&mut self, id: PortId) {
+    pub(crate) fn port_serve(&mut self, id: PortId) {
         loop {
             let Some(port) = self.ports.get(id).filter(|port| !port.queue.is_empty()) else {
                 return;

@@ -83,6 +83,9 @@ pub trait Kernel {
 
     /// An empty task; slot 1 invokes the mach server with `badge`.
     fn task_create(&mut self, badge: u32) -> Result<Self::Task>;
+    /// Frees a bounded part of what a task's spaces take, which has no thread, mapping or right any
+    /// more; answers whether there may be more of it.
+    fn task_shrink(&mut self, task: Self::Task) -> bool;
     /// Frees the task's spaces and endpoint; its threads, mappings and rights are gone before.
     fn task_destroy(&mut self, task: Self::Task);
 

@@ -14,6 +14,7 @@ pub mod abi;
 mod account;
 mod audit;
 mod control;
+mod death;
 mod error;
 mod exception;
 mod ipc;

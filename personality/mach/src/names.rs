@@ -106,6 +106,12 @@ impl<K: Kernel> Mach<K> {
 
     /// Moves all that a name denotes to another name (`mach_port_rename`).
     pub(crate) fn rename(&mut self, task: TaskId, old: u32, new: u32) -> Result<()> {
+        if let Right::Send { port, .. } | Right::SendOnce { port } =
+            self.task(task)?.space.get(old)?.right
+            && self.ports.get(port).is_some_and(|port| port.dying.is_some())
+        {
+            self.holder_end(task, old, port);
+        }
         let right = self.task(task)?.space.get(old)?.right;
         if right == Right::Reserved {
             return Err(Error::KERN_INVALID_NAME);

@@ -27,6 +27,9 @@ const HIDE_FROM: usize = 12;
 /// Everything but writing.
 pub(crate) const READ_ONLY: Protection = Protection(Protection::ALL.0 & !Protection::WRITE.0);
 
+/// Pages that are freed together with their object.
+const PAGES_AT_ONCE: u64 = 64;
+
 /// Memory that can be mapped.
 pub(crate) struct Object<K: Kernel> {
     pub(crate) pages: BTreeMap<u64, K::Frame>,
@@ -165,9 +168,14 @@ impl<K: Kernel> Mach<K> {
         let Some(account) = object.account else {
             return;
         };
-        let count = object.pages.len() as u64;
-        for frame in object.pages.into_values() {
-            self.kernel.frame_free(frame);
+        let mut count = object.pages.len() as u64;
+        if count > PAGES_AT_ONCE {
+            self.pages_end(object.pages, account);
+            count = 0;
+        } else {
+            for frame in object.pages.into_values() {
+                self.kernel.frame_free(frame);
+            }
         }
         let pager = if object.pager.is_some() {
             cost::PAGER

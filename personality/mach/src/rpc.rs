@@ -838,12 +838,14 @@ impl<K: Kernel> Mach<K> {
             }
             routine::HOST_TASKS => {
                 self.check_host(task, input.name()?)?;
-                let from = input.name()?;
-                let found = self
-                    .tasks
-                    .first_from(from)
-                    .and_then(|id| Some((id, self.tasks.get(id)?.port)))
-                    .ok_or(Error::KERN_INVALID_ARGUMENT)?;
+                let mut from = input.name()?;
+                let found = loop {
+                    let id = self.tasks.first_from(from).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+                    match self.tasks.get(id) {
+                        Some(task) if !task.ending => break (id, task.port),
+                        _ => from = id.index + 1,
+                    }
+                };
                 let name = self.put_send(task, found.1)?;
                 out.put(found.0.index as u64);
                 out.put(name as u64);

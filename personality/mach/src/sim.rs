@@ -612,6 +612,10 @@ impl Kernel for SimKernel {
         self.release(Self::TASK_BYTES + (leaves + tables + endpoint) as u64);
     }
 
+    fn task_shrink(&mut self, _task: SimTask) -> bool {
+        false
+    }
+
     fn endpoint_make(&mut self, task: SimTask) -> Result<()> {
         if !self.task(task).endpoint {
             self.allocate(16)?;

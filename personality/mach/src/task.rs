@@ -3,12 +3,13 @@
 use crate::abi::REPLY_ERROR;
 use crate::abi::priority::BASE;
 use crate::account::{AccountId, Accounts, Limits};
+use crate::death::{PIECES, Remains};
 use crate::error::{Error, Result};
 use crate::exception::{Handler, Raised};
 use crate::ipc::{Carried, KernelObject, Port, PortId, Receiver, Sender};
 use crate::kernel::{Kernel, Protection};
 use crate::slab::{Id, Slab};
-use crate::space::{Right, Space};
+use crate::space::Space;
 use crate::sync::{Futexes, Serial, Waits};
 use crate::object::Object;
 use crate::pager::{Awaited, Paging, Parked, Woken};
@@ -94,6 +95,8 @@ pub(crate) struct Task<K: Kernel> {
     pub(crate) registered: Vec<Carried>,
     /// What its new threads begin with.
     pub(crate) priority: u8,
+    /// Its end has begun.
+    pub(crate) ending: bool,
     /// When it was made, in nanoseconds since the start.
     pub(crate) created: u64,
     /// Ports of this task with messages, by their set (0: none) and the order in which they came.
@@ -186,6 +189,10 @@ pub struct Mach<K: Kernel> {
     pub(crate) waits: Waits,
     pub(crate) senders: HashMap<u64, Sender<K::Reply>, FxBuildHasher>,
     pub(crate) released: Vec<Carried>,
+    /// What has ended and is not taken apart yet.
+    pub(crate) remains: Remains<K::Frame>,
+    /// Pieces of that which are done at a time.
+    pub(crate) pieces: u32,
     /// Ports with messages for threads that may wait for them.
     pub(crate) serving: VecDeque<PortId>,
     /// Tasks that nobody may be able to reach any more.
@@ -239,6 +246,8 @@ impl<K: Kernel> Mach<K> {
             waits: Waits::default(),
             senders: HashMap::default(),
             released: Vec::new(),
+            remains: Remains::new(),
+            pieces: PIECES,
             serving: VecDeque::new(),
             orphans: Vec::new(),
             awaited: None,
@@ -312,6 +321,7 @@ impl<K: Kernel> Mach<K> {
             handler: Handler::NONE,
             registered: Vec::new(),
             priority: BASE as u8,
+            ending: false,
             created,
             ready: BTreeMap::new(),
             members: BTreeSet::new(),
@@ -333,54 +343,6 @@ impl<K: Kernel> Mach<K> {
         Ok(id)
     }
 
-    /// Ends a task: everything that it holds is freed, and everybody who waits for it is told.
-    pub fn task_terminate(&mut self, id: TaskId) -> Result<()> {
-        self.threads_remove(id)?;
-        self.windows_end(id);
-        self.callers_tell(id);
-        // Rights. Ports that it received from die, and calls to it end.
-        let names: Vec<(u32, Right)> = self
-            .task(id)?
-            .space
-            .names(0)
-            .map(|(name, entry)| (name, entry.right))
-            .collect();
-        for (name, right) in names {
-            match right {
-                Right::Reserved => self.slot_unreserve(id, name),
-                _ => {
-                    let _ = self.name_destroy(id, name);
-                }
-            }
-        }
-        let task = self.task_mut(id)?;
-        let mut kept = core::mem::take(&mut task.registered);
-        kept.push(core::mem::replace(&mut task.bootstrap, Carried::Null));
-        kept.push(core::mem::replace(&mut task.handler, Handler::NONE).port);
-        let (notices, lapse) = (task.notices.take(), task.lapse.take());
-        for right in kept {
-            self.release(right);
-        }
-        if let Some(port) = notices {
-            self.port_destroy(port);
-        }
-        if let Some(serial) = lapse {
-            self.deadline_forget(serial);
-        }
-        self.map_clear(id);
-        let Some(task) = self.tasks.remove(id) else {
-            return Err(Error::KERN_INVALID_TASK);
-        };
-        self.kernel.task_destroy(task.kernel);
-        self.accounts.refund(
-            task.account,
-            Limits::objects(K::TASK_BYTES + task.table_bytes + task.name_bytes),
-        );
-        self.accounts.release(task.account);
-        self.port_destroy(task.port);
-        Ok(())
-    }
-
     /// Whether nobody can do anything with a task: it has no thread, and no right to it is left.
     pub(crate) fn is_orphan(&self, id: TaskId) -> bool {
         self.tasks.get(id).is_some_and(|task| {
@@ -396,37 +358,6 @@ impl<K: Kernel> Mach<K> {
         }
         self.waits_drop(id);
         Ok(())
-    }
-
-    /// Threads that wait for an answer of a task that ends get the error.
-    fn callers_tell(&mut self, server: TaskId) {
-        let Some(holder) = self.tasks.get(server) else { return };
-        let mut clients = BTreeSet::new();
-        for (_, entry) in holder.space.names(0) {
-            let Right::Receive { port, .. } = entry.right else { continue };
-            let mut next = self.ports.get(port).and_then(|port| port.first);
-            while let Some((task_index, index)) = next {
-                clients.insert(task_index);
-                next = self
-                    .tasks
-                    .at(task_index)
-                    .and_then(|id| self.tasks.get(id))
-                    .and_then(|task| task.space.at_index(index))
-                    .and_then(|entry| entry.next);
-            }
-        }
-        for client in clients {
-            let Some(task) = self.tasks.at(client) else { continue };
-            let threads = self.tasks.get(task).map(|task| task.threads.clone());
-            for thread in threads.into_iter().flatten() {
-                let Some(entry) = self.threads.get(thread) else { continue };
-                let kernel = entry.kernel;
-                let name = self.kernel.published_name(kernel);
-                if name > crate::abi::TASK_SELF && self.receiver_of(task, name) == Ok(server) {
-                    self.call_end(thread, Error::MIG_SERVER_DIED);
-                }
-            }
-        }
     }
 
     /// A thread that does not run yet, with its page at an address of its task's choice.
@@ -562,7 +493,11 @@ impl<K: Kernel> Mach<K> {
         }
         self.map_unreserve(thread.task, thread.page_address);
         if let Some(task) = self.tasks.get_mut(thread.task) {
-            task.threads.retain(|other| *other != id);
+            if task.threads.last() == Some(&id) {
+                task.threads.pop();
+            } else {
+                task.threads.retain(|other| *other != id);
+            }
             let account = task.account;
             self.accounts.refund(
                 account,
@@ -641,7 +576,7 @@ impl<K: Kernel> Mach<K> {
     }
 
     /// Ends the call that a thread waits in, if it does.
-    fn call_end(&mut self, id: ThreadId, error: Error) {
+    pub(crate) fn call_end(&mut self, id: ThreadId, error: Error) {
         let Some(thread) = self.threads.get(id).filter(|thread| thread.started) else {
             return;
         };

@@ -440,16 +440,22 @@ impl<K: Kernel> Mach<K> {
         let Some(holder) = self.tasks.get_mut(task) else {
             return;
         };
+        let starts: Vec<u64> = holder.map.regions.keys().copied().collect();
+        for at in starts {
+            self.region_end(task, at);
+        }
+    }
+
+    /// Takes a region of which no page is mapped out of a map.
+    pub(crate) fn region_end(&mut self, task: TaskId, at: u64) {
+        let Some(holder) = self.tasks.get_mut(task) else { return };
         let account = holder.account;
-        let regions = core::mem::take(&mut holder.map.regions);
-        for (at, region) in regions {
-            if let Some(id) = region.object {
-                self.accounts.refund(account, Limits::objects(cost::REGION));
-                if let Some(object) = self.objects.get_mut(id) {
-                    object.places.remove(&(task.index, at));
-                }
-                self.object_release(id);
+        if let Some(id) = holder.map.regions.remove(&at).and_then(|region| region.object) {
+            self.accounts.refund(account, Limits::objects(cost::REGION));
+            if let Some(object) = self.objects.get_mut(id) {
+                object.places.remove(&(task.index, at));
             }
+            self.object_release(id);
         }
     }
 

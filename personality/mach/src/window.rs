@@ -223,16 +223,18 @@ impl<K: Kernel> Mach<K> {
 
     /// Ends all windows of a task that ends.
     pub(crate) fn windows_end(&mut self, task: TaskId) {
-        let tokens = match self.tasks.get_mut(task) {
-            Some(task) => core::mem::take(&mut task.windows),
-            None => return,
-        };
-        for token in tokens {
-            match self.windows.table.get(&token) {
-                Some(window) if window.server == task => self.window_server_end(token),
-                Some(_) => self.window_client_end(token),
-                None => {}
-            }
+        while self.window_end(task) {}
+    }
+
+    /// Ends one window of a task that ends; `false` if it has none.
+    pub(crate) fn window_end(&mut self, task: TaskId) -> bool {
+        let token = self.tasks.get_mut(task).and_then(|task| task.windows.pop_first());
+        let Some(token) = token else { return false };
+        match self.windows.table.get(&token) {
+            Some(window) if window.server == task => self.window_server_end(token),
+            Some(_) => self.window_client_end(token),
+            None => {}
         }
+        true
     }
 }

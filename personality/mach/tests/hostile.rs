@@ -116,7 +116,8 @@ fn names(world: &mut World, caller: Caller) -> Vec<u64> {
     names
 }
 
-fn run(requests: &[Request]) {
+/// With `pieces`, what ends is taken apart by so many at a time, while requests follow.
+fn run(requests: &[Request], pieces: Option<u32>) {
     let routines = routines();
     let mut world = World::new();
     let root = world.boot_root();
@@ -145,6 +146,10 @@ fn run(requests: &[Request]) {
     world.get(root, routine::DMA_PORT, &[host]);
     world.get(root, routine::MACH_PORT_ALLOCATE, &[0, 3]);
     world.check();
+    if let Some(pieces) = pieces {
+        world.mach.pieces_set(pieces);
+        world.busy = true;
+    }
     let mut heard = vec![0u64];
     for (place, request) in requests.iter().enumerate() {
         callers.retain(|caller| world.mach.kernel().thread_exists(caller.thread));
@@ -190,10 +195,11 @@ fn run(requests: &[Request]) {
         for answer in world.answers() {
             heard.extend(answer.words.iter().take(6));
         }
-        if place % 4 == 0 {
+        if place % 4 == 0 && pieces.is_none() {
             world.check();
         }
     }
+    world.rest();
     world.check();
     world.finish();
 }
@@ -214,7 +220,15 @@ proptest! {
 
     #[test]
     fn no_words_harm_the_mach_server(requests in prop::collection::vec(request(), 1..80)) {
-        run(&requests);
+        run(&requests, None);
+    }
+
+    #[test]
+    fn nothing_is_harmed_by_what_is_taken_apart_meanwhile(
+        requests in prop::collection::vec(request(), 1..80),
+        pieces in 1..4u32,
+    ) {
+        run(&requests, Some(pieces));
     }
 }
 

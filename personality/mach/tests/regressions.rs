@@ -808,7 +808,7 @@ fn a_chain_of_receive_rights_is_received_without_recursion() {
         .unwrap();
     assert_eq!(w.answers().len(), 2001);
     w.mach.task_terminate(w.mach.audit_tasks_all()[0]).unwrap();
-    w.mach.timer();
+    w.rest();
     w.nothing_left();
 }
 
@@ -1091,5 +1091,79 @@ fn a_port_whose_end_was_asked_for_is_told_of_at_once() {
     let message = w.ask(server, routine::MSG_RECEIVE, &[0, POLL]).unwrap();
     assert_eq!(message[5..], [name]);
     w.check();
+    w.finish();
+}
+
+#[test]
+fn a_task_with_many_rights_ends_in_pieces_while_others_are_answered() {
+    let mut w = World::new();
+    let root = w.boot_root();
+    let (child, task) = w.task(root, 0);
+    let mut ports = Vec::new();
+    for _ in 0..5000 {
+        let port = w.port(child);
+        let words = [task, port, MAKE_SEND as u64];
+        ports.push(w.get(root, routine::MACH_PORT_EXTRACT_RIGHT, &words));
+    }
+    // One port that the root task has many rights to.
+    let first = w.port(child);
+    for _ in 0..3000 {
+        let words = [task, first, MAKE_SEND_ONCE as u64];
+        w.get(root, routine::MACH_PORT_EXTRACT_RIGHT, &words);
+    }
+    let size = 4096 * 1000;
+    let at = w.get(child, routine::VM_ALLOCATE, &[0, 0, size, 1]);
+    for page in 0..1000 {
+        w.ask(child, routine::VM_WRITE, &[0, at + page * 4096, 8, 1]).unwrap();
+    }
+    w.check();
+    w.busy = true;
+    w.ask(root, routine::TASK_TERMINATE, &[task]).unwrap();
+    // Gone for all that can be asked, at once.
+    w.refused(root, routine::TASK_INFO, &[task], Error::KERN_INVALID_TASK);
+    let mut requests = 0;
+    let mut dead = 0;
+    while w.mach.has_work() {
+        let port = ports[ports.len() - 1 - requests * 37 % ports.len()];
+        let bits = w.get(root, routine::MACH_PORT_TYPE, &[0, port]);
+        dead += (bits == 1 << 20) as u32;
+        requests += 1;
+    }
+    assert!((20..600).contains(&requests), "{requests}");
+    assert!(dead > 0 && dead < requests as u32, "{dead}");
+    w.check();
+    w.finish();
+}
+
+#[test]
+fn rights_to_a_port_that_is_being_taken_apart_are_dead_or_become_so() {
+    let mut w = World::new();
+    let root = w.boot_root();
+    let (child, task) = w.task(root, 0);
+    let (other, other_task) = w.task(root, 0);
+    let port = w.port(child);
+    let here = w.get(root, routine::MACH_PORT_EXTRACT_RIGHT, &[task, port, MAKE_SEND as u64]);
+    let there = w.give(root, other_task, here, COPY_SEND);
+    for _ in 0..50 {
+        w.get(root, routine::MACH_PORT_EXTRACT_RIGHT, &[task, port, MAKE_SEND_ONCE as u64]);
+    }
+    let own = w.port(root);
+    w.mach.pieces_set(1);
+    w.busy = true;
+    w.ask(root, routine::TASK_TERMINATE, &[task]).unwrap();
+    for _ in 0..8 {
+        w.mach.work();
+    }
+    // Renamed, copied, moved, given back: nothing of it brings the port to life.
+    w.ask(other, routine::MACH_PORT_RENAME, &[0, there, 900]).unwrap();
+    let words = send_words(own, MAKE_SEND, 1, POLL, &[right_word(here, COPY_SEND)], &[]);
+    w.ask(root, routine::MSG_SEND, &words).unwrap();
+    let got = w.ask(root, routine::MSG_RECEIVE, &[own, POLL]).unwrap();
+    assert!(got[5] == 0xffff_ffff || got[5] & 0xfff_ffff == here);
+    w.ask(other, routine::MACH_PORT_DEALLOCATE, &[0, 900]).unwrap();
+    w.rest();
+    w.check();
+    assert_eq!(w.get(root, routine::MACH_PORT_TYPE, &[0, here]), 1 << 20);
+    w.mach.pieces_set(100);
     w.finish();
 }

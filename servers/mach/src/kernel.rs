@@ -731,6 +731,36 @@ impl Kernel for Sel4 {
         }
     }
 
+    fn task_shrink(&mut self, task: u32) -> bool {
+        const PIECE: usize = 16;
+        let Some(entry) = self.tasks.get_mut(task) else { return false };
+        if entry.levels > 1 {
+            // From the root on: what is below is named by what is above.
+            entry.levels = 0;
+            let root = entry.root;
+            self.object_free(root);
+            return true;
+        }
+        for _ in 0..PIECE {
+            let Some(entry) = self.tasks.get_mut(task) else { return false };
+            let gone = match entry.middle.pop() {
+                Some(gone) => gone,
+                None if entry.leaves.len() > 1 => entry.leaves.pop().flatten(),
+                None => match entry.tables.pop_last() {
+                    Some(((level, _), table)) => {
+                        let _ = vspace::unmap_table(level, CPtr::from_bits(table.slot as u64));
+                        Some(table)
+                    }
+                    None => return false,
+                },
+            };
+            if let Some(object) = gone {
+                self.object_free(object);
+            }
+        }
+        true
+    }
+
     fn endpoint_make(&mut self, task: u32) -> Result<()> {
         self.endpoint_of(task).map(drop)
     }

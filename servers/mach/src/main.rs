@@ -173,10 +173,29 @@ fn serve(mut mach: Mach<Sel4>) -> ! {
             }
         }
         heap_reserve(mach.kernel());
-        received = match answer {
-            Some((info, mrs)) => endpoint.reply_recv(info, mrs),
-            None => endpoint.recv(),
-        };
+        if !mach.has_work() {
+            received = match answer {
+                Some((info, mrs)) => endpoint.reply_recv(info, mrs),
+                None => endpoint.recv(),
+            };
+            continue;
+        }
+        // Something large has ended: a piece of it with each request, the rest between them.
+        if let Some((info, mrs)) = answer {
+            sel4::reply(info, mrs);
+        }
+        loop {
+            mach.work();
+            heap_reserve(mach.kernel());
+            if !mach.has_work() {
+                received = endpoint.recv();
+                break;
+            }
+            received = endpoint.nb_recv();
+            if received.badge != 0 {
+                break;
+            }
+        }
     }
 }
 

@@ -44,6 +44,8 @@ pub struct Caller {
 pub struct World {
     pub mach: Mach<SimKernel>,
     output: Output,
+    /// Requests follow so fast that nothing is done between them.
+    pub busy: bool,
 }
 
 pub fn result_of(label: u32, words: &[u64]) -> Result<Vec<u64>, Error> {
@@ -59,6 +61,7 @@ impl World {
         World {
             mach: Mach::new(SimKernel::new(MEMORY)),
             output: Output::default(),
+            busy: false,
         }
     }
 
@@ -92,6 +95,9 @@ impl World {
         let badge = kernel.task_badge(caller.task);
         let outcome = self.mach.request(badge, label, words, &mut self.output);
         let answered = self.mach.kernel().call_end(outcome);
+        if !self.busy {
+            self.rest();
+        }
         match outcome {
             Outcome::Reply(label) if answered => {
                 assert!(self.output.words().len() <= mach::abi::MESSAGE_WORDS);
@@ -99,6 +105,13 @@ impl World {
             }
             _ if self.mach.kernel().thread_call(caller.thread).is_some() => Reply::Waits,
             _ => Reply::Gone,
+        }
+    }
+
+    /// Nobody asks for anything until all work is done.
+    pub fn rest(&mut self) {
+        while self.mach.has_work() {
+            self.mach.work();
         }
     }
 
@@ -218,6 +231,7 @@ impl World {
             // Some end with others.
             let _ = self.mach.task_terminate(task);
             self.mach.timer();
+            self.rest();
             self.check();
         }
         self.nothing_left();

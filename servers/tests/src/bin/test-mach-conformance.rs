@@ -266,6 +266,42 @@ mod guest {
     }
 
     fn tasks(suite: &mut Suite) {
+        let names = suite.times(100_000);
+        suite.check("task_terminate, others are answered while a task with many names ends", || {
+            let server = get!(Child::new(0));
+            let mine = get!(ReceiveRight::allocate());
+            let before = get!(calls::task_info(calls::SELF)).names;
+            let task = server.task.as_name() as u64;
+            for _ in 0..names {
+                get!(request(routine::MACH_PORT_ALLOCATE, &[task, 1]));
+            }
+            // What one request takes when nothing else is done, and the longest when it is.
+            let ask = || {
+                let start = sys::now();
+                let status = sys::port_receive_status(mine.as_raw());
+                status.map(|_| sys::now() - start)
+            };
+            let start = sys::now();
+            get!(calls::task_terminate(&server.task));
+            let told = sys::now() - start;
+            same!(calls::task_info(&server.task).err(), Some(Error::KERN_INVALID_TASK));
+            let mut longest = Duration::ZERO;
+            let mut tasks = get!(calls::vm_statistics()).ports;
+            loop {
+                longest = longest.max(get!(ask()));
+                let ports = get!(calls::vm_statistics()).ports;
+                if ports == tasks && longest > Duration::ZERO {
+                    break;
+                }
+                tasks = ports;
+            }
+            same!(told < Duration::from_millis(60), true);
+            same!(longest < Duration::from_millis(60), true);
+            same!(get!(calls::task_info(calls::SELF)).names, before);
+            let again = request(routine::TASK_TERMINATE, &[task]);
+            same!(again.map(drop), Err(Error::KERN_INVALID_TASK));
+            Ok(())
+        });
         suite.check("task_threads, names every thread", || {
             let mut child = get!(Child::new(0));
             same!(get!(calls::task_threads(&child.task)).len(), 0);
