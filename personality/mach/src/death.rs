@@ -48,7 +48,11 @@ pub(crate) struct Remains<F> {
 
 impl<F> Remains<F> {
     pub(crate) fn new() -> Remains<F> {
-        Remains { ports: VecDeque::new(), tasks: VecDeque::new(), pages: VecDeque::new() }
+        Remains {
+            ports: VecDeque::new(),
+            tasks: VecDeque::new(),
+            pages: VecDeque::new(),
+        }
     }
 
     /// Whether there is nothing.
@@ -69,7 +73,11 @@ impl<K: Kernel> Mach<K> {
         self.port_destroy(port);
         // What threads it still has can call the mach server no more.
         self.kernel.right_remove(kernel, crate::abi::TASK_SELF);
-        self.remains.tasks.push_back(Ending { task: id, name: 0, address: 0 });
+        self.remains.tasks.push_back(Ending {
+            task: id,
+            name: 0,
+            address: 0,
+        });
         // The few threads that most tasks have end at once.
         for _ in 0..PIECES {
             if !self.thread_end(id) {
@@ -150,7 +158,10 @@ impl<K: Kernel> Mach<K> {
 
     /// Ends one thread of a task; `false` if there is none.
     fn thread_end(&mut self, id: TaskId) -> bool {
-        let thread = self.tasks.get(id).and_then(|task| task.threads.last().copied());
+        let thread = self
+            .tasks
+            .get(id)
+            .and_then(|task| task.threads.last().copied());
         if let Some(thread) = thread {
             self.thread_remove(thread);
         }
@@ -163,8 +174,14 @@ impl<K: Kernel> Mach<K> {
         if self.thread_end(id) || self.window_end(id) {
             return false;
         }
-        let Some(task) = self.tasks.get_mut(id) else { return true };
-        let next = task.space.names(ending.name).next().map(|(name, entry)| (name, entry.right));
+        let Some(task) = self.tasks.get_mut(id) else {
+            return true;
+        };
+        let next = task
+            .space
+            .names(ending.name)
+            .next()
+            .map(|(name, entry)| (name, entry.right));
         if let Some((name, right)) = next {
             ending.name = (name & crate::abi::INDEX_MASK) + 1;
             match right {
@@ -203,7 +220,12 @@ impl<K: Kernel> Mach<K> {
             }
             return false;
         }
-        let region = task.map.regions.iter().next().map(|(start, region)| (*start, region.end));
+        let region = task
+            .map
+            .regions
+            .iter()
+            .next()
+            .map(|(start, region)| (*start, region.end));
         if let Some((start, end)) = region {
             let from = ending.address.max(start);
             let to = end.min(from.saturating_add(PAGES * PAGE));
@@ -218,7 +240,9 @@ impl<K: Kernel> Mach<K> {
         if self.kernel.task_shrink(kernel) {
             return false;
         }
-        let Some(task) = self.tasks.remove(id) else { return true };
+        let Some(task) = self.tasks.remove(id) else {
+            return true;
+        };
         self.kernel.task_destroy(task.kernel);
         let objects = K::TASK_BYTES + task.table_bytes + task.name_bytes;
         self.accounts.refund(task.account, Limits::objects(objects));
@@ -234,14 +258,22 @@ impl<K: Kernel> Mach<K> {
         if self.backup_take(id) {
             return;
         }
-        let Some(port) = self.ports.get_mut(id).filter(|port| port.dying.is_none()) else { return };
-        let mut dying = Dying { receiver: None, tell: false, removed: false };
+        let Some(port) = self.ports.get_mut(id).filter(|port| port.dying.is_none()) else {
+            return;
+        };
+        let mut dying = Dying {
+            receiver: None,
+            tell: false,
+            removed: false,
+        };
         let owner = port.owner;
         if let Owner::Task(task, badge) = owner {
             dying.receiver = Some((task, badge));
             dying.tell = self.tasks.get(task).is_some_and(|task| task.ending);
         }
-        let Some(port) = self.ports.get_mut(id) else { return };
+        let Some(port) = self.ports.get_mut(id) else {
+            return;
+        };
         port.dying = Some(dying);
         let watched = port.no_senders_request.take();
         if let Owner::Task(task, name) = owner {
@@ -270,10 +302,15 @@ impl<K: Kernel> Mach<K> {
 
     /// Takes a piece of a dying port apart; answers whether it was the last one.
     fn port_piece(&mut self, id: PortId) -> bool {
-        let Some(port) = self.ports.get_mut(id) else { return true };
+        let Some(port) = self.ports.get_mut(id) else {
+            return true;
+        };
         if let Some((task, index)) = port.first {
             if let Some(task) = self.tasks.at(task) {
-                let name = self.tasks.get(task).map_or(0, |task| task.space.name_of(index));
+                let name = self
+                    .tasks
+                    .get(task)
+                    .map_or(0, |task| task.space.name_of(index));
                 self.holder_end(task, name, id);
             }
             return false;
@@ -358,7 +395,9 @@ impl<K: Kernel> Mach<K> {
 
     fn pages_piece(&mut self, pages: &mut BTreeMap<u64, K::Frame>, account: AccountId) {
         for _ in 0..PAGES {
-            let Some((_, frame)) = pages.pop_last() else { return };
+            let Some((_, frame)) = pages.pop_last() else {
+                return;
+            };
             self.kernel.frame_free(frame);
             self.accounts.refund(account, Limits::memory(PAGE));
         }
