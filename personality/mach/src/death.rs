@@ -367,6 +367,30 @@ impl<K: Kernel> Mach<K> {
         self.name_dies(task, name, id);
     }
 
+    /// Whether a port that had this name of its receiver still has capabilities: a port that got the
+    /// same name now would be taken for it.
+    pub(crate) fn is_lingering(&self, task: TaskId, name: u32) -> bool {
+        self.remains.ports.iter().any(|port| {
+            self.ports.get(*port).is_some_and(|port| {
+                let receiver = port.dying.and_then(|dying| dying.receiver);
+                port.srights > 0 && receiver == Some((task, name))
+            })
+        })
+    }
+
+    /// A new name for a receive right.
+    pub(crate) fn receive_name(&mut self, task: TaskId, port: PortId) -> Result<u32> {
+        loop {
+            let right = Right::Receive { port, urefs: 0 };
+            let name = self.task_mut(task)?.space.insert(right)?;
+            if !self.is_lingering(task, name) {
+                return Ok(name);
+            }
+            // The next name at this place differs.
+            self.task_mut(task)?.space.remove(name);
+        }
+    }
+
     /// Whether capabilities of a dying port are there still.
     pub(crate) fn is_dying_installed(dying: &Option<Dying>) -> bool {
         dying.is_some_and(|dying| dying.receiver.is_some())

@@ -235,10 +235,7 @@ impl<K: Kernel> Mach<K> {
         let account = self.task(task)?.account;
         self.accounts.charge(account, Limits::rights(1))?;
         let port = self.port_create(Owner::Task(task, 0));
-        let Some(holder) = self.tasks.get_mut(task) else {
-            return Err(Error::KERN_INVALID_TASK);
-        };
-        match holder.space.insert(Right::Receive { port, urefs: 0 }) {
+        match self.receive_name(task, port) {
             Ok(name) => {
                 self.link(task, name, port);
                 if let Some(port) = self.ports.get_mut(port) {
@@ -806,6 +803,7 @@ impl<K: Kernel> Mach<K> {
         let kernel = self.task(task)?.kernel;
         self.kernel.endpoint_make(kernel)?;
         let name = match self.find(task, port) {
+            Some(name) if self.is_lingering(task, name) => return Err(Error::KERN_NAME_EXISTS),
             Some(name) => {
                 let holder = self.task_mut(task)?;
                 if let Right::Send { urefs, .. } = holder.space.get(name)?.right {
@@ -816,10 +814,7 @@ impl<K: Kernel> Mach<K> {
             None => {
                 let account = self.task(task)?.account;
                 self.accounts.charge(account, Limits::rights(1))?;
-                let inserted = self
-                    .task_mut(task)
-                    .and_then(|holder| holder.space.insert(Right::Receive { port, urefs: 0 }));
-                match inserted {
+                match self.receive_name(task, port) {
                     Ok(name) => {
                         self.link(task, name, port);
                         name
@@ -1441,7 +1436,8 @@ impl<K: Kernel> Mach<K> {
         let once = matches!(how, disposition::MOVE_SEND_ONCE | disposition::MAKE_SEND_ONCE);
         let port = self.ports.get(id).ok_or(dead)?;
         let exception = self.exception_of(id);
-        if matches!(port.owner, Owner::Kernel(_)) && exception.is_none() {
+        let is_kernel = matches!(port.owner, Owner::Kernel(_)) && exception.is_none();
+        if is_kernel || port.dying.is_some() {
             return Err(dead);
         }
         // The destination's right goes first.

@@ -50,6 +50,9 @@ impl<K: Kernel> Mach<K> {
 
     /// Charges what a chosen name takes beside the right under it, if it can be given.
     fn name_charge(&mut self, task: TaskId, name: u32) -> Result<()> {
+        if self.is_lingering(task, name) {
+            return Err(Error::KERN_NAME_EXISTS);
+        }
         let holder = self.task(task)?;
         if !holder.space.check_name(name)? {
             return Ok(());

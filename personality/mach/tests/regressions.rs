@@ -1167,3 +1167,32 @@ fn rights_to_a_port_that_is_being_taken_apart_are_dead_or_become_so() {
     w.mach.pieces_set(100);
     w.finish();
 }
+
+#[test]
+fn a_name_is_not_given_to_another_port_while_capabilities_of_the_last_one_are_there() {
+    let mut w = World::new();
+    let root = w.boot_root();
+    let (child, task) = w.task(root, 0);
+    let port = w.port(child);
+    let sent = w.get(root, routine::MACH_PORT_EXTRACT_RIGHT, &[task, port, MAKE_SEND as u64]);
+    let mut holders = Vec::new();
+    for _ in 0..8 {
+        let (holder, task) = w.task(root, 0);
+        holders.push((holder, w.give(root, task, sent, COPY_SEND)));
+    }
+    w.mach.pieces_set(1);
+    w.busy = true;
+    w.ask(child, routine::MACH_PORT_DESTROY, &[0, port]).unwrap();
+    let words = [0, right::RECEIVE as u64, port];
+    w.refused(child, routine::MACH_PORT_ALLOCATE_NAME, &words, Error::KERN_NAME_EXISTS);
+    // Nor can it be sent to, whoever still has a name for it.
+    let words = send_words(holders[0].1, COPY_SEND, 1, POLL, &[], &[]);
+    w.refused(holders[0].0, routine::MSG_SEND, &words, Error::MACH_SEND_INVALID_DEST);
+    w.rest();
+    w.check();
+    let words = [0, right::RECEIVE as u64, port];
+    w.ask(child, routine::MACH_PORT_ALLOCATE_NAME, &words).unwrap();
+    w.mach.pieces_set(100);
+    w.check();
+    w.finish();
+}
