@@ -4,14 +4,14 @@
 use crate::abi::INDEX_MASK;
 use crate::account::{AccountId, Limits, cost};
 use crate::ipc::{Carried, KernelObject, Message, Owner, PortId};
-use crate::kernel::{Kernel, Protection};
+use crate::kernel::{BLOCK, Kernel, Protection};
 use crate::object::{Object, ObjectId};
 use crate::pager::Waiter;
 use crate::space::Right;
 use crate::sync::Timed;
 use crate::task::{Mach, TaskId};
-use crate::vm::PAGE;
-use alloc::collections::BTreeMap;
+use crate::vm::{PAGE, VM_MAX, VM_MIN, holes_between};
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -411,6 +411,23 @@ impl<K: Kernel> Mach<K> {
                     );
                 }
             }
+            let mut blocks: BTreeMap<u64, u32> = BTreeMap::new();
+            let threads = task.threads.iter().filter_map(|thread| self.threads.get(*thread));
+            for page in task.map.mapped.keys().copied().chain(threads.map(|thread| thread.page_address)) {
+                *blocks.entry(page / BLOCK).or_default() += 1;
+            }
+            check!(
+                blocks == task.map.blocks.iter().map(|(block, count)| (*block, *count)).collect(),
+                "{id:?} does not know which blocks have pages"
+            );
+            let mut holes = BTreeSet::new();
+            let mut next = VM_MIN;
+            for (start, region) in &task.map.regions {
+                holes.extend(holes_between(next, *start));
+                next = region.end;
+            }
+            holes.extend(holes_between(next, VM_MAX));
+            check!(holes == task.map.holes, "{id:?} does not know which addresses are free");
             check!(
                 pages == task.map.mapped.len(),
                 "{id:?} has pages mapped outside its regions"

@@ -55,7 +55,7 @@ pub enum Cache {
     Device,
 }
 
-/// Bytes of the addresses that [`Kernel::block_hide`] works on, and what they are aligned to.
+/// Bytes of the addresses that one page table is for, and what they are aligned to.
 pub const BLOCK: u64 = 2 << 20;
 
 /// What a kernel must do for the mach server.
@@ -184,6 +184,9 @@ pub trait Kernel {
     /// a cost that does not grow with their number: they stay, and [`Kernel::frame_protect`] gives
     /// each its access again. Answers `false`, and has done nothing, where there is no such way.
     fn block_hide(&mut self, task: Self::Task, address: u64) -> bool;
+    /// Frees the page tables for the [`BLOCK`] of addresses around `address`, in which nothing is
+    /// mapped, and those above them that are for nothing else. Answers their bytes.
+    fn tables_free(&mut self, task: Self::Task, address: u64) -> u64;
     /// Takes a mapping away.
     fn frame_unmap(&mut self, mapping: Self::Mapping);
     /// Changes a mapping's access.

@@ -606,10 +606,10 @@ impl Kernel for SimKernel {
                 }
             }
         }
+        assert!(entry.tables.is_empty(), "{task:?} is destroyed with page tables");
         let leaves = (entry.leaves.len() - 1) * PAGE;
-        let tables = entry.tables.len() * PAGE;
         let endpoint = if entry.endpoint { 16 } else { 0 };
-        self.release(Self::TASK_BYTES + (leaves + tables + endpoint) as u64);
+        self.release(Self::TASK_BYTES + (leaves + endpoint) as u64);
     }
 
     fn task_shrink(&mut self, _task: SimTask) -> bool {
@@ -976,6 +976,23 @@ impl Kernel for SimKernel {
             }
         }
         true
+    }
+
+    fn tables_free(&mut self, task: SimTask, address: u64) -> u64 {
+        let start = address & !(BLOCK - 1);
+        let entry = self.task_mut(task);
+        let used = entry.mapped.range(start..start + BLOCK).next();
+        assert!(used.is_none(), "{task:?} has {used:?} where its page table is freed");
+        let before = entry.tables.len();
+        let (upper, lower) = (address >> 30 | 1 << 60, address >> 21);
+        entry.tables.retain(|table| *table != lower);
+        if !entry.tables.iter().any(|table| *table >> 9 == address >> 30) {
+            entry.tables.retain(|table| *table != upper);
+        }
+        let freed = ((before - entry.tables.len()) * PAGE) as u64;
+        assert!(freed > 0, "{task:?} has no page table for {address:#x}");
+        self.release(freed);
+        freed
     }
 
     fn frame_unmap(&mut self, mapping: SimMapping) {

@@ -121,8 +121,6 @@ pub(crate) struct Task<K: Kernel> {
     pub(crate) lapse: Option<Serial>,
     /// Bytes of page tables, and of the names that it began with, charged.
     pub(crate) table_bytes: u64,
-    /// Bytes of page tables that exist and that the account could not pay for yet.
-    pub(crate) table_debt: u64,
 }
 
 /// A thread.
@@ -335,7 +333,6 @@ impl<K: Kernel> Mach<K> {
             lapsed: Vec::new(),
             lapse: None,
             table_bytes: 0,
-            table_debt: 0,
         });
         if let Some(port) = self.ports.get_mut(port) {
             port.owner = crate::ipc::Owner::Kernel(KernelObject::Task(id));
@@ -432,7 +429,7 @@ impl<K: Kernel> Mach<K> {
         let (kernel, slot) = match made {
             Ok(made) => made,
             Err(error) => {
-                self.kernel.frame_unmap(page_mapping);
+                self.frame_unmap_refunded(task, page_address, page_mapping);
                 undo(self, Some(page));
                 return Err(error);
             }
@@ -480,7 +477,7 @@ impl<K: Kernel> Mach<K> {
         };
         self.kernel.thread_destroy(thread.kernel);
         self.slot_unreserve(thread.task, thread.slot);
-        self.kernel.frame_unmap(thread.page_mapping);
+        self.frame_unmap_refunded(thread.task, thread.page_address, thread.page_mapping);
         self.kernel.frame_free(thread.page);
         if let Some(ticket) = thread.ticket {
             for right in ticket.rights {

@@ -7,10 +7,10 @@
 
 use crate::account::{Limits, cost};
 use crate::error::{Error, Result};
-use crate::kernel::{Cache, Kernel, Protection};
+use crate::kernel::{BLOCK, Cache, Kernel, Protection};
 use crate::object::ObjectId;
 use crate::task::{Mach, TaskId, ThreadId};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
@@ -68,9 +68,12 @@ pub(crate) struct Mapped<M> {
 pub(crate) struct Map<K: Kernel> {
     pub(crate) regions: BTreeMap<u64, Region>,
     pub(crate) mapped: HashMap<u64, Mapped<K::Mapping>, FxBuildHasher>,
+    /// How many pages are mapped in a [`BLOCK`], those of threads too, where there are some.
+    pub(crate) blocks: HashMap<u64, u32, FxBuildHasher>,
+    /// Free addresses between regions: whether they lie below `VM_ANYWHERE`, bytes, the first one.
+    pub(crate) holes: BTreeSet<(bool, u64, u64)>,
     /// Whether new regions are wired (`VM_WIRE_FUTURE`).
     pub(crate) wire_future: bool,
-    hint: u64,
 }
 
 impl<K: Kernel> Map<K> {
@@ -78,8 +81,9 @@ impl<K: Kernel> Map<K> {
         Map {
             regions: BTreeMap::new(),
             mapped: HashMap::default(),
+            blocks: HashMap::default(),
+            holes: holes_between(VM_MIN, VM_MAX).collect(),
             wire_future: false,
-            hint: VM_ANYWHERE,
         }
     }
 
@@ -97,30 +101,68 @@ impl<K: Kernel> Map<K> {
         }
     }
 
-    fn search(&self, from: u64, to: u64, size: u64, mask: u64) -> Option<u64> {
-        let mut at = align(from, mask)?;
-        while at.checked_add(size)? <= to {
-            match self.regions.range(..at + size).next_back() {
-                Some((_, region)) if region.end > at => at = align(region.end, mask)?,
-                _ => return Some(at),
-            }
-        }
-        None
+    /// The ends of the regions around some addresses.
+    fn around(&self, start: u64, end: u64) -> (u64, u64) {
+        let below = self.regions.range(..start).next_back();
+        let above = self.regions.range(end..).next();
+        (below.map_or(VM_MIN, |(_, region)| region.end), above.map_or(VM_MAX, |(at, _)| *at))
     }
 
-    /// Free addresses for `size` bytes; the low bits in `mask` of the address are zero.
-    fn find(&mut self, size: u64, mask: u64) -> Result<u64> {
-        let found = self
-            .search(self.hint, VM_MAX, size, mask)
-            .or_else(|| self.search(VM_ANYWHERE, VM_MAX, size, mask))
-            .or_else(|| self.search(VM_MIN, VM_ANYWHERE, size, mask))
-            .ok_or(Error::KERN_NO_SPACE)?;
-        self.hint = if found >= VM_ANYWHERE {
-            found + size
-        } else {
-            VM_ANYWHERE
+    /// A region takes addresses that are free.
+    fn insert(&mut self, start: u64, region: Region) {
+        let (low, high) = self.around(start, region.end);
+        for hole in holes_between(low, high) {
+            self.holes.remove(&hole);
+        }
+        self.holes.extend(holes_between(low, start).chain(holes_between(region.end, high)));
+        self.regions.insert(start, region);
+    }
+
+    /// The addresses of a region are free again.
+    fn remove(&mut self, start: u64) -> Option<Region> {
+        let region = self.regions.remove(&start)?;
+        let (low, high) = self.around(start, region.end);
+        for hole in holes_between(low, start).chain(holes_between(region.end, high)) {
+            self.holes.remove(&hole);
+        }
+        self.holes.extend(holes_between(low, high));
+        Some(region)
+    }
+
+    /// Free addresses for `size` bytes; the low bits in `mask` of the address are zero. The smallest
+    /// hole is taken, so that addresses, and the page tables for them, are used again.
+    fn find(&self, size: u64, mask: u64) -> Result<u64> {
+        let fits = |&(_, bytes, start): &(bool, u64, u64)| {
+            let at = align(start, mask)?;
+            (at - start <= bytes - size).then_some(at)
         };
-        Ok(found)
+        // Wherever a hole of so many bytes begins, there is room in it.
+        let ample = size.saturating_add(mask & !(PAGE - 1));
+        [(false, ample), (false, size), (true, ample), (true, size)]
+            .into_iter()
+            .find_map(|(low, least)| {
+                self.holes.range((low, least, 0)..=(low, u64::MAX, 0)).find_map(fits)
+            })
+            .ok_or(Error::KERN_NO_SPACE)
+    }
+}
+
+/// Free addresses as holes: those that programs choose from lie apart.
+pub(crate) fn holes_between(start: u64, end: u64) -> impl Iterator<Item = (bool, u64, u64)> {
+    let border = VM_ANYWHERE.clamp(start, end);
+    let parts = [(true, border - start, start), (false, end - border, border)];
+    parts.into_iter().filter(|(_, bytes, _)| *bytes > 0)
+}
+
+/// One page fewer is mapped in the block around an address; answers whether it was the last.
+fn block_leave(blocks: &mut HashMap<u64, u32, FxBuildHasher>, address: u64) -> bool {
+    let block = address / BLOCK;
+    match blocks.get_mut(&block) {
+        Some(count) if *count > 1 => {
+            *count -= 1;
+            false
+        }
+        _ => blocks.remove(&block).is_some(),
     }
 }
 
@@ -169,7 +211,7 @@ impl<K: Kernel> Mach<K> {
         if start < VM_MIN || !map.is_free(start, end) {
             return Err(Error::KERN_NO_SPACE);
         }
-        map.regions.insert(
+        map.insert(
             start,
             Region {
                 end,
@@ -192,7 +234,7 @@ impl<K: Kernel> Mach<K> {
                 .get(&address)
                 .is_some_and(|region| region.object.is_none())
         {
-            task.map.regions.remove(&address);
+            task.map.remove(address);
         }
     }
 
@@ -205,34 +247,37 @@ impl<K: Kernel> Mach<K> {
         protection: Protection,
         cache: Cache,
     ) -> Result<K::Mapping> {
-        let holder = self.task(task)?;
-        let (kernel, account, debt) = (holder.kernel, holder.account, holder.table_debt);
-        if debt > 0 {
-            self.accounts.charge(account, Limits::objects(debt))?;
-            let holder = self.task_mut(task)?;
-            holder.table_bytes += debt;
-            holder.table_debt = 0;
-        }
-        let (mapping, tables) = self
-            .kernel
-            .frame_map(kernel, address, frame, protection, cache)?;
+        let holder = self.tasks.get_mut(task).ok_or(Error::KERN_INVALID_TASK)?;
+        let (mapping, tables) =
+            self.kernel.frame_map(holder.kernel, address, frame, protection, cache)?;
         if tables > 0 {
-            let charged = self.accounts.charge(account, Limits::objects(tables));
-            let holder = self.task_mut(task)?;
+            let charged = self.accounts.charge(holder.account, Limits::objects(tables));
             if let Err(error) = charged {
-                // Tables stay until the task ends: it maps nothing more before it can pay for them.
-                holder.table_debt = tables;
                 self.kernel.frame_unmap(mapping);
+                self.kernel.tables_free(holder.kernel, address);
                 return Err(error);
             }
             holder.table_bytes += tables;
         }
+        *holder.map.blocks.entry(address / BLOCK).or_default() += 1;
         Ok(mapping)
     }
 
+    /// Takes a frame that was mapped so away, with the page tables that nothing else needs.
+    pub(crate) fn frame_unmap_refunded(&mut self, task: TaskId, address: u64, mapping: K::Mapping) {
+        self.kernel.frame_unmap(mapping);
+        if let Some(holder) = self.tasks.get_mut(task)
+            && block_leave(&mut holder.map.blocks, address)
+        {
+            let tables = self.kernel.tables_free(holder.kernel, address);
+            holder.table_bytes -= tables;
+            self.accounts.refund(holder.account, Limits::objects(tables));
+        }
+    }
+
     /// A free address for `size` bytes.
-    pub(crate) fn map_find(&mut self, task: TaskId, size: u64) -> Result<u64> {
-        self.task_mut(task)?.map.find(size, 0)
+    pub(crate) fn map_find(&self, task: TaskId, size: u64) -> Result<u64> {
+        self.task(task)?.map.find(size, 0)
     }
 
     /// Adds a region to a map; the object gets a user more.
@@ -268,7 +313,7 @@ impl<K: Kernel> Mach<K> {
                 start
             }
         };
-        map.regions.insert(
+        map.insert(
             start,
             Region {
                 end: start + size,
@@ -335,6 +380,7 @@ impl<K: Kernel> Mach<K> {
                 if let Some(first) = map.regions.get_mut(&at) {
                     first.end = border;
                 }
+                // No address becomes free or is taken.
                 map.regions.insert(
                     border,
                     Region {
@@ -350,19 +396,6 @@ impl<K: Kernel> Mach<K> {
             }
         }
         Ok(())
-    }
-
-    /// A region goes, and its object has a user fewer.
-    fn region_remove(&mut self, task: TaskId, at: u64, id: ObjectId) {
-        if let Some(task) = self.tasks.get_mut(task) {
-            task.map.regions.remove(&at);
-            let account = task.account;
-            self.accounts.refund(account, Limits::objects(cost::REGION));
-        }
-        if let Some(object) = self.objects.get_mut(id) {
-            object.places.remove(&(task.index, at));
-        }
-        self.object_release(id);
     }
 
     fn map_regions(&self, task: TaskId, start: u64, end: u64) -> Vec<(u64, Region)> {
@@ -382,30 +415,33 @@ impl<K: Kernel> Mach<K> {
         let Some(holder) = self.tasks.get_mut(task) else {
             return;
         };
-        let map = &mut holder.map;
-        let before = map.mapped.len();
-        let pages = (end - start) / PAGE;
-        if (before as u64) < pages {
-            let kernel = &mut self.kernel;
-            map.mapped.retain(|address, page| {
+        let Map { mapped, blocks, .. } = &mut holder.map;
+        let (kernel, kernel_task) = (&mut self.kernel, holder.kernel);
+        let (mut gone, mut tables) = (0, 0);
+        let mut unmap = |address: u64, page: Mapped<K::Mapping>| {
+            kernel.frame_unmap(page.mapping);
+            gone += cost::MAPPING;
+            if block_leave(blocks, address) {
+                tables += kernel.tables_free(kernel_task, address);
+            }
+        };
+        if (mapped.len() as u64) < (end - start) / PAGE {
+            mapped.retain(|address, page| {
                 let inside = (start..end).contains(address);
                 if inside {
-                    kernel.frame_unmap(page.mapping);
+                    unmap(*address, *page);
                 }
                 !inside
             });
         } else {
-            for page in 0..pages {
-                if let Some(page) = map.mapped.remove(&(start + page * PAGE)) {
-                    self.kernel.frame_unmap(page.mapping);
+            for address in (start..end).step_by(PAGE as usize) {
+                if let Some(page) = mapped.remove(&address) {
+                    unmap(address, page);
                 }
             }
         }
-        let gone = (before - map.mapped.len()) as u64;
-        if gone > 0 {
-            let account = holder.account;
-            self.accounts.refund(account, Limits::objects(gone * cost::MAPPING));
-        }
+        holder.table_bytes -= tables;
+        self.accounts.refund(holder.account, Limits::objects(gone + tables));
     }
 
     /// Takes addresses out of a map; what is not allocated there is ignored.
@@ -421,7 +457,7 @@ impl<K: Kernel> Mach<K> {
             let Some(id) = region.object else { continue };
             self.pages_unmap(task, at, region.end);
             self.object_trim(id, region.offset, region.end - at);
-            self.region_remove(task, at, id);
+            self.region_end(task, at);
         }
         Ok(())
     }
@@ -450,7 +486,7 @@ impl<K: Kernel> Mach<K> {
     pub(crate) fn region_end(&mut self, task: TaskId, at: u64) {
         let Some(holder) = self.tasks.get_mut(task) else { return };
         let account = holder.account;
-        if let Some(id) = holder.map.regions.remove(&at).and_then(|region| region.object) {
+        if let Some(id) = holder.map.remove(at).and_then(|region| region.object) {
             self.accounts.refund(account, Limits::objects(cost::REGION));
             if let Some(object) = self.objects.get_mut(id) {
                 object.places.remove(&(task.index, at));

@@ -385,6 +385,52 @@ fn a_limit_on_kernel_objects_holds_for_page_tables() {
 }
 
 #[test]
+fn who_unmaps_gets_back_what_page_tables_cost() {
+    let mut w = World::new();
+    let root = w.boot_root();
+    let account = w.get(root, routine::ACCOUNT_CREATE, &[1 << 30, 1 << 20, 100]);
+    let (_, name) = w.task(root, account);
+    let objects_used = |w: &mut World| w.ask(root, routine::ACCOUNT_INFO, &[account]).unwrap()[4];
+    let before = objects_used(&mut w);
+    for round in 0..3 {
+        for block in 1..200u64 {
+            let at = block << 22 | round << 12;
+            w.ask(root, routine::VM_ALLOCATE, &[name, at, 4096, 0]).unwrap();
+            w.ask(root, routine::VM_WRITE, &[name, at, 8, 1]).unwrap();
+        }
+        assert!(objects_used(&mut w) - before > 199 * 4096);
+        w.ask(root, routine::VM_DEALLOCATE, &[name, 1 << 22, 200 << 22]).unwrap();
+        assert_eq!(objects_used(&mut w), before);
+        w.check();
+    }
+    w.finish();
+}
+
+#[test]
+fn addresses_are_used_again_whatever_was_freed_last() {
+    let mut w = World::new();
+    let root = w.boot_root();
+    let mut highest = 0;
+    let mut kept = Vec::new();
+    for round in 0..1000u64 {
+        let size = (round % 13 + 1) * 4096;
+        let mask = if round % 7 == 0 { 0xffff } else { 0 };
+        let map = [0, 0, size, mask, 1, 0, 0, 0, 3, 7, 1];
+        let at = w.get(root, routine::VM_MAP, &map);
+        assert_eq!(at & mask, 0);
+        highest = highest.max(at + size);
+        kept.push((at, size));
+        if kept.len() > 20 {
+            let (at, size) = kept.remove((round * 7 % 20) as usize);
+            w.ask(root, routine::VM_DEALLOCATE, &[0, at, size]).unwrap();
+        }
+    }
+    assert!(highest < 0x4000_0000 + 4 * 20 * 13 * 4096, "{highest:#x}");
+    w.check();
+    w.finish();
+}
+
+#[test]
 fn a_window_that_ends_after_an_exec_takes_no_new_memory() {
     let mut w = World::new();
     let root = w.boot_root();

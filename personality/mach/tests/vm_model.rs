@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const PAGE: u64 = 4096;
 /// Where the model looks: part of two blocks that the kernel can hide at once.
 const BASE: u64 = 0x5000_0000 + (2 << 20) - 48 * PAGE;
+/// Where threads have their pages, which the model does not look at.
+const THREAD_PAGE: u64 = 0x4000_0000;
 /// How many pages it looks at.
 const PAGES: u64 = 96;
 /// Pages of the object that tasks map.
@@ -508,7 +510,7 @@ impl Run {
         };
         self.world.mach.kernel().fail_after(None);
         let task: SimTask = self.world.mach.kernel().task_newest().unwrap();
-        let (caller, thread) = self.world.thread(self.root, name, task);
+        let (caller, thread) = self.world.thread_at(self.root, name, task, THREAD_PAGE);
         self.world
             .ask(self.root, routine::MACH_PORT_DEALLOCATE, &[0, thread])
             .unwrap();

@@ -720,10 +720,6 @@ impl Kernel for Sel4 {
         for object in task.leaves.into_iter().flatten() {
             self.object_free(object);
         }
-        for ((level, _), table) in task.tables.into_iter().rev() {
-            let _ = vspace::unmap_table(level, CPtr::from_bits(table.slot as u64));
-            self.object_free(table);
-        }
         self.object_free(task.vspace);
         self.pools[task.pool].used -= 1;
         if let Some(endpoint) = task.endpoint {
@@ -746,13 +742,7 @@ impl Kernel for Sel4 {
             let gone = match entry.middle.pop() {
                 Some(gone) => gone,
                 None if entry.leaves.len() > 1 => entry.leaves.pop().flatten(),
-                None => match entry.tables.pop_last() {
-                    Some(((level, _), table)) => {
-                        let _ = vspace::unmap_table(level, CPtr::from_bits(table.slot as u64));
-                        Some(table)
-                    }
-                    None => return false,
-                },
+                None => return false,
             };
             if let Some(object) = gone {
                 self.object_free(object);
@@ -1152,6 +1142,7 @@ impl Kernel for Sel4 {
             entry.mapped = true;
             own
         };
+        let mut made = false;
         let result = self.map_with(
             vspace,
             cap::Page::from_bits(slot as u64),
@@ -1159,6 +1150,7 @@ impl Kernel for Sel4 {
             Self::rights(protection),
             Self::attributes(protection, cache),
             |kernel, table, level| {
+                made = true;
                 if let Some(task) = kernel.tasks.get_mut(task) {
                     task.tables.insert((level, TRANSLATION_LEVELS[level].start_of(address as usize)), table);
                 }
@@ -1174,9 +1166,29 @@ impl Kernel for Sel4 {
             }
             Err(error) => {
                 self.frame_unmap(mapping);
+                if made {
+                    self.tables_free(task, address);
+                }
                 Err(error)
             }
         }
+    }
+
+    fn tables_free(&mut self, task: u32, address: u64) -> u64 {
+        let mut freed = 0;
+        for (level, kind) in TRANSLATION_LEVELS.iter().enumerate().rev() {
+            let start = kind.start_of(address as usize);
+            let below = (level + 1, start)..(level + 1, start + (1 << kind.span_bits));
+            let Some(holder) = self.tasks.get_mut(task) else { break };
+            if holder.tables.range(below).next().is_some() {
+                break;
+            }
+            if let Some(table) = holder.tables.remove(&(level, start)) {
+                self.object_free(table);
+                freed += PAGE as u64;
+            }
+        }
+        freed
     }
 
     fn block_hide(&mut self, task: u32, address: u64) -> bool {

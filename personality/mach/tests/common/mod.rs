@@ -154,8 +154,19 @@ impl World {
 
     /// A started thread in a task that `parent` names; answers the thread's name too.
     pub fn thread(&mut self, parent: Caller, name: u64, task: SimTask) -> (Caller, u64) {
+        self.thread_at(parent, name, task, 0)
+    }
+
+    /// The same, with its page at an address (0: anywhere).
+    pub fn thread_at(
+        &mut self,
+        parent: Caller,
+        name: u64,
+        task: SimTask,
+        page: u64,
+    ) -> (Caller, u64) {
         let words = self
-            .ask(parent, routine::THREAD_CREATE, &[name, 0])
+            .ask(parent, routine::THREAD_CREATE, &[name, page])
             .unwrap();
         let thread = self.mach.kernel().thread_newest().unwrap();
         self.ask(parent, routine::THREAD_START, &[words[0], TEXT, 0, 0])
