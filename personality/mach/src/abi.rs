@@ -44,6 +44,13 @@ pub const REPLY_OFFSET: u32 = 100;
 /// Bit of the label word of a received message: the first word is the port's protected payload.
 pub const PAYLOAD: u64 = 1 << 32;
 
+/// Bit of a message's count of words: they lie in the memory that the word behind the rights names.
+pub const IN_MEMORY: u64 = 1 << 63;
+/// The most words of a body.
+pub const BODY_WORDS_MAX: u64 = 1 << 24;
+/// Rights and words of a message that travel without memory, at most.
+pub const INLINE_WORDS: usize = MESSAGE_WORDS - 7;
+
 /// Ports that tasks and threads keep with the mach server.
 pub mod special {
     /// The task's or thread's own port.
@@ -405,12 +412,16 @@ routines! {
     WINDOW_ACCEPT = 5005;
     /// (token). A server that gives back what its client keeps can accept it again
     WINDOW_RELEASE = 5006;
-    /// (name, disposition, label, milliseconds, rights, words, (name, disposition)..., words...)
+    /// (name, disposition, label, milliseconds, rights, words, (name, disposition)..., words...). With
+    /// [`IN_MEMORY`](super::IN_MEMORY) in the count of words, a name of the memory object in which
+    /// they lie stands in their place, which moves as by
+    /// [`MOVE_MEMORY`](super::disposition::MOVE_MEMORY)
     MSG_SEND = 5007;
-    /// (name or 0, milliseconds or 0) -> port, label, seqno, rights, words, (name, type)..., words...
+    /// (name or 0, milliseconds or 0) -> port, label, seqno, rights, words, (name, type)..., words...,
+    /// or, as in `MSG_SEND`, the memory object with the words: 0 if the receiver cannot pay for it.
     /// With further words (notify name or 0, most words or 0, keep): who sent the reply right's port
-    /// is watched for the notify name; a message with more rights and words than that is refused
-    /// with its counts, and kept if asked
+    /// is watched for the notify name; a message with more rights and words than that, or than
+    /// an answer holds if nothing is said, is refused with its counts, and kept if asked
     MSG_RECEIVE = 5008;
     /// (notify name, name, disposition, label, 0, rights, words, (name, disposition)..., words...): as
     /// MSG_SEND, but a full queue takes the message anyhow, once, and tells when it has room again

@@ -87,7 +87,7 @@ errors! {
     MACH_SEND_INVALID_NOTIFY = 0x1000_000b;
     /// The message is malformed.
     MACH_SEND_INVALID_TYPE = 0x1000_000f;
-    /// The message is larger than what travels inline.
+    /// The message is larger than any may be.
     MACH_SEND_TOO_LARGE = 0x1000_0011;
     /// The name is no receive right or port set.
     MACH_RCV_INVALID_NAME = 0x1000_4002;
@@ -101,6 +101,8 @@ errors! {
     MACH_RCV_INTERRUPTED = 0x1000_4005;
     /// The port died while it was waited for.
     MACH_RCV_PORT_DIED = 0x1000_4009;
+    /// The message's memory did not fit into the receiver's account or map; it is lost.
+    MACH_RCV_BODY_ERROR = 0x1000_400c;
     /// The port joined a set while it was waited for.
     MACH_RCV_PORT_CHANGED = 0x1000_4006;
     /// The port is a member of a set.

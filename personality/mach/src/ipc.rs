@@ -1,7 +1,8 @@
 //! Ports, rights that move, queues and notifications.
 
 use crate::abi::{
-    DEAD_NAME, INDEX_MASK, PAYLOAD, REPLY, REPLY_ERROR, WITH_REPLY, disposition, notify,
+    BODY_WORDS_MAX, DEAD_NAME, IN_MEMORY, INDEX_MASK, PAYLOAD, REPLY, REPLY_ERROR, WITH_REPLY,
+    disposition, notify,
 };
 use crate::account::{AccountId, Limits, cost};
 use crate::death::Dying;
@@ -141,6 +142,8 @@ pub struct Message {
     pub words: Vec<u64>,
     /// Its rights.
     pub rights: Vec<Carried>,
+    /// Words of the body that lie in the memory that its last right is to; 0 for none.
+    pub(crate) in_memory: u64,
     /// Whom it is charged to while it is in a queue.
     pub(crate) payer: Option<AccountId>,
 }
@@ -148,12 +151,16 @@ pub struct Message {
 impl Message {
     /// A message that nobody pays for yet.
     pub(crate) fn new(label: u32, words: Vec<u64>, rights: Vec<Carried>) -> Message {
-        Message { label, words, rights, payer: None }
+        Message { label, words, rights, in_memory: 0, payer: None }
     }
 
-    /// Rights and words.
+    /// Rights and words, as the receiver sees them.
     fn size(&self) -> (u64, u64) {
-        (self.rights.len() as u64, self.words.len() as u64)
+        let rights = self.rights.len() as u64;
+        match self.in_memory {
+            0 => (rights, self.words.len() as u64),
+            words => (rights - 1, words),
+        }
     }
 
     pub(crate) fn cost(words: usize, rights: usize) -> Limits {
@@ -454,7 +461,8 @@ impl<K: Kernel> Mach<K> {
             }
             let right = self.right_after(task, name, &list[..place])?;
             Self::taken(right, how)?;
-            if how == disposition::MOVE_MEMORY && !self.is_exclusive(right) {
+            let names = || list.iter().filter(|word| **word as u32 == name).count();
+            if how == disposition::MOVE_MEMORY && (!self.is_exclusive(right) || names() > 1) {
                 return Err(Error::MACH_SEND_INVALID_RIGHT);
             }
             made += (how == disposition::MAKE_SEND_ONCE) as u64;
@@ -1411,10 +1419,19 @@ impl<K: Kernel> Mach<K> {
         };
         let (name, how) = (*name as u32, *how as u32);
         let length = rest.len() as u64;
-        if *rights > length || *count != length - rights {
+        let (count, is_large) = (count & !IN_MEMORY, count & IN_MEMORY != 0);
+        if is_large && count > BODY_WORDS_MAX {
+            return Err(Error::MACH_SEND_TOO_LARGE);
+        }
+        let words = if is_large { 1 } else { count };
+        if *rights > length || words != length - rights {
             return Err(Error::MIG_BAD_ARGUMENTS);
         }
         let (list, body) = rest.split_at(*rights as usize);
+        let memory = match body {
+            [memory] if is_large => self.body_memory(task, *memory as u32, count)?,
+            _ => 0,
+        };
         let dead = Error::MACH_SEND_INVALID_DEST;
         let to = (how as u64) << 32 | name as u64;
         self.copy_in_check(task, &[to]).map_err(|error| match error {
@@ -1441,11 +1458,20 @@ impl<K: Kernel> Mach<K> {
             return Err(dead);
         }
         // The destination's right goes first.
-        let mut all = Vec::with_capacity(1 + list.len());
+        let mut all = Vec::with_capacity(2 + list.len());
         all.push(to);
         all.extend_from_slice(list);
+        let body = if is_large {
+            all.push(memory);
+            &[]
+        } else {
+            body
+        };
         self.copy_in_check(task, &all)?;
         if let Some(thread) = exception {
+            if is_large {
+                return Err(Error::MACH_SEND_TOO_LARGE);
+            }
             for right in self.copy_in_all(task, list)? {
                 self.release(right);
             }
@@ -1457,7 +1483,7 @@ impl<K: Kernel> Mach<K> {
             return Ok(Some(id));
         }
         let account = self.task(task)?.account;
-        self.accounts.charge(account, Message::cost(body.len(), list.len()))?;
+        self.accounts.charge(account, Message::cost(body.len(), all.len() - 1))?;
         self.accounts.retain(account);
         let mut carried = Vec::with_capacity(all.len());
         for word in &all {
@@ -1466,6 +1492,7 @@ impl<K: Kernel> Mach<K> {
         let to = carried.remove(0);
         let mut message = Message::new(*label as u32, body.to_vec(), carried);
         message.payer = Some(account);
+        message.in_memory = if is_large { count } else { 0 };
         if self.is_circular(id, &message.rights) {
             self.message_destroy(message);
         } else {
@@ -1480,6 +1507,17 @@ impl<K: Kernel> Mach<K> {
             to => self.release(to),
         }
         Ok(None)
+    }
+
+    /// The memory that holds so many words of a body, as a right that moves with a message.
+    fn body_memory(&self, task: TaskId, name: u32, count: u64) -> Result<u64> {
+        let invalid = Error::MACH_SEND_INVALID_RIGHT;
+        let object = self.memory_named(task, name).map_err(|_| invalid)?;
+        let size = self.objects.get(object).map_or(0, |object| object.size);
+        if count == 0 || count * 8 > size {
+            return Err(Error::MIG_BAD_ARGUMENTS);
+        }
+        Ok((disposition::MOVE_MEMORY as u64) << 32 | name as u64)
     }
 
     /// Sends a message also if the queue is full; then a send-once right made from `notify` is
@@ -1656,14 +1694,10 @@ impl<K: Kernel> Mach<K> {
             .and_then(|port| self.ports.get(port))
             .and_then(|port| port.payload);
         let (port, flag) = payload.map_or((port as u64, 0), |payload| (payload, PAYLOAD));
+        let (rights, count) = message.size();
+        let place = if message.in_memory > 0 { IN_MEMORY } else { 0 };
         let mut words = Vec::with_capacity(5 + message.rights.len() + message.words.len());
-        words.extend([
-            port,
-            message.label as u64 | flag,
-            seqno as u64,
-            message.rights.len() as u64,
-            message.words.len() as u64,
-        ]);
+        words.extend([port, message.label as u64 | flag, seqno as u64, rights, count | place]);
         for right in message.rights {
             words.push(self.copy_out_word(task, right) as u64);
         }
@@ -1710,9 +1744,10 @@ impl<K: Kernel> Mach<K> {
     }
 
     /// Puts a right into a space and answers its name with its kind, as inboxes hold it:
-    /// kind in bits 28..32 (0 null, 1 send, 2 receive, 3 send-once, 15 dead).
+    /// kind in bits 28..32 (0 null, 1 send, 2 receive, 3 send-once, 4 the only right to memory that
+    /// is mapped nowhere, 15 dead).
     pub(crate) fn copy_out_word(&mut self, task: TaskId, right: Carried) -> u32 {
-        let kind = match right {
+        let mut kind = match right {
             Carried::Null | Carried::Dead => 0,
             Carried::Send(_) => 1,
             Carried::Receive(_) => 2,
@@ -1720,10 +1755,12 @@ impl<K: Kernel> Mach<K> {
         };
         if let Carried::Send(port) = right
             && self.ports.get(port).is_some_and(|port| port.moving)
-            && self.memory_moved(task, port).is_err()
         {
-            self.release(right);
-            return 0;
+            if self.memory_moved(task, port).is_err() {
+                self.release(right);
+                return 0;
+            }
+            kind = 4;
         }
         match self.copy_out(task, right) {
             Ok(DEAD_NAME) => DEAD_NAME,

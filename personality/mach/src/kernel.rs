@@ -141,6 +141,8 @@ pub trait Kernel {
     fn call_interrupt(&mut self, thread: Self::Thread, instruction: u32, error: Error) -> bool;
     /// The name that the thread's page says it is calling; 0 when none.
     fn published_name(&mut self, thread: Self::Thread) -> u32;
+    /// The label of the message of a call that a thread waits in; if it waits in none, anything.
+    fn called_label(&mut self, thread: Self::Thread) -> u32;
     /// How many names more the inbox in the thread's page takes.
     fn inbox_room(&mut self, thread: Self::Thread) -> Result<usize>;
     /// Adds a name to the inbox in the thread's page. It does not fail for as many as

@@ -311,7 +311,10 @@ impl<K: Kernel> Mach<K> {
                 let (name, time) = (input.name()?, input.word()?);
                 let take = Take {
                     notify: input.name().unwrap_or(0),
-                    most: input.word().ok().filter(|most| *most != 0).unwrap_or(u64::MAX),
+                    most: match input.word() {
+                        Ok(most) if most != 0 => most,
+                        _ => MESSAGE_WORDS as u64 - 5,
+                    },
                     keep: input.word().is_ok_and(|keep| keep != 0),
                 };
                 if take.notify != 0 && self.receive_port(task, take.notify).is_err() {

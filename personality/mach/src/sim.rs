@@ -88,6 +88,7 @@ pub enum Run {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Call {
     name: u32,
+    label: u32,
     serial: u64,
 }
 
@@ -226,7 +227,7 @@ impl SimKernel {
     ///
     /// # Panics
     /// If the thread is gone, stopped, or in a call.
-    pub fn call_begin(&mut self, thread: SimThread, name: u32) {
+    pub fn call_begin(&mut self, thread: SimThread, name: u32, label: u32) {
         self.serial += 1;
         let serial = self.serial;
         let entry = self
@@ -238,7 +239,7 @@ impl SimKernel {
             entry.run != Run::Stopped,
             "{thread:?} calls while it is stopped"
         );
-        entry.call = Some(Call { name, serial });
+        entry.call = Some(Call { name, label, serial });
         let page = entry.page;
         self.bytes_mut(page)[page::CALLED..][..8].copy_from_slice(&(name as u64).to_le_bytes());
         if name == TASK_SELF {
@@ -787,6 +788,10 @@ impl Kernel for SimKernel {
         let bytes = self.bytes_mut(page);
         let at = page::CALLED;
         u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+    }
+
+    fn called_label(&mut self, thread: SimThread) -> u32 {
+        self.thread(thread).call.map_or(0, |call| call.label)
     }
 
     fn inbox_room(&mut self, thread: SimThread) -> Result<usize> {

@@ -756,7 +756,14 @@ impl<K: Kernel> Mach<K> {
         let task = thread.task;
         let name = self.kernel.published_name(kernel);
         if name != 0 {
-            self.call_end(id, Error::MACH_RCV_INTERRUPTED);
+            // What has not been sent is not sent; all else may have been heard.
+            let sends = name == crate::abi::TASK_SELF
+                && self.kernel.called_label(kernel) == crate::abi::routine::MSG_SEND;
+            let error = match sends {
+                true => Error::MACH_SEND_INTERRUPTED,
+                false => Error::MACH_RCV_INTERRUPTED,
+            };
+            self.call_end(id, error);
             self.waits_purge(task);
         }
         Ok(())

@@ -1378,7 +1378,7 @@ impl Run {
             Op::Answer { thread, name, .. } | Op::AnswerNew { thread, name, .. } => {
                 let (client, name) = self.caller(actor, *thread, *name).unwrap();
                 let client = self.model.threads[client].caller.thread;
-                self.world.mach.kernel().call_begin(client, name);
+                self.world.mach.kernel().call_begin(client, name, 1);
                 Some(client)
             }
             _ => None,

@@ -5,7 +5,7 @@ mod common;
 use common::{Caller, Reply, World};
 use mach::Error;
 use mach::abi::disposition::*;
-use mach::abi::{PAYLOAD, WITH_REPLY, notify, right, routine};
+use mach::abi::{BODY_WORDS_MAX, IN_MEMORY, PAYLOAD, WITH_REPLY, notify, right, routine};
 
 const POLL: u64 = u64::MAX;
 
@@ -643,5 +643,193 @@ fn memory_moves_in_a_message_and_so_does_its_charge() {
         0x1234
     );
     w.check();
+    w.finish();
+}
+
+/// Memory with `count` words, each of them its place plus `first`, mapped nowhere.
+fn words_in_memory(w: &mut World, caller: Caller, first: u64, count: u64) -> u64 {
+    let bytes = (8 * count).next_multiple_of(4096);
+    let object = w.get(caller, routine::MEMORY_OBJECT_CREATE, &[bytes]);
+    let map = [0, 0, bytes, 0, 1, object, 0, 0, 3, 3, 0];
+    let at = w.get(caller, routine::VM_MAP, &map);
+    for start in (0..count).step_by(100) {
+        let part: Vec<u64> = (start..count.min(start + 100)).collect();
+        let mut words = vec![0, at + 8 * start, 8 * part.len() as u64];
+        words.extend(part.iter().map(|place| place + first));
+        w.ask(caller, routine::VM_WRITE, &words).unwrap();
+    }
+    w.ask(caller, routine::VM_DEALLOCATE, &[0, at, bytes])
+        .unwrap();
+    object
+}
+
+fn send_large(to: u64, how: u32, label: u64, rights: &[u64], count: u64, object: u64) -> Vec<u64> {
+    let mut words = send_words(to, how, label, rights, &[object]);
+    words[5] = count | IN_MEMORY;
+    words
+}
+
+#[test]
+fn a_body_of_any_size_moves_with_its_rights() {
+    let mut w = World::new();
+    let root = w.boot_root();
+    let account = w.get(root, routine::ACCOUNT_CREATE, &[1 << 20, 1 << 20, 1000]);
+    let (child, task) = w.task(root, account);
+    let port = w.port(root);
+    let to = w.give(root, task, port, MAKE_SEND);
+    let own = w.port(child);
+    let used = |w: &mut World, caller| w.ask(caller, routine::ACCOUNT_INFO, &[0]).unwrap()[3];
+    let before = used(&mut w, child);
+    let extra = words_in_memory(&mut w, child, 7, 10);
+    let body = words_in_memory(&mut w, child, 1000, 5000);
+    let rights = [
+        right_word(own, MAKE_SEND),
+        right_word(extra, MOVE_MEMORY),
+        right_word(own, MAKE_SEND_ONCE),
+    ];
+    let words = send_large(to, COPY_SEND, 9, &rights, 5000, body);
+    w.ask(child, routine::MSG_SEND, &words).unwrap();
+    w.check();
+    assert_eq!(type_of(&mut w, child, body), Err(Error::KERN_INVALID_NAME));
+    let got = w
+        .ask(root, routine::MSG_RECEIVE, &[port, POLL, 0, 5003, 0])
+        .unwrap();
+    w.check();
+    assert_eq!(got[1..5], [9, 0, 3, 5000 | IN_MEMORY]);
+    let kinds: Vec<u64> = got[5..].iter().map(|word| word >> 28).collect();
+    assert_eq!(kinds, [1, 4, 3, 4]);
+    for (word, first, last) in [(got[6], 7, 9), (got[8], 1000, 4999)] {
+        let map = [0, 0, 8 * (last + 1), 0, 1, word & 0xfff_ffff, 0, 0, 1, 1, 0];
+        let at = w.get(root, routine::VM_MAP, &map);
+        for place in [0, last] {
+            let read = w
+                .ask(root, routine::VM_READ, &[0, at + 8 * place, 8])
+                .unwrap();
+            assert_eq!(read[1], place + first);
+        }
+    }
+    assert_eq!(used(&mut w, child), before);
+    w.check();
+    w.finish();
+}
+
+#[test]
+fn a_large_body_is_refused_by_those_who_do_not_ask_for_it() {
+    let mut w = World::new();
+    let root = w.boot_root();
+    let port = w.port(root);
+    for _ in 0..3 {
+        let body = words_in_memory(&mut w, root, 0, 600);
+        let words = send_large(port, MAKE_SEND, 9, &[], 600, body);
+        w.ask(root, routine::MSG_SEND, &words).unwrap();
+    }
+    let large = Error::MACH_RCV_TOO_LARGE;
+    // Whoever says nothing, and whoever says less.
+    w.refused(root, routine::MSG_RECEIVE, &[port, POLL], large);
+    w.refused(root, routine::MSG_RECEIVE, &[port, POLL, 0, 599], large);
+    for _ in 0..2 {
+        let keep = [port, POLL, 0, 599, 1];
+        w.refused(root, routine::MSG_RECEIVE, &keep, large);
+    }
+    w.check();
+    let status = w
+        .ask(root, routine::MACH_PORT_GET_RECEIVE_STATUS, &[0, port])
+        .unwrap();
+    assert_eq!(status[4], 1);
+    let got = w
+        .ask(root, routine::MSG_RECEIVE, &[port, POLL, 0, 600])
+        .unwrap();
+    assert_eq!(got[3..5], [0, 600 | IN_MEMORY]);
+    w.check();
+    w.finish();
+}
+
+#[test]
+fn a_large_body_that_cannot_be_is_refused() {
+    let mut w = World::new();
+    let root = w.boot_root();
+    let port = w.port(root);
+    let body = words_in_memory(&mut w, root, 0, 512);
+    let send = |count, object| send_large(port, MAKE_SEND, 9, &[], count, object);
+    for (words, error) in [
+        (send(BODY_WORDS_MAX + 1, body), Error::MACH_SEND_TOO_LARGE),
+        (send(513, body), Error::MIG_BAD_ARGUMENTS),
+        (send(0, body), Error::MIG_BAD_ARGUMENTS),
+        (send(512, port), Error::MACH_SEND_INVALID_RIGHT),
+        (send(512, 0), Error::MACH_SEND_INVALID_RIGHT),
+        (send(512, 999), Error::MACH_SEND_INVALID_RIGHT),
+    ] {
+        w.refused(root, routine::MSG_SEND, &words, error);
+        w.check();
+    }
+    // Memory that somebody could change afterwards.
+    let map = [0, 0, 4096, 0, 1, body, 0, 0, 3, 3, 0];
+    let at = w.get(root, routine::VM_MAP, &map);
+    let shared = Error::MACH_SEND_INVALID_RIGHT;
+    w.refused(root, routine::MSG_SEND, &send(512, body), shared);
+    w.ask(root, routine::VM_DEALLOCATE, &[0, at, 4096]).unwrap();
+    // The same memory twice.
+    for how in [MOVE_MEMORY, COPY_SEND] {
+        let twice = send_large(port, MAKE_SEND, 9, &[right_word(body, how)], 512, body);
+        w.refused(root, routine::MSG_SEND, &twice, shared);
+    }
+    w.ask(root, routine::MSG_SEND, &send(512, body)).unwrap();
+    w.check();
+    // Unread, it ends with its port.
+    w.ask(root, routine::MACH_PORT_DESTROY, &[0, port]).unwrap();
+    w.check();
+    w.finish();
+}
+
+#[test]
+fn a_body_that_its_receiver_cannot_pay_for_is_lost_alone() {
+    let mut w = World::new();
+    let root = w.boot_root();
+    let account = w.get(root, routine::ACCOUNT_CREATE, &[64 << 10, 1 << 20, 1000]);
+    let (child, task) = w.task(root, account);
+    let port = w.port(child);
+    let words = [task, port, MAKE_SEND as u64];
+    let to = w.get(root, routine::MACH_PORT_EXTRACT_RIGHT, &words);
+    let own = w.port(root);
+    let body = words_in_memory(&mut w, root, 0, 20_000);
+    let rights = [right_word(own, MAKE_SEND)];
+    let words = send_large(to, COPY_SEND, 9, &rights, 20_000, body);
+    w.ask(root, routine::MSG_SEND, &words).unwrap();
+    w.check();
+    let got = w
+        .ask(child, routine::MSG_RECEIVE, &[port, POLL, 0, POLL])
+        .unwrap();
+    assert_eq!((got[5] >> 28, got[6]), (1, 0));
+    w.check();
+    w.finish();
+}
+
+#[test]
+fn a_thread_that_waits_is_told_in_what_it_was_interrupted() {
+    let mut w = World::new();
+    let root = w.boot_root();
+    let port = w.port(root);
+    w.ask(root, routine::MACH_PORT_SET_QLIMIT, &[0, port, 0])
+        .unwrap();
+    let task = root.task;
+    let (second, thread) = w.thread(root, 0, task);
+    let mut words = send_words(port, MAKE_SEND, 5, &[], &[1]);
+    words[3] = 0;
+    assert_eq!(w.request(second, routine::MSG_SEND, &words), Reply::Waits);
+    w.ask(root, routine::THREAD_ABORT, &[thread]).unwrap();
+    assert_eq!(w.answer(second), Err(Error::MACH_SEND_INTERRUPTED));
+    w.check();
+    assert_eq!(
+        w.request(second, routine::MSG_RECEIVE, &[port, 0]),
+        Reply::Waits
+    );
+    w.ask(root, routine::THREAD_ABORT, &[thread]).unwrap();
+    assert_eq!(w.answer(second), Err(Error::MACH_RCV_INTERRUPTED));
+    w.check();
+    // Nothing was sent.
+    w.ask(root, routine::MACH_PORT_SET_QLIMIT, &[0, port, 5])
+        .unwrap();
+    let none = Error::MACH_RCV_TIMED_OUT;
+    w.refused(root, routine::MSG_RECEIVE, &[port, POLL], none);
     w.finish();
 }

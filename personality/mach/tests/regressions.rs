@@ -485,7 +485,7 @@ fn a_caller_learns_that_its_server_died() {
     );
     let to = w.give(root, client_name, to, MOVE_SEND);
     w.mach.kernel().pc_set(client.thread, TEXT);
-    w.mach.kernel().call_begin(client.thread, to as u32);
+    w.mach.kernel().call_begin(client.thread, to as u32, 1);
     w.ask(root, routine::TASK_TERMINATE, &[server_name])
         .unwrap();
     assert_eq!(w.answer(client), Err(Error::MIG_SERVER_DIED));
@@ -509,7 +509,7 @@ fn an_instruction_that_cannot_be_read_is_still_a_call() {
     w.ask(root, routine::VM_PROTECT, &[client_name, TEXT, 4096, 0, 4])
         .unwrap();
     w.mach.kernel().pc_set(client.thread, TEXT);
-    w.mach.kernel().call_begin(client.thread, to as u32);
+    w.mach.kernel().call_begin(client.thread, to as u32, 1);
     w.ask(root, routine::TASK_TERMINATE, &[server_name])
         .unwrap();
     assert_eq!(w.answer(client), Err(Error::MIG_SERVER_DIED));
@@ -760,7 +760,7 @@ fn a_full_inbox_refuses_a_reply_with_rights() {
     let (client, client_name) = w.task(root, 0);
     let port = w.port(root);
     let to = w.give(root, client_name, port, MAKE_SEND);
-    w.mach.kernel().call_begin(client.thread, to as u32);
+    w.mach.kernel().call_begin(client.thread, to as u32, 1);
     let list = [right_word(port, MAKE_SEND); 100];
     let mut words = vec![client.number as u64, 100];
     words.extend(list);
@@ -1058,7 +1058,7 @@ fn server_with_client(w: &mut World) -> (Caller, Caller, u64) {
     let (client, client_name) = w.task(root, 0);
     let port = w.port(root);
     let to = w.give(root, client_name, port, MAKE_SEND);
-    w.mach.kernel().call_begin(client.thread, to as u32);
+    w.mach.kernel().call_begin(client.thread, to as u32, 1);
     (root, client, client_name)
 }
 

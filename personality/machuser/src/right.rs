@@ -183,13 +183,15 @@ pub enum AnyRight {
     SendOnce(SendOnce),
     /// A receive right.
     Receive(ReceiveRight),
+    /// The only right to memory, which nobody else can change or take away.
+    Memory(SendRight),
 }
 
 impl AnyRight {
     /// The name.
     pub fn as_raw(&self) -> Name {
         match self {
-            AnyRight::Send(right) => right.as_raw(),
+            AnyRight::Send(right) | AnyRight::Memory(right) => right.as_raw(),
             AnyRight::SendOnce(right) => right.as_raw(),
             AnyRight::Receive(right) => right.as_raw(),
         }
@@ -198,8 +200,8 @@ impl AnyRight {
 
 /// A right that has arrived: the name in bits 0..28, its kind above.
 ///
-/// As in the thread page's inbox: kind 0 is null, 1 send, 2 receive, 3 send-once; all bits set is a
-/// right whose port died on the way. Dropping it releases the right.
+/// As in the thread page's inbox: kind 0 is null, 1 send, 2 receive, 3 send-once, 4 memory that
+/// moved; all bits set is a right whose port died on the way. Dropping it releases the right.
 #[derive(PartialEq, Eq)]
 #[repr(transparent)]
 pub struct Carried(u32);
@@ -245,6 +247,7 @@ impl Carried {
             1 => Some(AnyRight::Send(SendRight(name))),
             2 => Some(AnyRight::Receive(ReceiveRight(name))),
             3 => Some(AnyRight::SendOnce(SendOnce(name))),
+            4 => Some(AnyRight::Memory(SendRight(name))),
             15 => Some(AnyRight::Send(SendRight(DEAD))),
             _ => None,
         }
@@ -282,7 +285,7 @@ impl FromCarried for SendRight {
     fn from_carried(carried: Carried) -> Result<Option<SendRight>> {
         match carried.take() {
             None => Ok(None),
-            Some(AnyRight::Send(right)) => Ok(Some(right)),
+            Some(AnyRight::Send(right) | AnyRight::Memory(right)) => Ok(Some(right)),
             Some(_) => Err(Error::MIG_BAD_ARGUMENTS),
         }
     }
@@ -423,7 +426,7 @@ impl Drop for Right<'_> {
     fn drop(&mut self) {
         let RightArg { name, disposition } = self.argument;
         match disposition {
-            Disposition::MoveSend => drop(SendRight(name)),
+            Disposition::MoveSend | Disposition::MoveMemory => drop(SendRight(name)),
             Disposition::MoveSendOnce => drop(SendOnce(name)),
             Disposition::MoveReceive => drop(ReceiveRight(name)),
             Disposition::CopySend | Disposition::MakeSend | Disposition::MakeSendOnce => {}
@@ -464,7 +467,7 @@ impl From<ReceiveRight> for Right<'_> {
 impl From<AnyRight> for Right<'_> {
     fn from(right: AnyRight) -> Self {
         match right {
-            AnyRight::Send(right) => right.into(),
+            AnyRight::Send(right) | AnyRight::Memory(right) => right.into(),
             AnyRight::SendOnce(right) => right.into(),
             AnyRight::Receive(right) => right.into(),
         }

@@ -248,6 +248,8 @@ pub enum Disposition {
     MakeSend = 20,
     /// A send-once right is made from the receive right.
     MakeSendOnce = 21,
+    /// The only right to memory that is mapped nowhere moves, and with it what the memory costs.
+    MoveMemory = 32,
 }
 
 impl TryFrom<u32> for Disposition {
@@ -260,6 +262,7 @@ impl TryFrom<u32> for Disposition {
             19 => Disposition::CopySend,
             20 => Disposition::MakeSend,
             21 => Disposition::MakeSendOnce,
+            32 => Disposition::MoveMemory,
             _ => return Err(Error::MACH_SEND_INVALID_RIGHT),
         })
     }

@@ -208,7 +208,7 @@ impl auth::Auth for Handle {
         let port = match newport {
             Some(AnyRight::Send(port)) => Some(port),
             None => None,
-            Some(AnyRight::SendOnce(_) | AnyRight::Receive(_)) => return Err(Error::EINVAL),
+            Some(_) => return Err(Error::EINVAL),
         };
         let end = self
             .auth

@@ -948,6 +948,11 @@ impl Kernel for Sel4 {
         }
     }
 
+    fn called_label(&mut self, thread: u32) -> u32 {
+        let Some(tcb) = self.thread_tcb(thread) else { return 0 };
+        tcb.read_all_registers(false).map_or(0, |context| context.message_info().label() as u32)
+    }
+
     fn inbox_room(&mut self, thread: u32) -> Result<usize> {
         let count = self.page_word(thread, page::INBOX_COUNT).ok_or(SHORT)?;
         // SAFETY: as above.

@@ -91,7 +91,7 @@ impl World {
     /// A thread asks for a routine.
     pub fn request(&mut self, caller: Caller, label: u32, words: &[u64]) -> Reply {
         let kernel = self.mach.kernel();
-        kernel.call_begin(caller.thread, mach::abi::TASK_SELF);
+        kernel.call_begin(caller.thread, mach::abi::TASK_SELF, label);
         let badge = kernel.task_badge(caller.task);
         let outcome = self.mach.request(badge, label, words, &mut self.output);
         let answered = self.mach.kernel().call_end(outcome);

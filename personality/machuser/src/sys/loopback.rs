@@ -5,6 +5,7 @@
 //! that it was started in, or that it runs in for the moment ([`Task::run`]).
 
 use super::{Incoming, Message, Notification, RawWindow, ReceiveStatus, Wait};
+use mach::abi;
 use crate::right::{DEAD, PortRight};
 use crate::wire::{Disposition, LABEL_REPLY, REGISTER_WORDS, REPLY_ERROR, RightArg, WINDOW_GONE};
 use crate::{Carried, CarriedList, Error, Name, Result, Right, SendRight};
@@ -1059,7 +1060,7 @@ pub fn port_server(port: Name) -> Result<u32> {
 }
 
 /// Sends a one-way message. `timeout` bounds the wait for room in the port's queue.
-/// `MACH_SEND_TOO_LARGE` when words and rights together are more than 114.
+/// `MACH_SEND_TOO_LARGE` for more than 113 rights, or more than 128 MiB.
 pub fn msg_send(
     destination: RightArg,
     label: u32,
@@ -1067,8 +1068,7 @@ pub fn msg_send(
     rights: &[RightArg],
     timeout: Option<Duration>,
 ) -> Result<()> {
-    // The mach server's own call carries six words more.
-    if words.len() + rights.len() + 6 > REGISTER_WORDS {
+    if rights.len() > abi::INLINE_WORDS || words.len() as u64 > abi::BODY_WORDS_MAX {
         return Err(Error::MACH_SEND_TOO_LARGE);
     }
     let deadline = timeout.map(|t| Instant::now() + t);
@@ -1124,14 +1124,30 @@ pub fn msg_send(
     Ok(())
 }
 
-/// The next one-way message to any port of the task.
+/// The next one-way message to any port of the task. Those that do not fit into a page of a thread
+/// are refused unseen.
 pub fn msg_receive() -> Result<Message> {
-    msg_receive_from(0, None)
+    loop {
+        match msg_receive_from(0, None) {
+            Err(Error::MACH_RCV_TOO_LARGE) => {}
+            message => return message,
+        }
+    }
 }
 
 /// The next one-way message to a port (0: to any port of the task). `MACH_RCV_TIMED_OUT` when none
-/// comes in time.
+/// comes in time; `MACH_RCV_TOO_LARGE` if its words did not fit beside its rights: then it is gone.
 pub fn msg_receive_from(from: Name, timeout: Option<Duration>) -> Result<Message> {
+    msg_receive_large(from, timeout, abi::INLINE_WORDS, false)
+}
+
+/// The same, with at most so many rights and words; a larger one stays in the queue if `keep`.
+pub fn msg_receive_large(
+    from: Name,
+    timeout: Option<Duration>,
+    most: usize,
+    keep: bool,
+) -> Result<Message> {
     let deadline = timeout.map(|t| Instant::now() + t);
     let task = current_task();
     let mut u = universe();
@@ -1161,6 +1177,16 @@ pub fn msg_receive_from(from: Name, timeout: Option<Duration>) -> Result<Message
             .map(|(id, _, name)| (id, name));
         if let Some((id, name)) = found {
             let port = u.ports.get_mut(&id).expect("just found");
+            let is_large = |queued: &Queued| queued.rights.len() + queued.words.len() > most;
+            if port.queue.front().is_some_and(is_large) {
+                if !keep && let Some(queued) = port.queue.pop_front() {
+                    for right in queued.rights {
+                        u.discard(right);
+                    }
+                    CHANGED.notify_all();
+                }
+                return Err(Error::MACH_RCV_TOO_LARGE);
+            }
             let queued = port.queue.pop_front().expect("not empty");
             let seqno = port.seqno;
             port.seqno += 1;

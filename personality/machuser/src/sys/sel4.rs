@@ -2,7 +2,7 @@
 
 use super::{Incoming, Message, Notification, RawWindow, ReceiveStatus, Wait};
 use crate::wire::{LABEL_REPLY, REPLY_ERROR, REPLY_OK, RightArg};
-use crate::{Carried, CarriedList, Error, Name, PortRight, Result};
+use crate::{AnyRight, Carried, CarriedList, Error, Name, PortRight, Result, SendRight};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -279,7 +279,9 @@ fn milliseconds(timeout: Option<Duration>) -> u64 {
     }
 }
 
-/// Sends a one-way message. With a time limit it waits that long for room in the queue.
+/// Sends a one-way message. With a time limit it waits that long for room in the queue. Words that
+/// do not fit beside the rights travel in memory, which the receiver pays for from then on.
+/// `MACH_SEND_TOO_LARGE` for more than 113 rights, or more than 128 MiB.
 pub fn msg_send(
     destination: RightArg,
     label: u32,
@@ -287,42 +289,111 @@ pub fn msg_send(
     rights: &[RightArg],
     timeout: Option<Duration>,
 ) -> Result<()> {
+    let memory = match rights.len() + words.len() > abi::INLINE_WORDS {
+        true => Some(body_store(words)?),
+        false => None,
+    };
+    let place = if memory.is_some() { abi::IN_MEMORY } else { 0 };
     let head = [
         destination.name as u64,
         destination.disposition as u64,
         label as u64,
         milliseconds(timeout),
         rights.len() as u64,
-        words.len() as u64,
+        words.len() as u64 | place,
     ];
     let mut all = with_rights(&head, rights);
-    all.extend_from_slice(words);
-    mach_call_words(routine::MSG_SEND, &all).map(drop)
+    match &memory {
+        Some(memory) => all.push(memory.as_raw() as u64),
+        None => all.extend_from_slice(words),
+    }
+    mach_call_words(routine::MSG_SEND, &all)?;
+    // It went with the message.
+    memory.map(SendRight::into_raw);
+    Ok(())
 }
 
-/// The next one-way message to any port of the task.
+/// Memory that holds words, mapped nowhere.
+fn body_store(words: &[u64]) -> Result<SendRight> {
+    if words.len() as u64 > abi::BODY_WORDS_MAX {
+        return Err(Error::MACH_SEND_TOO_LARGE);
+    }
+    let bytes = size_of_val(words) as u64;
+    let memory = crate::mach::memory_object_create(bytes.max(8))?;
+    let mut mapping = crate::mach::Mapping::new(&memory, 0, bytes.max(8), true)?;
+    for (chunk, word) in mapping.as_mut_slice().chunks_exact_mut(8).zip(words) {
+        chunk.copy_from_slice(&word.to_le_bytes());
+    }
+    Ok(memory)
+}
+
+/// Words out of memory that came with a message and is nobody else's.
+fn body_load(memory: Carried, count: usize) -> Result<Vec<u64>> {
+    let Some(AnyRight::Memory(memory)) = memory.take() else {
+        return Err(Error::MACH_RCV_BODY_ERROR);
+    };
+    let mapping = crate::mach::Mapping::new(&memory, 0, 8 * count as u64, false)
+        .map_err(|_| Error::MACH_RCV_BODY_ERROR)?;
+    let (words, _) = mapping.as_slice().as_chunks::<8>();
+    Ok(words.iter().take(count).map(|word| u64::from_le_bytes(*word)).collect())
+}
+
+/// The next one-way message to any port of the task. Those that do not fit into a page of a thread
+/// are refused unseen.
 pub fn msg_receive() -> Result<Message> {
-    msg_receive_from(0, None)
+    loop {
+        match msg_receive_from(0, None) {
+            Err(Error::MACH_RCV_TOO_LARGE) => {}
+            message => return message,
+        }
+    }
 }
 
 /// The next one-way message to a port or port set (0: to any port that is in no set).
+/// `MACH_RCV_TOO_LARGE` if its words did not fit beside its rights: then it is gone.
 pub fn msg_receive_from(name: Name, timeout: Option<Duration>) -> Result<Message> {
     let words = [name as u64, milliseconds(timeout), 0, 0];
     let (_, mrs) = mach_call(routine::MSG_RECEIVE, 2, words)?;
-    let (rights, body) = (mrs[3] as usize, buffer_get(4) as usize);
+    message(mrs)
+}
+
+/// The same, with at most so many rights and words; a larger one stays in the queue if `keep`.
+/// `MACH_RCV_BODY_ERROR` if there is no room for the words: then it is gone.
+pub fn msg_receive_large(
+    name: Name,
+    timeout: Option<Duration>,
+    most: usize,
+    keep: bool,
+) -> Result<Message> {
+    let words = [name as u64, milliseconds(timeout), 0, most as u64, keep as u64];
+    let (_, mrs) = mach_call_words(routine::MSG_RECEIVE, &words)?;
+    message(mrs)
+}
+
+/// The message in the buffer.
+fn message(mrs: [u64; 4]) -> Result<Message> {
+    let (rights, count) = (mrs[3] as usize, buffer_get(4));
+    let (is_large, count) = (count & abi::IN_MEMORY != 0, (count & !abi::IN_MEMORY) as usize);
+    let body = if is_large { 1 } else { count };
     if 5 + rights + body > abi::MESSAGE_WORDS {
         return Err(Error::MIG_BAD_ARGUMENTS);
     }
-    let payload = (mrs[1] & abi::PAYLOAD != 0).then_some(mrs[0]);
+    let carried = |i| Carried::from_raw(buffer_get(i) as u32);
+    let rights: CarriedList = (5..5 + rights).map(carried).collect();
+    let first = 5 + rights.len();
+    let words = match is_large {
+        true => body_load(carried(first), count)?,
+        false => (first..first + body).map(buffer_get).collect(),
+    };
+    let [port, label, seqno, _] = mrs;
+    let payload = (label & abi::PAYLOAD != 0).then_some(port);
     Ok(Message {
-        port: if payload.is_some() { 0 } else { mrs[0] as Name },
+        port: if payload.is_some() { 0 } else { port as Name },
         payload,
-        label: mrs[1] as u32,
-        seqno: mrs[2] as u32,
-        rights: (5..5 + rights)
-            .map(|i| Carried::from_raw(buffer_get(i) as u32))
-            .collect(),
-        words: (5 + rights..5 + rights + body).map(buffer_get).collect(),
+        label: label as u32,
+        seqno: seqno as u32,
+        rights,
+        words,
     })
 }
 
