@@ -236,6 +236,17 @@ impl<K: Kernel> Mach<K> {
             // Now it is one of its own pages.
             return self.object_page(id, page, access);
         }
+        let frame = self.page_fresh(id, page, account)?;
+        Ok((frame, Protection::ALL))
+    }
+
+    /// A page of zeroes for an object that lacks it.
+    pub(crate) fn page_fresh(
+        &mut self,
+        id: ObjectId,
+        page: u64,
+        account: AccountId,
+    ) -> Result<K::Frame> {
         self.accounts.charge(account, Limits::memory(PAGE))?;
         match self.kernel.frame_allocate() {
             Ok(frame) => {
@@ -243,7 +254,7 @@ impl<K: Kernel> Mach<K> {
                 if let Some(object) = self.objects.get_mut(id) {
                     object.pages.insert(page, frame);
                 }
-                Ok((frame, Protection::ALL))
+                Ok(frame)
             }
             Err(error) => {
                 self.accounts.refund(account, Limits::memory(PAGE));

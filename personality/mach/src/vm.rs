@@ -29,6 +29,13 @@ const VM_ANYWHERE: u64 = 0x4000_0000;
 /// unmap and fault costs more than to copy a few pages.
 const SHARE_FROM: u64 = 32 * PAGE;
 
+/// From so many pages in a row on, a fault on the next one makes as many more, up to `PAGES_AHEAD`.
+const PAGES_BEFORE: u64 = 8;
+/// How many pages a fault makes at most beside its own.
+const PAGES_AHEAD: u64 = 16;
+/// What must be left in memory and in the account for each of them.
+const AHEAD_RESERVE: u64 = 32 * PAGE;
+
 /// How often in a row a thread may fault at an address that is mapped for what it wants.
 const PRESENT_FAULTS: u32 = 16;
 
@@ -739,17 +746,70 @@ impl<K: Kernel> Mach<K> {
             }
             return Ok((frame, present));
         }
-        let account = holder.account;
+        self.page_map(task, page, frame, allowed, cache)?;
+        Ok((frame, false))
+    }
+
+    /// Maps a frame where nothing is mapped.
+    fn page_map(
+        &mut self,
+        task: TaskId,
+        page: u64,
+        frame: K::Frame,
+        protection: Protection,
+        cache: Cache,
+    ) -> Result<()> {
+        let account = self.task(task)?.account;
         self.accounts.charge(account, Limits::objects(cost::MAPPING))?;
-        match self.frame_map_charged(task, page, frame, allowed, cache) {
+        match self.frame_map_charged(task, page, frame, protection, cache) {
             Ok(mapping) => {
-                let mapped = Mapped { mapping, protection: allowed };
-                self.task_mut(task)?.map.mapped.insert(page, mapped);
-                Ok((frame, false))
+                self.task_mut(task)?.map.mapped.insert(page, Mapped { mapping, protection });
+                Ok(())
             }
             Err(error) => {
                 self.accounts.refund(account, Limits::objects(cost::MAPPING));
                 Err(error)
+            }
+        }
+    }
+
+    /// Makes pages behind one that was just made, where a program goes through fresh memory of its
+    /// own page by page: as many as there are right before it at most, so that no more is made in
+    /// vain than is used.
+    fn fault_ahead(&mut self, task: TaskId, address: u64) {
+        let page = address & !(PAGE - 1);
+        let Some(map) = self.tasks.get(task).map(|task| &task.map) else { return };
+        let is_mapped = |at: &u64| map.mapped.contains_key(at);
+        if !is_mapped(&page.wrapping_sub(PAGES_BEFORE * PAGE)) {
+            return;
+        }
+        let Some((start, region)) = map.region(page) else { return };
+        let before = (start..page).rev().step_by(PAGE as usize).map(|last| last + 1 - PAGE);
+        let count = before.take(PAGES_AHEAD as usize).take_while(is_mapped).count() as u64;
+        let Some(id) = region.object.filter(|_| count >= PAGES_BEFORE) else { return };
+        let Some(object) = self.objects.get(id) else { return };
+        let Some(account) = object.account.filter(|_| {
+            object.private && object.pager.is_none() && object.origin.is_none()
+        }) else {
+            return;
+        };
+        let reserve = count * AHEAD_RESERVE;
+        if self.kernel.memory_free() < reserve
+            || self.accounts.check(account, Limits::memory(reserve)).is_err()
+        {
+            return;
+        }
+        let first = (region.offset + (page - start)) / PAGE + 1;
+        let end = (first + count).min((region.offset + (region.end - start)) / PAGE);
+        let end = object.pages.range(first..end).next().map_or(end, |(there, _)| *there);
+        for index in first..end {
+            let at = start + (index * PAGE - region.offset);
+            // Nobody asked for it: that it cannot be made is no error.
+            let made = self.page_fresh(id, index, account).and_then(|frame| {
+                self.page_map(task, at, frame, region.protection, Cache::Normal)
+            });
+            if made.is_err() {
+                return;
             }
         }
     }
@@ -765,6 +825,9 @@ impl<K: Kernel> Mach<K> {
         }
         self.counters.faults += 1;
         let made = self.page_make(task, address, access);
+        if let Ok((_, false)) = made {
+            self.fault_ahead(task, address);
+        }
         let mut result = made.map(|_| ());
         if let Some(thread) = self.threads.get_mut(thread) {
             // Another thread may have faulted on the page just before. But one that faults again

@@ -6,7 +6,7 @@ use common::{Caller, Reply, TEXT, World};
 use mach::abi::disposition::*;
 use mach::abi::{notify, right, routine};
 use mach::sim::SYSTEM_CALL;
-use mach::{Error, Limits};
+use mach::{Error, Limits, Protection};
 
 const POLL: u64 = u64::MAX;
 
@@ -426,6 +426,37 @@ fn addresses_are_used_again_whatever_was_freed_last() {
         }
     }
     assert!(highest < 0x4000_0000 + 4 * 20 * 13 * 4096, "{highest:#x}");
+    w.check();
+    w.finish();
+}
+
+#[test]
+fn pages_are_made_ahead_only_behind_many_and_never_beyond_their_region() {
+    let mut w = World::new();
+    let root = w.boot_root();
+    let (child, name) = w.task(root, 0);
+    let badge = w.fault_badge(child);
+    let thread = w.mach.thread_of_badge(badge).unwrap();
+    let base = 0x5000_0000;
+    w.ask(root, routine::VM_ALLOCATE, &[name, base, 40 * 4096, 0]).unwrap();
+    w.ask(root, routine::VM_ALLOCATE, &[name, base + 40 * 4096, 8 * 4096, 0]).unwrap();
+    let present = |w: &mut World| {
+        let page = |page: &u64| w.mach.kernel().memory_read(child.task, base + page * 4096).is_some();
+        (0..48).filter(page).count() as u64
+    };
+    for page in 0..8 {
+        assert!(w.mach.fault(thread, base + page * 4096, Protection::WRITE));
+        assert_eq!(present(&mut w), page + 1);
+    }
+    assert!(w.mach.fault(thread, base + 8 * 4096, Protection::READ));
+    assert_eq!(present(&mut w), 9 + 8);
+    assert!(w.mach.fault(thread, base + 17 * 4096, Protection::WRITE));
+    assert_eq!(present(&mut w), 18 + 16);
+    assert!(w.mach.fault(thread, base + 34 * 4096, Protection::WRITE));
+    assert_eq!(present(&mut w), 40);
+    // What lies right behind is other memory.
+    assert!(w.mach.fault(thread, base + 40 * 4096, Protection::WRITE));
+    assert_eq!(present(&mut w), 41);
     w.check();
     w.finish();
 }

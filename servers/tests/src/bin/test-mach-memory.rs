@@ -99,14 +99,16 @@ mod guest {
                 write(at + page * PAGE, 1);
             }
             let touched = get!(resources());
-            same!(reserved[0] - touched[0] >= 100 * PAGE, true);
+            // Who goes through memory page by page gets at most 16 pages ahead; 3 page tables.
+            let taken = reserved[0] - touched[0];
+            same!((100 * PAGE..=119 * PAGE).contains(&taken), true);
             // Half of it, from the middle.
             get!(mach::vm_deallocate(mach::SELF, at + 25 * PAGE, 50 * PAGE));
             same!(get!(resources())[0] - touched[0], 50 * PAGE);
             same!(read(at + 24 * PAGE), 1);
             same!(read(at + 75 * PAGE), 1);
             get!(mach::vm_deallocate(mach::SELF, at, 1 << 30));
-            same!(get!(resources())[0] - touched[0], 100 * PAGE);
+            same!(get!(resources()), before);
             Ok(())
         });
         suite.check(
