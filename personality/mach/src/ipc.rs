@@ -1146,21 +1146,27 @@ impl<K: Kernel> Mach<K> {
 
     // ---- notifications
 
-    /// Whether a notification can be armed.
+    /// Whether a notification can be armed, to be sent to a port.
     pub(crate) fn notification_check(
         &self,
         task: TaskId,
         name: u32,
         id: u32,
         sync: u32,
-        armed: bool,
+        to: Option<PortId>,
     ) -> Result<()> {
         match id {
             notify::NO_SENDERS => self.receive_port(task, name).map(drop),
             notify::PORT_DESTROYED if sync != 0 => Err(Error::KERN_INVALID_VALUE),
-            notify::PORT_DESTROYED => self.receive_port(task, name).map(drop),
+            notify::PORT_DESTROYED => {
+                let port = self.receive_port(task, name)?;
+                match to.is_some_and(|to| self.is_circular(to, &[Carried::Receive(port)])) {
+                    true => Err(Error::KERN_INVALID_CAPABILITY),
+                    false => Ok(()),
+                }
+            }
             notify::DEAD_NAME => match self.task(task)?.space.get(name)?.right {
-                Right::Dead { .. } if armed && sync == 0 => Err(Error::KERN_INVALID_ARGUMENT),
+                Right::Dead { .. } if to.is_some() && sync == 0 => Err(Error::KERN_INVALID_ARGUMENT),
                 Right::Dead { .. }
                 | Right::Send { .. }
                 | Right::Receive { .. }
@@ -1171,21 +1177,32 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
-    /// Copies in a send-once right or nothing, for a notification.
-    pub(crate) fn send_once_in(&mut self, task: TaskId, name: u32, how: u32) -> Result<Carried> {
+    /// The port of a send-once right, or `None` for no right, that [`Mach::send_once_in`] will take.
+    pub(crate) fn send_once_check(
+        &self,
+        task: TaskId,
+        name: u32,
+        how: u32,
+    ) -> Result<Option<PortId>> {
         let once = matches!(how, disposition::MOVE_SEND_ONCE | disposition::MAKE_SEND_ONCE);
         let word = (how as u64) << 32 | name as u64;
         if name == 0 {
-            return Ok(Carried::Null);
+            return Ok(None);
         }
         match self.copy_in_check(task, &[word]) {
             Err(Error::KERN_RESOURCE_SHORTAGE) => return Err(Error::KERN_RESOURCE_SHORTAGE),
             Ok(()) if once && name != DEAD_NAME => {}
             _ => return Err(Error::KERN_INVALID_CAPABILITY),
         }
-        if matches!(self.task(task)?.space.get(name)?.right, Right::Dead { .. }) {
-            return Err(Error::KERN_INVALID_CAPABILITY);
+        match self.task(task)?.space.get(name)?.right {
+            Right::Receive { port, .. } | Right::SendOnce { port } => Ok(Some(port)),
+            _ => Err(Error::KERN_INVALID_CAPABILITY),
         }
+    }
+
+    /// Copies in a send-once right or nothing, for a notification.
+    pub(crate) fn send_once_in(&mut self, task: TaskId, name: u32, how: u32) -> Result<Carried> {
+        self.send_once_check(task, name, how)?;
         self.copy_in_checked(task, name, how)
     }
 
@@ -1223,10 +1240,6 @@ impl<K: Kernel> Mach<K> {
             }
             notify::PORT_DESTROYED => {
                 let id = self.receive_port(task, name)?;
-                if target.is_some_and(|to| self.is_circular(to, &[Carried::Receive(id)])) {
-                    self.release(to);
-                    return Err(Error::KERN_INVALID_CAPABILITY);
-                }
                 let port = self.ports.get_mut(id).ok_or(Error::KERN_INVALID_NAME)?;
                 Ok(old(core::mem::replace(&mut port.destroyed_request, target)))
             }

@@ -250,10 +250,12 @@ impl<K: Kernel> Mach<K> {
                 if size > SUPPLY_MAX {
                     return Err(Error::KERN_INVALID_ARGUMENT);
                 }
+                let (name, how) = (input.name()?, input.word()? as u32);
+                self.send_once_check(task, name, how)?;
                 // Whatever has to be waited for comes first: the request is carried out once.
                 let refused =
                     self.pager_supply(task, object, offset, address, size, lock, precious, moves)?;
-                let reply = self.reply_in(task, input)?;
+                let reply = self.send_once_in(task, name, how)?;
                 let (result, at) = match refused {
                     None => (0, 0),
                     Some(at) => (Error::KERN_MEMORY_PRESENT.0 as u64, at),

@@ -519,7 +519,10 @@ impl<K: Kernel> Mach<K> {
                 let (name, id, sync) = (input.name()?, input.word()?, input.word()?);
                 let (notify, how) = (input.name()?, input.word()?);
                 let (id, sync) = (id as u32, sync as u32);
-                self.notification_check(target, name, id, sync, notify != 0)?;
+                // Whether the name is what it must be comes before the right that is to be told.
+                self.notification_check(target, name, id, sync, None)?;
+                let told = self.send_once_check(task, notify, how as u32)?;
+                self.notification_check(target, name, id, sync, told)?;
                 if target == task && notify == name && how as u32 == disposition::MOVE_SEND_ONCE {
                     // The name would be gone before it is watched.
                     return Err(Error::KERN_INVALID_CAPABILITY);

@@ -2,7 +2,16 @@
 //! from the numbers of `abi`, GNU Mach's own list, and the names of the cases in the booted system;
 //! `HIRD_WRITE=1 cargo test -p mach --test table` writes it.
 
-use mach::abi::{notify, routine};
+extern crate alloc;
+
+#[path = "../../../servers/tests/src/effects.rs"]
+#[allow(dead_code)]
+mod effects;
+#[path = "../../../servers/tests/src/refusals.rs"]
+#[allow(dead_code)]
+mod refusals;
+
+use mach::abi::{memory_object, notify, routine};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
@@ -17,34 +26,60 @@ const SENT: &[u32] = &[
     notify::DEAD_NAME,
     notify::EXCEPTION_RAISE,
     notify::NEW_TASK,
+    memory_object::INIT,
+    memory_object::TERMINATE,
+    memory_object::DATA_REQUEST,
+    memory_object::DATA_UNLOCK,
+    memory_object::LOCK_COMPLETED,
+    memory_object::SUPPLY_COMPLETED,
+    memory_object::DATA_RETURN,
+    memory_object::CHANGE_COMPLETED,
 ];
 
-/// Cases by the routine that their names begin with.
+/// Routines that a program cannot try without ending the system, and where they are tried.
+const ELSEWHERE: &[(&str, &str)] = &[("host_reboot", "tests/guest/console/login.t")];
+
+/// Cases by the routines that their names begin with.
 fn cases(root: &Path) -> BTreeMap<String, Vec<String>> {
-    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let folder = root.join("servers/tests/src/bin");
-    let mut files: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|f| f.unwrap().path())
-        .collect();
+    let mut names: Vec<String> = Vec::new();
+    let all = effects::ALL.iter().copied().flatten();
+    names.extend(all.map(|(name, _)| name.to_string()));
+    let mut folders = vec![root.join("servers/tests/src/bin")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => files.push(path),
+            }
+        }
+    }
     files.sort();
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
         for piece in text.split("suite.check(").skip(1) {
-            let Some(name) = piece
-                .trim_start()
-                .strip_prefix('"')
-                .and_then(|s| s.split('"').next())
-            else {
-                continue;
-            };
-            if let Some((routine, case)) = name.split_once(", ")
-                && routine.contains('_')
-                && !routine.contains(' ')
-            {
+            let quoted = piece.trim_start().strip_prefix('"');
+            names.extend(quoted.and_then(|rest| rest.split('"').next()).map(String::from));
+        }
+    }
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for name in names {
+        let Some((routines, case)) = name.split_once(", ") else { continue };
+        for routine in routines.split(" and ") {
+            if routine == "random" || routine.contains('_') && !routine.contains(' ') {
                 found.entry(routine.into()).or_default().push(case.into());
             }
         }
+    }
+    for refused in refusals::ALL {
+        let name = routine::name(refused.routine).unwrap().to_lowercase();
+        let case = format!("refuses {} requests", refused.rows.len());
+        found.entry(name).or_default().push(case);
+    }
+    for (routine, place) in ELSEWHERE {
+        assert!(root.join(place).exists(), "{place}");
+        found.entry(routine.to_string()).or_default().push(format!("`{place}`"));
     }
     found
 }
@@ -54,7 +89,7 @@ fn page(root: &Path) -> String {
     let mut page = String::from(
         "# Mach's routines\n\nMade by `personality/mach/tests/table.rs` from the interface and the \
          tests; do not edit. A routine that is\nrefused is answered with `MIG_BAD_ID`. Cases are \
-         those of `servers/tests` whose names begin with the routine's.\n",
+         those of `servers/tests` whose names begin with the routine's; requests that are refused\nare those of its `refusals.rs`.\n",
     );
     let mut listed = Vec::new();
     let mut last = "";
@@ -67,8 +102,18 @@ fn page(root: &Path) -> String {
         };
         rows.push((interface, number.parse().unwrap(), name));
     }
+    let mut bare = Vec::new();
     let mut row = |page: &mut String, number: u32, name: &str, state: &str| {
-        let covered = cases.remove(name).unwrap_or_default().join("; ");
+        let covered = cases.remove(name).unwrap_or_default();
+        let needed = match state {
+            "supported" => covered.iter().any(|case| !case.starts_with("refuses")),
+            "sent" => !covered.is_empty(),
+            _ => true,
+        };
+        if !needed {
+            bare.push(name.to_string());
+        }
+        let covered = covered.join("; ");
         writeln!(page, "| {number} | `{name}` | {state} | {covered} |").unwrap();
     };
     const HEAD: &str = "| number | routine | | cases |\n|---|---|---|---|\n";
@@ -97,6 +142,7 @@ fn page(root: &Path) -> String {
             row(&mut page, number, &name.to_lowercase(), "supported");
         }
     }
+    assert!(bare.is_empty(), "routines without a case: {bare:?}");
     assert!(
         cases.is_empty(),
         "cases of routines that there are not: {:?}",

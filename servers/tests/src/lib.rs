@@ -7,9 +7,11 @@ extern crate alloc;
 pub mod attack;
 #[cfg(target_os = "none")]
 pub mod child;
+pub mod effects;
 #[cfg(target_os = "none")]
 pub mod probe;
 pub mod random;
+pub mod refusals;
 pub mod suite;
 
 /// The entry of a program that consists of tests: `fn(&mut Suite)`. On the host it has none.

@@ -227,7 +227,7 @@ mod guest {
     }
 
     pub fn run(suite: &mut Suite) {
-        suite.check("a task runs a function and ends", || {
+        suite.check("thread_start, a task runs a function and ends", || {
             let shared = get!(Shared::new());
             let mut child = get!(Child::new(0));
             let at = get!(shared.map(&child.task));
@@ -250,7 +250,7 @@ mod guest {
             }
             Ok(())
         });
-        suite.check("rights travel both ways with a call", || {
+        suite.check("rights_send and reply_rights, rights travel both ways with a call", || {
             let server = get!(server());
             for _ in 0..200 {
                 let port = get!(ReceiveRight::allocate());
@@ -279,7 +279,7 @@ mod guest {
             );
             Ok(())
         });
-        suite.check("a reply makes a port, whose rights are counted", || {
+        suite.check("reply_new_port, a reply makes a port, whose rights are counted", || {
             let server = get!(server());
             let words = [0, sys::thread_number() as u64, 0, 0];
             let before = get!(mach_calls::task_info(&server.child.task)).names;
@@ -351,7 +351,7 @@ mod guest {
             get!(sys::port_deallocate(server.port.as_raw()));
             Ok(())
         });
-        suite.check("an interrupted call ends, and the next one works", || {
+        suite.check("thread_abort, an interrupted call ends, and the next one works", || {
             let server = get!(server());
             let mine = get!(Shared::new());
             let thread = get!(start_call(&server, SLOW, &mine, 1));
@@ -535,7 +535,7 @@ mod guest {
             same!(mine.number(4).load(Acquire), 2);
             Ok(())
         });
-        suite.check("a window is shared memory of client and server", || {
+        suite.check("window_create, shared memory of client and server", || {
             let server = get!(server());
             for bytes in [1usize, 4096, 70_000] {
                 let window = get!(sys::window_create(server.port.as_raw(), bytes));
@@ -557,7 +557,7 @@ mod guest {
             Ok(())
         });
         suite.check(
-            "a window's memory stays with the client when the server dies",
+            "window_release, the memory stays with the client when the server dies",
             || {
                 let before = get!(resources());
                 for _ in 0..3 {
@@ -581,7 +581,7 @@ mod guest {
             },
         );
         suite.check(
-            "a server is told when the client of its window dies",
+            "window_accept, a server is told when the client of its window dies",
             || {
                 fn window_server(words: &Words) {
                     let shared = words[1];

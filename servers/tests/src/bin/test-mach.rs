@@ -362,7 +362,7 @@ fn run(suite: &mut Suite) {
             Ok(())
         },
     );
-    suite.check("time limits of messages end, not before their time", || {
+    suite.check("msg_receive, time limits end, not before their time", || {
         let port = get!(ReceiveRight::allocate());
         let limit = Duration::from_millis(30);
         let start = sys::now();
@@ -380,7 +380,7 @@ fn run(suite: &mut Suite) {
         same!(refs(moved.as_raw(), PortRight::Receive), Ok(1));
         Ok(())
     });
-    suite.check("a sender waits for room, and gets it", || {
+    suite.check("msg_send, waits for room, and gets it", || {
         let port = get!(ReceiveRight::allocate());
         let name = port.as_raw();
         while sys::msg_send(make_send(name), 1, &[], &[], POLL).is_ok() {}
@@ -412,7 +412,7 @@ fn run(suite: &mut Suite) {
         same!(receiver.join().flatten(), Some(Error::MACH_RCV_PORT_DIED));
         Ok(())
     });
-    suite.check("forged words that stand for rights are refused", || {
+    suite.check("rights_receive, forged words that stand for rights are refused", || {
         let port = get!(ReceiveRight::allocate());
         for ticket in [0, 1, u64::MAX, 0x1234_5678_9abc_def0] {
             let refused = sys::rights_receive(ticket, port.as_raw()).err();

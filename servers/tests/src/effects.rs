@@ -1,0 +1,1307 @@
+//! What each of Mach's routines does, to rights and references above all: short cases of requests
+//! and what they answer.
+//!
+//! They are carried out on the host against the logic of the mach server, and again in the booted
+//! system. A case's name begins with the routine's. What needs threads that run is tested there only.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use mach::Error;
+use mach::abi::disposition::*;
+use mach::abi::{self, memory_object, notify, right, routine::*};
+
+use crate::refusals::Ask;
+
+/// Why a case does not hold.
+type Why = String;
+type Outcome = Result<(), Why>;
+/// A case: its name, and what it does.
+pub type Case = (&'static str, fn(&mut Test<'_>) -> Outcome);
+
+/// Somebody who asks.
+pub struct Test<'a> {
+    /// Asks the mach server.
+    pub ask: &'a mut Ask<'a>,
+    /// Name of the privileged host port.
+    pub host: u64,
+}
+
+/// Not to wait.
+const POLL: u64 = u64::MAX;
+const PAGE: u64 = 4096;
+const RW: u64 = 3;
+
+const IS_SEND: u64 = 1 << 16;
+const IS_RECEIVE: u64 = 1 << 17;
+const IS_ONCE: u64 = 1 << 18;
+const IS_SET: u64 = 1 << 19;
+const IS_DEAD: u64 = 1 << 20;
+const IS_WATCHED: u64 = 1 << 31;
+
+const SEND: u64 = right::SEND as u64;
+const RECEIVE: u64 = right::RECEIVE as u64;
+const SET: u64 = right::PORT_SET as u64;
+const DEAD: u64 = right::DEAD_NAME as u64;
+const MAKE: u64 = MAKE_SEND as u64;
+const COPY: u64 = COPY_SEND as u64;
+const MAKE_ONCE: u64 = MAKE_SEND_ONCE as u64;
+const MINUS: u64 = 0xffff_ffff;
+
+fn carried(name: u64, how: u32) -> u64 {
+    (how as u64) << 32 | name
+}
+
+/// A message as it was received.
+struct Message {
+    port: u64,
+    label: u64,
+    seqno: u64,
+    /// Kind and name of each right.
+    rights: Vec<(u64, u64)>,
+    words: Vec<u64>,
+}
+
+impl Test<'_> {
+    fn all(&mut self, routine: u32, words: &[u64]) -> Result<Vec<u64>, Why> {
+        (self.ask)(routine, words).map_err(|error| {
+            let name = abi::routine::name(routine).unwrap_or("?");
+            format!("{name} {words:x?}: {error:?}")
+        })
+    }
+
+    /// The first word of an answer, or 0.
+    fn get(&mut self, routine: u32, words: &[u64]) -> Result<u64, Why> {
+        self.all(routine, words).map(|words| words.first().copied().unwrap_or(0))
+    }
+
+    /// A request that answers these words, and perhaps others.
+    fn gives(&mut self, routine: u32, words: &[u64], expected: &[u64]) -> Outcome {
+        let answer = self.all(routine, words)?;
+        match answer.starts_with(expected) {
+            true => Ok(()),
+            false => {
+                let name = abi::routine::name(routine).unwrap_or("?");
+                Err(format!("{name} {words:x?}: {answer:x?} instead of {expected:x?}"))
+            }
+        }
+    }
+
+    fn refuses(&mut self, routine: u32, words: &[u64], error: Error) -> Outcome {
+        match (self.ask)(routine, words) {
+            Err(found) if found == error => Ok(()),
+            answer => {
+                let name = abi::routine::name(routine).unwrap_or("?");
+                Err(format!("{name} {words:x?}: {answer:x?} instead of {error:?}"))
+            }
+        }
+    }
+
+    fn port(&mut self) -> Result<u64, Why> {
+        self.get(MACH_PORT_ALLOCATE, &[0, RECEIVE])
+    }
+
+    fn task(&mut self) -> Result<u64, Why> {
+        self.get(TASK_CREATE, &[0])
+    }
+
+    /// A port of another task: its name there, and a send right.
+    fn port_of(&mut self, task: u64) -> Result<(u64, u64), Why> {
+        let name = self.get(MACH_PORT_ALLOCATE, &[task, RECEIVE])?;
+        Ok((name, self.get(MACH_PORT_EXTRACT_RIGHT, &[task, name, MAKE])?))
+    }
+
+    /// One more send right under a receive right's name.
+    fn make_send(&mut self, port: u64) -> Outcome {
+        self.gives(MACH_PORT_INSERT_RIGHT, &[0, port, port, MAKE], &[port])
+    }
+
+    fn make_once(&mut self, port: u64) -> Result<u64, Why> {
+        self.get(MACH_PORT_INSERT_RIGHT, &[0, 0, port, MAKE_ONCE])
+    }
+
+    fn kind(&mut self, name: u64, bits: u64) -> Outcome {
+        self.gives(MACH_PORT_TYPE, &[0, name], &[bits])
+    }
+
+    fn refs(&mut self, name: u64, kind: u64, count: u64) -> Outcome {
+        self.gives(MACH_PORT_GET_REFS, &[0, name, kind], &[count])
+    }
+
+    fn is_gone(&mut self, name: u64) -> Outcome {
+        self.refuses(MACH_PORT_TYPE, &[0, name], Error::KERN_INVALID_NAME)
+    }
+
+    fn watch(&mut self, name: u64, id: u32, sync: u64, told: u64) -> Result<u64, Why> {
+        let words = [0, name, id as u64, sync, told, MAKE_ONCE];
+        self.get(MACH_PORT_REQUEST_NOTIFICATION, &words)
+    }
+
+    fn send(&mut self, to: u64, how: u64, label: u64, rights: &[u64], body: &[u64]) -> Outcome {
+        let mut words = vec![to, how, label, POLL, rights.len() as u64, body.len() as u64];
+        words.extend(rights);
+        words.extend(body);
+        self.all(MSG_SEND, &words).map(drop)
+    }
+
+    fn receive(&mut self, name: u64) -> Result<Message, Why> {
+        let words = self.all(MSG_RECEIVE, &[name, POLL])?;
+        let behind = 5 + words[3] as usize;
+        Ok(Message {
+            port: words[0],
+            label: words[1],
+            seqno: words[2],
+            rights: words[5..behind].iter().map(|word| (word >> 28, word & 0xfff_ffff)).collect(),
+            words: words[behind..].to_vec(),
+        })
+    }
+
+    /// The next message is a notification with these words.
+    fn told(&mut self, name: u64, label: u32, words: &[u64]) -> Outcome {
+        let message = self.receive(name)?;
+        same((message.label, &message.words[..]), (label as u64, words))
+    }
+
+    fn silent(&mut self, name: u64) -> Outcome {
+        self.refuses(MSG_RECEIVE, &[name, POLL], Error::MACH_RCV_TIMED_OUT)
+    }
+
+    /// Pages that can be read and written.
+    fn memory(&mut self, pages: u64) -> Result<u64, Why> {
+        self.get(VM_ALLOCATE, &[0, 0, pages * PAGE, 1])
+    }
+
+    fn put(&mut self, address: u64, word: u64) -> Outcome {
+        self.all(VM_WRITE, &[0, address, 8, word]).map(drop)
+    }
+
+    fn holds(&mut self, address: u64, word: u64) -> Outcome {
+        self.gives(VM_READ, &[0, address, 8], &[8, word])
+    }
+
+    /// Memory of one's own pager: the port, the control port, the object's name, and the address of
+    /// four pages.
+    fn pager(&mut self) -> Result<Paged, Why> {
+        let port = self.port()?;
+        self.make_send(port)?;
+        let at = self.get(VM_MAP, &[0, 0, 4 * PAGE, 0, 1, port, 0, 0, RW, RW, 2])?;
+        let told = self.receive(port)?;
+        same((told.label, &told.words[..]), (memory_object::INIT as u64, &[PAGE][..]))?;
+        let (control, name) = (told.rights[0].1, told.rights[1].1);
+        self.all(MEMORY_OBJECT_READY, &[control, 0, 2])?;
+        Ok(Paged { port, control, name, at })
+    }
+
+    /// Supplies a page with a word.
+    fn supply(&mut self, paged: &Paged, page: u64, word: u64) -> Outcome {
+        let from = self.memory(1)?;
+        self.put(from, word)?;
+        let words = [paged.control, page * PAGE, from, PAGE, 0, 0, 1, 0, 0];
+        self.all(MEMORY_OBJECT_DATA_SUPPLY, &words).map(drop)
+    }
+}
+
+struct Paged {
+    port: u64,
+    control: u64,
+    name: u64,
+    at: u64,
+}
+
+fn same<T: PartialEq + core::fmt::Debug>(found: T, expected: T) -> Outcome {
+    match found == expected {
+        true => Ok(()),
+        false => Err(format!("{found:x?} instead of {expected:x?}")),
+    }
+}
+
+/// Cases by family.
+pub const ALL: &[&[Case]] = &[NOTIFICATIONS, PORTS, MESSAGES, TASKS, THREADS, MEMORY, PAGERS, HOST];
+
+const NOTIFICATIONS: &[Case] = &[
+    ("mach_notify_port_deleted, when a watched name is freed, by whatever way", |t| {
+        let (task, told) = (t.task()?, t.port()?);
+        for by in [MACH_PORT_DEALLOCATE, MACH_PORT_DESTROY] {
+            let (_, send) = t.port_of(task)?;
+            t.watch(send, notify::DEAD_NAME, 0, told)?;
+            t.kind(send, IS_SEND | IS_WATCHED)?;
+            t.all(by, &[0, send])?;
+            t.told(told, notify::PORT_DELETED, &[send])?;
+        }
+        let (_, send) = t.port_of(task)?;
+        t.watch(send, notify::DEAD_NAME, 0, told)?;
+        let other = t.port()?;
+        t.send(other, MAKE, 1, &[carried(send, MOVE_SEND)], &[])?;
+        t.told(told, notify::PORT_DELETED, &[send])
+    }),
+    ("mach_notify_no_senders, with the last send right, or at once; once", |t| {
+        let (port, told) = (t.port()?, t.port()?);
+        // There is none, and as many were made as the request knows of.
+        t.watch(port, notify::NO_SENDERS, 0, told)?;
+        t.told(told, notify::NO_SENDERS, &[0])?;
+        // It knows of one that was not made yet: not at once.
+        t.watch(port, notify::NO_SENDERS, 1, told)?;
+        t.silent(told)?;
+        t.make_send(port)?;
+        t.make_send(port)?;
+        t.all(MACH_PORT_DEALLOCATE, &[0, port])?;
+        t.silent(told)?;
+        t.all(MACH_PORT_DEALLOCATE, &[0, port])?;
+        t.told(told, notify::NO_SENDERS, &[2])?;
+        t.make_send(port)?;
+        t.all(MACH_PORT_DEALLOCATE, &[0, port])?;
+        t.silent(told)
+    }),
+    ("mach_notify_send_once, when a send-once right ends unused, wherever it is", |t| {
+        let (port, other) = (t.port()?, t.port()?);
+        let once = t.make_once(port)?;
+        t.all(MACH_PORT_DEALLOCATE, &[0, once])?;
+        t.told(port, notify::SEND_ONCE, &[])?;
+        // In a message, in a request for a notification.
+        t.send(other, MAKE, 1, &[carried(port, MAKE_SEND_ONCE)], &[])?;
+        t.watch(other, notify::NO_SENDERS, 9, port)?;
+        t.all(MACH_PORT_DESTROY, &[0, other])?;
+        t.told(port, notify::SEND_ONCE, &[])?;
+        t.told(port, notify::SEND_ONCE, &[])?;
+        t.silent(port)
+    }),
+    ("mach_notify_dead_name, adds a reference that its receiver drops", |t| {
+        let (task, told) = (t.task()?, t.port()?);
+        let (theirs, send) = t.port_of(task)?;
+        t.watch(send, notify::DEAD_NAME, 0, told)?;
+        t.all(MACH_PORT_DESTROY, &[task, theirs])?;
+        t.told(told, notify::DEAD_NAME, &[send])?;
+        t.kind(send, IS_DEAD)?;
+        t.refs(send, DEAD, 2)?;
+        t.all(MACH_PORT_MOD_REFS, &[0, send, DEAD, MINUS - 1])?;
+        t.is_gone(send)
+    }),
+    ("mach_notify_msg_accepted, when a forced message has found room", |t| {
+        let (port, told) = (t.port()?, t.port()?);
+        t.all(MACH_PORT_SET_QLIMIT, &[0, port, 0])?;
+        let forced = [told, port, MAKE, 8, POLL, 0, 0];
+        t.refuses(MSG_SEND_NOTIFY, &forced, Error::MACH_SEND_WILL_NOTIFY)?;
+        t.refuses(MSG_SEND_NOTIFY, &forced, Error::MACH_SEND_NOTIFY_IN_PROGRESS)?;
+        t.silent(told)?;
+        t.all(MACH_PORT_SET_QLIMIT, &[0, port, 2])?;
+        t.told(told, notify::MSG_ACCEPTED, &[port])?;
+        same(t.receive(port)?.label, 8)
+    }),
+    ("mach_notify_port_destroyed, brings the receive right with its queue", |t| {
+        let (port, backup) = (t.port()?, t.port()?);
+        t.make_send(port)?;
+        t.watch(port, notify::PORT_DESTROYED, 0, backup)?;
+        t.send(port, MAKE, 17, &[], &[])?;
+        t.all(MACH_PORT_MOD_REFS, &[0, port, RECEIVE, MINUS])?;
+        t.kind(port, IS_SEND)?;
+        let message = t.receive(backup)?;
+        same((message.label, message.rights), (notify::PORT_DESTROYED as u64, vec![(2, port)]))?;
+        t.kind(port, IS_SEND | IS_RECEIVE)?;
+        same(t.receive(port)?.label, 17)
+    }),
+    ("mach_notify_new_task, with the task and its parent", |t| {
+        let port = t.port()?;
+        t.make_send(port)?;
+        let host = t.host;
+        match (t.ask)(REGISTER_NEW_TASK_NOTIFICATION, &[host, port]) {
+            Ok(_) => {
+                let task = t.task()?;
+                let message = t.receive(port)?;
+                same((message.label, message.rights), (notify::NEW_TASK as u64, vec![(1, task), (1, 1)]))
+            }
+            // The system has taken it.
+            error => same(error.map(drop), Err(Error::KERN_NO_ACCESS)),
+        }
+    }),
+];
+
+const PORTS: &[Case] = &[
+    ("mach_port_names, lists each name with its type", |t| {
+        let task = t.task()?;
+        t.gives(MACH_PORT_NAMES, &[task, 0], &[0])?;
+        let port = t.get(MACH_PORT_ALLOCATE, &[task, RECEIVE])?;
+        let set = t.get(MACH_PORT_ALLOCATE, &[task, SET])?;
+        let words = [2, carried(port, IS_RECEIVE as u32), carried(set, IS_SET as u32)];
+        t.gives(MACH_PORT_NAMES, &[task, 0], &words)
+    }),
+    ("mach_port_type, of every right", |t| {
+        let port = t.port()?;
+        t.kind(port, IS_RECEIVE)?;
+        t.make_send(port)?;
+        t.kind(port, IS_RECEIVE | IS_SEND)?;
+        let once = t.make_once(port)?;
+        t.kind(once, IS_ONCE)?;
+        t.all(MACH_PORT_MOD_REFS, &[0, port, RECEIVE, MINUS])?;
+        t.kind(port, IS_DEAD)?;
+        t.kind(once, IS_DEAD)
+    }),
+    ("mach_port_rename, keeps references, queue, set and what watches it", |t| {
+        let (port, told) = (t.port()?, t.port()?);
+        t.make_send(port)?;
+        t.watch(port, notify::DEAD_NAME, 0, told)?;
+        t.send(port, COPY, 4, &[], &[])?;
+        t.all(MACH_PORT_RENAME, &[0, port, 0x3_4321])?;
+        t.is_gone(port)?;
+        t.refs(0x3_4321, SEND, 1)?;
+        let message = t.receive(0x3_4321)?;
+        same((message.port, message.label), (0x3_4321, 4))?;
+        t.all(MACH_PORT_MOD_REFS, &[0, 0x3_4321, RECEIVE, MINUS])?;
+        t.told(told, notify::DEAD_NAME, &[0x3_4321])
+    }),
+    ("mach_port_allocate_name, gives the name that is asked for", |t| {
+        for (kind, bits) in [(RECEIVE, IS_RECEIVE), (SET, IS_SET), (DEAD, IS_DEAD)] {
+            t.all(MACH_PORT_ALLOCATE_NAME, &[0, kind, 0xabf_ffff])?;
+            t.kind(0xabf_ffff, bits)?;
+            t.all(MACH_PORT_DESTROY, &[0, 0xabf_ffff])?;
+        }
+        t.is_gone(0xabf_ffff)
+    }),
+    ("mach_port_allocate, a receive right, a set or a dead name", |t| {
+        for (kind, bits) in [(RECEIVE, IS_RECEIVE), (SET, IS_SET), (DEAD, IS_DEAD)] {
+            let name = t.get(MACH_PORT_ALLOCATE, &[0, kind])?;
+            t.kind(name, bits)?;
+            t.refs(name, kind, 1)?;
+        }
+        let port = t.port()?;
+        // Set, number, made, limit, messages, once, send, watched.
+        t.gives(MACH_PORT_GET_RECEIVE_STATUS, &[0, port], &[0, 0, 0, 16, 0, 0, 0, 0])
+    }),
+    ("mach_port_destroy, takes all that a name denotes", |t| {
+        let (task, told) = (t.task()?, t.port()?);
+        let port = t.port()?;
+        t.make_send(port)?;
+        t.make_send(port)?;
+        t.watch(port, notify::NO_SENDERS, 0, told)?;
+        let theirs = t.get(MACH_PORT_INSERT_RIGHT, &[task, 0, port, MAKE])?;
+        t.all(MACH_PORT_DESTROY, &[0, port])?;
+        t.is_gone(port)?;
+        t.told(told, notify::SEND_ONCE, &[])?;
+        t.gives(MACH_PORT_TYPE, &[task, theirs], &[IS_DEAD])?;
+        // A set: its members stay.
+        let (set, member) = (t.get(MACH_PORT_ALLOCATE, &[0, SET])?, t.port()?);
+        t.all(MACH_PORT_MOVE_MEMBER, &[0, member, set])?;
+        t.all(MACH_PORT_DESTROY, &[0, set])?;
+        t.is_gone(set)?;
+        t.gives(MACH_PORT_GET_RECEIVE_STATUS, &[0, member], &[0])
+    }),
+    ("mach_port_deallocate, takes one reference of a send, send-once or dead name", |t| {
+        let (task, port) = (t.task()?, t.port()?);
+        t.make_send(port)?;
+        t.make_send(port)?;
+        t.all(MACH_PORT_DEALLOCATE, &[0, port])?;
+        t.refs(port, SEND, 1)?;
+        t.all(MACH_PORT_DEALLOCATE, &[0, port])?;
+        t.kind(port, IS_RECEIVE)?;
+        let (theirs, send) = t.port_of(task)?;
+        t.all(MACH_PORT_MOD_REFS, &[0, send, SEND, 1])?;
+        t.all(MACH_PORT_DESTROY, &[task, theirs])?;
+        t.refs(send, DEAD, 2)?;
+        t.all(MACH_PORT_DEALLOCATE, &[0, send])?;
+        t.refs(send, DEAD, 1)?;
+        t.all(MACH_PORT_DEALLOCATE, &[0, send])?;
+        t.is_gone(send)
+    }),
+    ("mach_port_get_refs, counts each kind apart", |t| {
+        let port = t.port()?;
+        t.make_send(port)?;
+        t.make_send(port)?;
+        for (kind, count) in [2, 1, 0, 0, 0].into_iter().enumerate() {
+            t.refs(port, kind as u64, count)?;
+        }
+        Ok(())
+    }),
+    ("mach_port_mod_refs, adds and takes; the last one frees the name", |t| {
+        let port = t.port()?;
+        t.make_send(port)?;
+        t.all(MACH_PORT_MOD_REFS, &[0, port, SEND, 0xfffe])?;
+        t.refs(port, SEND, 0xffff)?;
+        t.all(MACH_PORT_MOD_REFS, &[0, port, SEND, MINUS - 0xfffd])?;
+        t.refs(port, SEND, 1)?;
+        t.all(MACH_PORT_MOD_REFS, &[0, port, SEND, MINUS])?;
+        t.kind(port, IS_RECEIVE)?;
+        let once = t.make_once(port)?;
+        t.all(MACH_PORT_MOD_REFS, &[0, once, right::SEND_ONCE as u64, MINUS])?;
+        t.told(port, notify::SEND_ONCE, &[])?;
+        t.all(MACH_PORT_MOD_REFS, &[0, port, RECEIVE, MINUS])?;
+        t.is_gone(port)
+    }),
+    ("mach_port_mod_refs, references stay at the most that a name can have", |t| {
+        let (task, port) = (t.task()?, t.port()?);
+        let name = t.get(MACH_PORT_INSERT_RIGHT, &[task, 0, port, MAKE])?;
+        t.all(MACH_PORT_MOD_REFS, &[task, name, SEND, 0xfffe])?;
+        t.gives(MACH_PORT_INSERT_RIGHT, &[task, 0, port, MAKE], &[name])?;
+        t.gives(MACH_PORT_GET_REFS, &[task, name, SEND], &[0xffff])
+    }),
+    ("mach_port_set_qlimit, bounds the queue, which keeps what it has", |t| {
+        let port = t.port()?;
+        t.all(MACH_PORT_SET_QLIMIT, &[0, port, 1])?;
+        t.send(port, MAKE, 1, &[], &[])?;
+        t.refuses(MSG_SEND, &[port, MAKE, 2, POLL, 0, 0], Error::MACH_SEND_TIMED_OUT)?;
+        t.all(MACH_PORT_SET_QLIMIT, &[0, port, 0])?;
+        // A send-once right is always good for its message.
+        t.send(port, MAKE_ONCE, 3, &[], &[])?;
+        t.gives(MACH_PORT_GET_RECEIVE_STATUS, &[0, port], &[0, 0, 1, 0, 2, 0, 0, 0])
+    }),
+    ("mach_port_set_mscount, and the count goes on from there", |t| {
+        let port = t.port()?;
+        t.all(MACH_PORT_SET_MSCOUNT, &[0, port, 40])?;
+        t.make_send(port)?;
+        t.gives(MACH_PORT_GET_RECEIVE_STATUS, &[0, port], &[0, 0, 41])
+    }),
+    ("mach_port_set_seqno, and messages are numbered from there", |t| {
+        let port = t.port()?;
+        t.all(MACH_PORT_SET_SEQNO, &[0, port, 0xffff_ffff])?;
+        t.send(port, MAKE, 1, &[], &[])?;
+        t.send(port, MAKE, 2, &[], &[])?;
+        same(t.receive(port)?.seqno, 0xffff_ffff)?;
+        same(t.receive(port)?.seqno, 0)
+    }),
+    ("mach_port_get_set_status, names the members", |t| {
+        let (set, one, two) = (t.get(MACH_PORT_ALLOCATE, &[0, SET])?, t.port()?, t.port()?);
+        same(t.all(MACH_PORT_GET_SET_STATUS, &[0, set])?, vec![])?;
+        t.all(MACH_PORT_MOVE_MEMBER, &[0, one, set])?;
+        t.all(MACH_PORT_MOVE_MEMBER, &[0, two, set])?;
+        t.gives(MACH_PORT_GET_SET_STATUS, &[0, set], &[one.min(two), one.max(two)])?;
+        t.all(MACH_PORT_DESTROY, &[0, one])?;
+        same(t.all(MACH_PORT_GET_SET_STATUS, &[0, set])?, vec![two])
+    }),
+    ("mach_port_move_member, into a set, into another, out of all", |t| {
+        let port = t.port()?;
+        t.send(port, MAKE, 6, &[], &[])?;
+        for _ in 0..2 {
+            let set = t.get(MACH_PORT_ALLOCATE, &[0, SET])?;
+            t.all(MACH_PORT_MOVE_MEMBER, &[0, port, set])?;
+            t.gives(MACH_PORT_GET_RECEIVE_STATUS, &[0, port], &[set])?;
+            t.refuses(MSG_RECEIVE, &[port, POLL], Error::MACH_RCV_IN_SET)?;
+            let message = t.receive(set)?;
+            same((message.port, message.label), (port, 6))?;
+            t.send(port, MAKE, 6, &[], &[])?;
+        }
+        t.all(MACH_PORT_MOVE_MEMBER, &[0, port, 0])?;
+        same(t.receive(port)?.label, 6)
+    }),
+    ("mach_port_request_notification, answers the right that was armed before", |t| {
+        let (port, told) = (t.port()?, t.port()?);
+        t.make_send(port)?;
+        for id in [notify::NO_SENDERS, notify::PORT_DESTROYED, notify::DEAD_NAME] {
+            same(t.watch(port, id, 0, told)?, 0)?;
+            let old = t.watch(port, id, 0, 0)?;
+            t.kind(old, IS_ONCE)?;
+            t.all(MACH_PORT_DEALLOCATE, &[0, old])?;
+            t.told(told, notify::SEND_ONCE, &[])?;
+        }
+        t.kind(port, IS_RECEIVE | IS_SEND)
+    }),
+    ("mach_port_request_notification, of a name that is dead already tells at once", |t| {
+        let (dead, told) = (t.get(MACH_PORT_ALLOCATE, &[0, DEAD])?, t.port()?);
+        t.watch(dead, notify::DEAD_NAME, 1, told)?;
+        t.told(told, notify::DEAD_NAME, &[dead])?;
+        t.refs(dead, DEAD, 2)
+    }),
+    ("mach_port_insert_right, made, copied and moved; references coalesce", |t| {
+        let (task, port) = (t.task()?, t.port()?);
+        t.make_send(port)?;
+        let name = t.get(MACH_PORT_INSERT_RIGHT, &[task, 0, port, MAKE])?;
+        t.gives(MACH_PORT_INSERT_RIGHT, &[task, name, port, COPY], &[name])?;
+        t.gives(MACH_PORT_GET_REFS, &[task, name, SEND], &[2])?;
+        t.refs(port, SEND, 1)?;
+        t.gives(MACH_PORT_INSERT_RIGHT, &[task, 0, port, MOVE_SEND as u64], &[name])?;
+        t.gives(MACH_PORT_GET_REFS, &[task, name, SEND], &[3])?;
+        t.kind(port, IS_RECEIVE)?;
+        t.gives(MACH_PORT_INSERT_RIGHT, &[task, 0x322, port, MAKE_ONCE], &[0x322])?;
+        t.gives(MACH_PORT_TYPE, &[task, 0x322], &[IS_ONCE])?;
+        t.gives(MACH_PORT_INSERT_RIGHT, &[task, 0, port, MOVE_RECEIVE as u64], &[name])?;
+        t.gives(MACH_PORT_TYPE, &[task, name], &[IS_RECEIVE | IS_SEND])?;
+        t.is_gone(port)
+    }),
+    ("mach_port_extract_right, takes out of the other task's space", |t| {
+        let task = t.task()?;
+        let (theirs, send) = t.port_of(task)?;
+        t.gives(MACH_PORT_EXTRACT_RIGHT, &[task, theirs, MAKE], &[send])?;
+        t.refs(send, SEND, 2)?;
+        let once = t.get(MACH_PORT_EXTRACT_RIGHT, &[task, theirs, MAKE_ONCE])?;
+        t.kind(once, IS_ONCE)?;
+        t.gives(MACH_PORT_EXTRACT_RIGHT, &[task, theirs, MOVE_RECEIVE as u64], &[send])?;
+        t.kind(send, IS_RECEIVE | IS_SEND)?;
+        t.refuses(MACH_PORT_TYPE, &[task, theirs], Error::KERN_INVALID_NAME)
+    }),
+    ("mach_port_get_receive_status, counts what there is", |t| {
+        let (port, set) = (t.port()?, t.get(MACH_PORT_ALLOCATE, &[0, SET])?);
+        t.make_send(port)?;
+        t.make_once(port)?;
+        t.send(port, COPY, 1, &[carried(port, MAKE_SEND_ONCE)], &[])?;
+        t.watch(port, notify::NO_SENDERS, 0, port)?;
+        t.all(MACH_PORT_MOVE_MEMBER, &[0, port, set])?;
+        let status = t.all(MACH_PORT_GET_RECEIVE_STATUS, &[0, port])?;
+        same(status, vec![set, 0, 1, 16, 1, 3, 1, 1])
+    }),
+    ("mach_port_set_protected_payload, comes instead of the name, also of queued messages", |t| {
+        let port = t.port()?;
+        t.send(port, MAKE, 1, &[], &[])?;
+        t.all(MACH_PORT_SET_PROTECTED_PAYLOAD, &[0, port, !7])?;
+        let message = t.receive(port)?;
+        same((message.port, message.label), (!7, 1 | abi::PAYLOAD))
+    }),
+    ("mach_port_clear_protected_payload, and the name comes again; a right that moves has none", |t| {
+        let (task, port) = (t.task()?, t.port()?);
+        t.all(MACH_PORT_SET_PROTECTED_PAYLOAD, &[0, port, 9])?;
+        t.all(MACH_PORT_CLEAR_PROTECTED_PAYLOAD, &[0, port])?;
+        t.send(port, MAKE, 1, &[], &[])?;
+        same(t.receive(port)?.port, port)?;
+        t.all(MACH_PORT_SET_PROTECTED_PAYLOAD, &[0, port, 9])?;
+        let there = t.get(MACH_PORT_INSERT_RIGHT, &[task, 0, port, MOVE_RECEIVE as u64])?;
+        let port = t.get(MACH_PORT_EXTRACT_RIGHT, &[task, there, MOVE_RECEIVE as u64])?;
+        t.send(port, MAKE, 2, &[], &[])?;
+        let message = t.receive(port)?;
+        same((message.port, message.label), (port, 2))
+    }),
+    ("port_server, is the task that receives", |t| {
+        let (task, port) = (t.task()?, t.port()?);
+        t.make_send(port)?;
+        let (_, send) = t.port_of(task)?;
+        let (_, other) = t.port_of(task)?;
+        let own = t.get(PORT_SERVER, &[port])?;
+        let theirs = t.get(PORT_SERVER, &[send])?;
+        same(theirs == own, false)?;
+        t.gives(PORT_SERVER, &[other], &[theirs])
+    }),
+];
+
+const MESSAGES: &[Case] = &[
+    ("msg_send, rights are made, copied and moved", |t| {
+        let (task, port, own) = (t.task()?, t.port()?, t.port()?);
+        let (_, send) = t.port_of(task)?;
+        let once = t.make_once(own)?;
+        let dead = t.get(MACH_PORT_ALLOCATE, &[0, DEAD])?;
+        let rights = [
+            carried(send, COPY_SEND),
+            carried(send, MOVE_SEND),
+            carried(own, MAKE_SEND),
+            carried(once, MOVE_SEND_ONCE),
+            carried(own, MOVE_RECEIVE),
+            carried(dead, MOVE_SEND),
+            0,
+        ];
+        t.send(port, MAKE, 5, &rights, &[1, 2])?;
+        t.is_gone(send)?;
+        t.is_gone(own)?;
+        t.is_gone(dead)?;
+        let message = t.receive(port)?;
+        same((message.label, &message.words[..]), (5, &[1, 2][..]))?;
+        let kinds: Vec<u64> = message.rights.iter().map(|right| right.0).collect();
+        same(kinds, vec![1, 1, 1, 3, 2, 15, 0])?;
+        t.refs(message.rights[0].1, SEND, 2)?;
+        t.kind(message.rights[4].1, IS_RECEIVE | IS_SEND)
+    }),
+    ("msg_send, a send-once right is used up", |t| {
+        let port = t.port()?;
+        let once = t.make_once(port)?;
+        t.send(once, MOVE_SEND_ONCE as u64, 3, &[], &[])?;
+        t.is_gone(once)?;
+        same(t.receive(port)?.label, 3)?;
+        t.silent(port)
+    }),
+    ("msg_send, a receive right that is sent to itself dies", |t| {
+        let (port, told) = (t.port()?, t.port()?);
+        t.make_send(port)?;
+        t.watch(port, notify::DEAD_NAME, 0, told)?;
+        t.send(port, COPY, 3, &[carried(port, MOVE_RECEIVE)], &[])?;
+        t.told(told, notify::DEAD_NAME, &[port])?;
+        t.kind(port, IS_DEAD)
+    }),
+    ("msg_send, a body in memory moves, with memory and rights beside it", |t| {
+        let (port, own) = (t.port()?, t.port()?);
+        let body = t.get(MEMORY_OBJECT_CREATE, &[3 * PAGE])?;
+        let beside = t.get(MEMORY_OBJECT_CREATE, &[PAGE])?;
+        for object in [body, beside] {
+            let at = t.get(VM_MAP, &[0, 0, PAGE, 0, 1, object, 0, 0, RW, RW, 2])?;
+            t.put(at, object)?;
+            t.all(VM_DEALLOCATE, &[0, at, PAGE])?;
+        }
+        let rights = [carried(beside, MOVE_MEMORY), carried(own, MAKE_SEND)];
+        let words = [port, MAKE, 9, POLL, 2, 1500 | abi::IN_MEMORY, rights[0], rights[1], body];
+        t.all(MSG_SEND, &words)?;
+        t.is_gone(body)?;
+        t.is_gone(beside)?;
+        t.refuses(MSG_RECEIVE, &[port, POLL, 0, 1501, 1], Error::MACH_RCV_TOO_LARGE)?;
+        let got = t.all(MSG_RECEIVE, &[port, POLL, 0, 1502, 1])?;
+        same(got[3..5].to_vec(), vec![2, 1500 | abi::IN_MEMORY])?;
+        for (word, mark) in [(got[5], beside), (got[7], body)] {
+            same(word >> 28, 4)?;
+            let at = t.get(VM_MAP, &[0, 0, PAGE, 0, 1, word & 0xfff_ffff, 0, 0, RW, RW, 2])?;
+            t.holds(at, mark)?;
+        }
+        same(got[6], 1 << 28 | own)
+    }),
+    ("msg_receive, from a port, from a set, from any; in order, numbered by the port", |t| {
+        let (one, two) = (t.port()?, t.port()?);
+        let set = t.get(MACH_PORT_ALLOCATE, &[0, SET])?;
+        for port in [one, two] {
+            t.all(MACH_PORT_MOVE_MEMBER, &[0, port, set])?;
+            t.send(port, MAKE, port & 0xff, &[], &[])?;
+            t.send(port, MAKE, 7, &[], &[])?;
+        }
+        for (seqno, label) in [(0, None), (1, Some(7))] {
+            for _ in 0..2 {
+                let message = t.receive(set)?;
+                same(message.seqno, seqno)?;
+                same(message.label, label.unwrap_or(message.port & 0xff))?;
+            }
+        }
+        t.silent(set)
+    }),
+    ("msg_receive, a message that is too large is refused with its counts, and kept if asked", |t| {
+        let port = t.port()?;
+        t.send(port, MAKE, 5, &[carried(port, MAKE_SEND)], &[1, 2, 3])?;
+        t.send(port, MAKE, 6, &[], &[1, 2, 3])?;
+        let large = Error::MACH_RCV_TOO_LARGE;
+        t.refuses(MSG_RECEIVE, &[port, POLL, 0, 3, 1], large)?;
+        t.refuses(MSG_RECEIVE, &[port, POLL, 0, 3, 0], large)?;
+        t.kind(port, IS_RECEIVE)?;
+        same(t.receive(port)?.label, 6)
+    }),
+    ("msg_receive, who watches the reply right is told of its end", |t| {
+        let (task, port, told) = (t.task()?, t.port()?, t.port()?);
+        let (theirs, send) = t.port_of(task)?;
+        t.send(port, MAKE, 9 | abi::WITH_REPLY as u64, &[carried(send, MOVE_SEND)], &[])?;
+        let got = t.all(MSG_RECEIVE, &[port, POLL, told])?;
+        t.all(MACH_PORT_DESTROY, &[task, theirs])?;
+        t.told(told, notify::DEAD_NAME, &[got[5] & 0xfff_ffff])
+    }),
+    ("msg_send_notify, is as msg_send where there is room, and forces one message where not", |t| {
+        let (port, told) = (t.port()?, t.port()?);
+        t.all(MACH_PORT_SET_QLIMIT, &[0, port, 1])?;
+        let words = [told, port, MAKE, 8, POLL, 0, 0];
+        t.all(MSG_SEND_NOTIFY, &words)?;
+        t.refuses(MSG_SEND_NOTIFY, &words, Error::MACH_SEND_WILL_NOTIFY)?;
+        t.gives(MACH_PORT_GET_RECEIVE_STATUS, &[0, port], &[0, 0, 2, 1, 2])?;
+        t.all(MACH_PORT_DESTROY, &[0, port])?;
+        t.told(told, notify::SEND_ONCE, &[])
+    }),
+];
+
+const TASKS: &[Case] = &[
+    ("task_create, an empty task, or one that inherits memory and rights", |t| {
+        let (port, at) = (t.port()?, t.memory(1)?);
+        t.make_send(port)?;
+        t.put(at, 77)?;
+        let parent = t.task()?;
+        t.gives(TASK_INFO, &[parent], &[0, 0, 0, 0, 0])?;
+        let there = t.get(MACH_PORT_INSERT_RIGHT, &[parent, 0, port, MAKE])?;
+        t.all(VM_ALLOCATE, &[parent, 0x50_0000, PAGE, 0])?;
+        t.all(VM_WRITE, &[parent, 0x50_0000, 8, 78])?;
+        let child = t.get(TASK_CREATE, &[0, parent, 3])?;
+        t.gives(MACH_PORT_GET_REFS, &[child, there, SEND], &[1])?;
+        t.all(VM_WRITE, &[child, 0x50_0008, 8, 79])?;
+        t.gives(VM_READ, &[child, 0x50_0000, 16], &[16, 78, 79])?;
+        t.gives(VM_READ, &[parent, 0x50_0000, 16], &[16, 78, 0])
+    }),
+    ("task_terminate, its rights end, and names for it are dead", |t| {
+        let (task, told) = (t.task()?, t.port()?);
+        let (_, send) = t.port_of(task)?;
+        let port = t.port()?;
+        t.watch(task, notify::DEAD_NAME, 0, told)?;
+        t.get(MACH_PORT_INSERT_RIGHT, &[task, 0, port, MAKE])?;
+        t.watch(port, notify::NO_SENDERS, 1, port)?;
+        t.all(TASK_TERMINATE, &[task])?;
+        t.told(told, notify::DEAD_NAME, &[task])?;
+        t.told(port, notify::NO_SENDERS, &[1])?;
+        t.kind(task, IS_DEAD)?;
+        t.kind(send, IS_DEAD)?;
+        t.refuses(TASK_INFO, &[task], Error::KERN_INVALID_TASK)
+    }),
+    ("task_threads, names every thread", |t| {
+        let task = t.task()?;
+        t.gives(TASK_THREADS, &[task], &[0])?;
+        let one = t.get(THREAD_CREATE, &[task, 0])?;
+        let two = t.get(THREAD_CREATE, &[task, 0])?;
+        t.gives(TASK_THREADS, &[task], &[2, one, two])?;
+        t.gives(TASK_THREADS, &[task, 1], &[1, two])?;
+        t.refs(one, SEND, 2)
+    }),
+    ("task_info, counts threads, suspensions, names and memory", |t| {
+        let task = t.task()?;
+        t.all(TASK_SUSPEND, &[task])?;
+        t.get(MACH_PORT_ALLOCATE, &[task, RECEIVE])?;
+        t.all(VM_ALLOCATE, &[task, 0x50_0000, 2 * PAGE, 0])?;
+        t.gives(TASK_INFO, &[task], &[0, 1, 0, 1, 1])?;
+        t.gives(TASK_INFO, &[task, 1], &[1, 25, 2 * PAGE, 0])
+    }),
+    ("task_suspend, counts", |t| {
+        let task = t.task()?;
+        t.all(TASK_SUSPEND, &[task])?;
+        t.all(TASK_SUSPEND, &[task])?;
+        t.gives(TASK_INFO, &[task], &[0, 2])
+    }),
+    ("task_resume, takes back one suspension", |t| {
+        let task = t.task()?;
+        t.all(TASK_SUSPEND, &[task])?;
+        t.all(TASK_SUSPEND, &[task])?;
+        t.all(TASK_RESUME, &[task])?;
+        t.gives(TASK_INFO, &[task], &[0, 1])?;
+        t.all(TASK_RESUME, &[task])?;
+        t.refuses(TASK_RESUME, &[task], Error::KERN_FAILURE)
+    }),
+    ("task_get_special_port, gives a send right each time", |t| {
+        let (task, port) = (t.task()?, t.port()?);
+        t.make_send(port)?;
+        t.gives(TASK_GET_SPECIAL_PORT, &[task, 4], &[0])?;
+        t.all(TASK_SET_SPECIAL_PORT, &[task, 4, port])?;
+        t.gives(TASK_GET_SPECIAL_PORT, &[task, 4], &[port])?;
+        t.refs(port, SEND, 2)?;
+        t.gives(TASK_GET_SPECIAL_PORT, &[task, 1], &[task])
+    }),
+    ("task_set_special_port, keeps a copy until another takes its place", |t| {
+        let (task, port, told) = (t.task()?, t.port()?, t.port()?);
+        t.make_send(port)?;
+        for which in [3, 4, 5] {
+            t.all(TASK_SET_SPECIAL_PORT, &[task, which, port])?;
+        }
+        t.all(MACH_PORT_DEALLOCATE, &[0, port])?;
+        t.watch(port, notify::NO_SENDERS, 0, told)?;
+        t.silent(told)?;
+        t.all(TASK_SET_SPECIAL_PORT, &[task, 4, 0])?;
+        t.silent(told)?;
+        // One exception port: with or without the state.
+        t.all(TASK_SET_SPECIAL_PORT, &[task, 3, 0])?;
+        t.told(told, notify::NO_SENDERS, &[1])
+    }),
+    ("mach_ports_register, keeps copies until others take their place", |t| {
+        let (task, port, told) = (t.task()?, t.port()?, t.port()?);
+        t.make_send(port)?;
+        t.all(MACH_PORTS_REGISTER, &[task, 2, 0, port])?;
+        t.all(MACH_PORT_DEALLOCATE, &[0, port])?;
+        t.watch(port, notify::NO_SENDERS, 0, told)?;
+        t.silent(told)?;
+        t.all(MACH_PORTS_REGISTER, &[task, 0])?;
+        t.told(told, notify::NO_SENDERS, &[1])
+    }),
+    ("mach_ports_lookup, gives a send right to each", |t| {
+        let (task, port) = (t.task()?, t.port()?);
+        t.make_send(port)?;
+        t.gives(MACH_PORTS_LOOKUP, &[task], &[0])?;
+        t.all(MACH_PORTS_REGISTER, &[task, 3, 0, port, port])?;
+        t.gives(MACH_PORTS_LOOKUP, &[task], &[3, 0, port, port])?;
+        t.refs(port, SEND, 3)
+    }),
+    ("task_priority, holds for threads that follow, and if asked for those there are", |t| {
+        let task = t.task()?;
+        let first = t.get(THREAD_CREATE, &[task, 0])?;
+        t.all(TASK_PRIORITY, &[task, 30, 0])?;
+        let second = t.get(THREAD_CREATE, &[task, 0])?;
+        t.gives(THREAD_INFO, &[first, 2], &[1, 10, 25])?;
+        t.gives(THREAD_INFO, &[second, 2], &[1, 10, 30])?;
+        t.all(TASK_PRIORITY, &[task, 40, 1])?;
+        t.gives(THREAD_INFO, &[first, 2], &[1, 10, 40])?;
+        t.gives(TASK_INFO, &[task, 1], &[0, 40])
+    }),
+    ("task_clear, ends threads and memory, and leaves the names", |t| {
+        let task = t.task()?;
+        let thread = t.get(THREAD_CREATE, &[task, 0])?;
+        t.all(VM_ALLOCATE, &[task, 0x50_0000, PAGE, 0])?;
+        t.get(MACH_PORT_ALLOCATE, &[task, RECEIVE])?;
+        t.all(TASK_CLEAR, &[task])?;
+        t.gives(TASK_INFO, &[task], &[0, 0, 0, 1, 0])?;
+        t.kind(thread, IS_DEAD)
+    }),
+    ("account_create, an account within the caller's, which pays for a task", |t| {
+        let account = t.get(ACCOUNT_CREATE, &[1 << 20, 1 << 20, 100])?;
+        let task = t.get(TASK_CREATE, &[account])?;
+        t.get(MACH_PORT_ALLOCATE, &[task, RECEIVE])?;
+        let info = t.all(ACCOUNT_INFO, &[account])?;
+        same((info[..3].to_vec(), info[5]), (vec![1 << 20, 1 << 20, 100], 1))?;
+        t.all(TASK_TERMINATE, &[task])?;
+        t.gives(ACCOUNT_INFO, &[account], &[1 << 20, 1 << 20, 100, 0, 0, 0])
+    }),
+    ("account_info, counts memory and rights as they come and go", |t| {
+        let account = t.get(ACCOUNT_CREATE, &[1 << 20, 1 << 20, 3])?;
+        let task = t.get(TASK_CREATE, &[account])?;
+        t.all(VM_ALLOCATE, &[task, 0x50_0000, 2 * PAGE, 0])?;
+        t.all(VM_WRITE, &[task, 0x50_0000, 8, 1])?;
+        same(t.all(ACCOUNT_INFO, &[account])?[3], PAGE)?;
+        for _ in 0..3 {
+            t.get(MACH_PORT_ALLOCATE, &[task, RECEIVE])?;
+        }
+        t.refuses(MACH_PORT_ALLOCATE, &[task, RECEIVE], Error::KERN_RESOURCE_SHORTAGE)?;
+        t.all(VM_DEALLOCATE, &[task, 0x50_0000, 2 * PAGE])?;
+        let info = t.all(ACCOUNT_INFO, &[account])?;
+        same((info[3], info[5]), (0, 3))
+    }),
+];
+
+const THREADS: &[Case] = &[
+    ("thread_create, a thread with a page at an address of choice", |t| {
+        let task = t.task()?;
+        let words = t.all(THREAD_CREATE, &[task, 0x50_0000])?;
+        same(words[2], 0x50_0000)?;
+        t.gives(TASK_INFO, &[task], &[1])?;
+        t.gives(THREAD_INFO, &[words[0], 1], &[0, 0, 0, 0, 0, 25, 25, 2, 0, 0])?;
+        t.refuses(VM_ALLOCATE, &[task, 0x50_0000, PAGE, 0], Error::KERN_NO_SPACE)
+    }),
+    ("thread_terminate, and names for it are dead", |t| {
+        let (task, told) = (t.task()?, t.port()?);
+        let thread = t.get(THREAD_CREATE, &[task, 0x50_0000])?;
+        t.watch(thread, notify::DEAD_NAME, 0, told)?;
+        t.all(THREAD_TERMINATE, &[thread])?;
+        t.told(told, notify::DEAD_NAME, &[thread])?;
+        t.gives(TASK_INFO, &[task], &[0])?;
+        t.refuses(THREAD_SUSPEND, &[thread], Error::KERN_INVALID_ARGUMENT)?;
+        // Its page is free again.
+        t.gives(VM_ALLOCATE, &[task, 0x50_0000, PAGE, 0], &[0x50_0000])
+    }),
+    ("thread_suspend, counts", |t| {
+        let task = t.task()?;
+        let thread = t.get(THREAD_CREATE, &[task, 0])?;
+        t.all(THREAD_SUSPEND, &[thread])?;
+        t.all(THREAD_SUSPEND, &[thread])?;
+        t.gives(THREAD_INFO, &[thread, 1], &[0, 0, 0, 0, 0, 25, 25, 2, 0, 2])
+    }),
+    ("thread_resume, takes back one suspension", |t| {
+        let task = t.task()?;
+        let thread = t.get(THREAD_CREATE, &[task, 0])?;
+        t.all(THREAD_SUSPEND, &[thread])?;
+        t.all(THREAD_RESUME, &[thread])?;
+        t.refuses(THREAD_RESUME, &[thread], Error::KERN_FAILURE)
+    }),
+    ("thread_abort, of a thread that waits for nothing does nothing", |t| {
+        let task = t.task()?;
+        let thread = t.get(THREAD_CREATE, &[task, 0])?;
+        t.all(THREAD_ABORT, &[thread])?;
+        t.gives(THREAD_INFO, &[thread, 1], &[0, 0, 0, 0, 0, 25, 25, 2, 0, 0])
+    }),
+    ("thread_get_special_port, its own port and its handler", |t| {
+        let (task, port) = (t.task()?, t.port()?);
+        let thread = t.get(THREAD_CREATE, &[task, 0])?;
+        t.make_send(port)?;
+        t.gives(THREAD_GET_SPECIAL_PORT, &[thread, 1], &[thread])?;
+        t.refs(thread, SEND, 2)?;
+        t.gives(THREAD_GET_SPECIAL_PORT, &[thread, 3], &[0])?;
+        t.all(THREAD_SET_SPECIAL_PORT, &[thread, 3, port])?;
+        t.gives(THREAD_GET_SPECIAL_PORT, &[thread, 3], &[port])?;
+        t.gives(THREAD_GET_SPECIAL_PORT, &[thread, 5], &[0])
+    }),
+    ("thread_set_special_port, keeps a copy as long as the thread lives", |t| {
+        let (task, port, told) = (t.task()?, t.port()?, t.port()?);
+        let thread = t.get(THREAD_CREATE, &[task, 0])?;
+        t.make_send(port)?;
+        t.all(THREAD_SET_SPECIAL_PORT, &[thread, 5, port])?;
+        t.all(MACH_PORT_DEALLOCATE, &[0, port])?;
+        t.watch(port, notify::NO_SENDERS, 0, told)?;
+        t.silent(told)?;
+        t.all(THREAD_TERMINATE, &[thread])?;
+        t.told(told, notify::NO_SENDERS, &[1])
+    }),
+    ("thread_info, priorities and states", |t| {
+        let task = t.task()?;
+        let thread = t.get(THREAD_CREATE, &[task, 0])?;
+        t.all(THREAD_PRIORITY, &[thread, 50, 1])?;
+        t.gives(THREAD_INFO, &[thread, 2], &[1, 10, 50, 50, 50, 0, u64::MAX])
+    }),
+    ("thread_priority, and its limit if asked", |t| {
+        let task = t.task()?;
+        let thread = t.get(THREAD_CREATE, &[task, 0])?;
+        t.all(THREAD_PRIORITY, &[thread, 50, 0])?;
+        t.all(THREAD_PRIORITY, &[thread, 40, 1])?;
+        t.refuses(THREAD_PRIORITY, &[thread, 39, 0], Error::KERN_FAILURE)?;
+        t.gives(THREAD_INFO, &[thread, 2], &[1, 10, 40, 40, 40])
+    }),
+    ("thread_max_priority, raises the limit for who has the host port", |t| {
+        let (task, host) = (t.task()?, t.host);
+        let thread = t.get(THREAD_CREATE, &[task, 0])?;
+        t.all(THREAD_PRIORITY, &[thread, 50, 1])?;
+        t.all(THREAD_MAX_PRIORITY, &[thread, host, 30])?;
+        t.all(THREAD_PRIORITY, &[thread, 30, 0])?;
+        t.all(THREAD_MAX_PRIORITY, &[thread, host, 45])?;
+        t.gives(THREAD_INFO, &[thread, 2], &[1, 10, 45, 45, 45])
+    }),
+    ("thread_policy, there is one", |t| {
+        let task = t.task()?;
+        let thread = t.get(THREAD_CREATE, &[task, 0])?;
+        t.all(THREAD_POLICY, &[thread, 1, 0]).map(drop)
+    }),
+    ("gsync_wake, wakes nobody where nobody waits", |t| {
+        let at = t.memory(1)?;
+        t.gives(GSYNC_WAKE, &[at, 1], &[0])
+    }),
+];
+
+const MEMORY: &[Case] = &[
+    ("vm_allocate, zeroes, anywhere or where it is asked for", |t| {
+        let at = t.memory(2)?;
+        t.holds(at + PAGE, 0)?;
+        t.all(VM_DEALLOCATE, &[0, at, 2 * PAGE])?;
+        t.gives(VM_ALLOCATE, &[0, at, 5, 0], &[at])?;
+        t.gives(VM_REGION, &[0, at], &[at, PAGE, 3, 7, 1, 0])
+    }),
+    ("vm_deallocate, whole pages, also from the middle, also where nothing is", |t| {
+        let at = t.memory(4)?;
+        t.put(at + 3 * PAGE, 5)?;
+        t.all(VM_DEALLOCATE, &[0, at + PAGE + 7, PAGE])?;
+        t.holds(at, 0)?;
+        t.refuses(VM_READ, &[0, at + PAGE, 8], Error::KERN_INVALID_ADDRESS)?;
+        t.refuses(VM_READ, &[0, at + 2 * PAGE, 8], Error::KERN_INVALID_ADDRESS)?;
+        t.holds(at + 3 * PAGE, 5)?;
+        t.all(VM_DEALLOCATE, &[0, at, 4 * PAGE])?;
+        t.all(VM_DEALLOCATE, &[0, at, 4 * PAGE]).map(drop)
+    }),
+    ("vm_protect, what is allowed, and what can be", |t| {
+        let at = t.memory(3)?;
+        t.all(VM_PROTECT, &[0, at + PAGE, PAGE, 0, 1])?;
+        t.gives(VM_REGION, &[0, at + PAGE], &[at + PAGE, PAGE, 1, 7])?;
+        t.refuses(VM_WRITE, &[0, at + PAGE, 8, 1], Error::KERN_PROTECTION_FAILURE)?;
+        t.put(at, 1)?;
+        t.all(VM_PROTECT, &[0, at, 3 * PAGE, 1, 1])?;
+        t.gives(VM_REGION, &[0, at], &[at, PAGE, 1, 1])?;
+        t.refuses(VM_PROTECT, &[0, at, PAGE, 0, 3], Error::KERN_PROTECTION_FAILURE)
+    }),
+    ("vm_inherit, shared, copied or nothing", |t| {
+        let parent = t.task()?;
+        t.all(VM_ALLOCATE, &[parent, 0x50_0000, 3 * PAGE, 0])?;
+        for (page, how) in [0, 1, 2].into_iter().enumerate() {
+            t.all(VM_INHERIT, &[parent, 0x50_0000 + page as u64 * PAGE, PAGE, how])?;
+        }
+        let child = t.get(TASK_CREATE, &[0, parent, 1])?;
+        for page in 0..2 {
+            t.all(VM_WRITE, &[parent, 0x50_0000 + page * PAGE, 8, 7])?;
+        }
+        t.gives(VM_READ, &[child, 0x50_0000, 8], &[8, 7])?;
+        t.gives(VM_READ, &[child, 0x50_1000, 8], &[8, 0])?;
+        t.refuses(VM_READ, &[child, 0x50_2000, 8], Error::KERN_INVALID_ADDRESS)
+    }),
+    ("vm_read, across pages and between", |t| {
+        let at = t.memory(2)?;
+        t.put(at + PAGE - 8, 0x1111_2222_3333_4444)?;
+        t.put(at + PAGE, 0x5555_6666_7777_8888)?;
+        t.gives(VM_READ, &[0, at + PAGE - 2, 4], &[4, 0x8888_1111])?;
+        t.gives(VM_READ, &[0, at, 0], &[0])
+    }),
+    ("vm_write, as many bytes as it says", |t| {
+        let at = t.memory(2)?;
+        t.all(VM_WRITE, &[0, at + PAGE - 3, 6, 0x8877_6655_4433_2211])?;
+        t.gives(VM_READ, &[0, at + PAGE - 4, 8], &[8, 0x0066_5544_3322_1100])
+    }),
+    ("vm_copy, between tasks, and onto itself", |t| {
+        let (task, at) = (t.task()?, t.memory(2)?);
+        t.all(VM_ALLOCATE, &[task, 0x50_0000, 2 * PAGE, 0])?;
+        t.put(at + 8, 11)?;
+        t.put(at + PAGE, 12)?;
+        t.all(VM_COPY, &[0, at, task, 0x50_0004, PAGE + 8])?;
+        t.gives(VM_READ, &[task, 0x50_000c, 8], &[8, 11])?;
+        t.gives(VM_READ, &[task, 0x50_1004, 8], &[8, 12])?;
+        t.all(VM_COPY, &[0, at, 0, at + 8, PAGE])?;
+        t.holds(at + 16, 11)?;
+        t.holds(at + PAGE + 8, 0)
+    }),
+    ("vm_region, the one at an address or behind it", |t| {
+        let task = t.task()?;
+        t.all(VM_ALLOCATE, &[task, 0x50_0000, 2 * PAGE, 0])?;
+        t.all(VM_PROTECT, &[task, 0x50_1000, PAGE, 0, 5])?;
+        t.gives(VM_REGION, &[task, 0], &[0x50_0000, PAGE, 3, 7, 1, 0, 0, 0])?;
+        t.gives(VM_REGION, &[task, 0x50_1234], &[0x50_1000, PAGE, 5, 7, 1, 0, PAGE, 0])?;
+        t.refuses(VM_REGION, &[task, 0x50_2000], Error::KERN_NO_SPACE)
+    }),
+    ("vm_map, an object shared or copied, with a mask, as little as is asked for", |t| {
+        let object = t.get(MEMORY_OBJECT_CREATE, &[2 * PAGE])?;
+        let one = t.get(VM_MAP, &[0, 0, 2 * PAGE, 0xf_ffff, 1, object, 0, 0, RW, 7, 0])?;
+        same(one & 0xf_ffff, 0)?;
+        let two = t.get(VM_MAP, &[0, 0, PAGE, 0, 1, object, PAGE, 0, 1, RW, 2])?;
+        let copy = t.get(VM_MAP, &[0, 0, 2 * PAGE, 0, 1, object, 0, 1, RW, RW, 1])?;
+        t.put(one + PAGE, 9)?;
+        t.holds(two, 9)?;
+        t.holds(copy + PAGE, 0)?;
+        t.refuses(VM_WRITE, &[0, two, 8, 1], Error::KERN_PROTECTION_FAILURE)?;
+        t.gives(VM_REGION, &[0, two], &[two, PAGE, 1, 3, 2, 1, PAGE])?;
+        // The object lives on with its maps.
+        t.all(MACH_PORT_DEALLOCATE, &[0, object])?;
+        t.holds(two, 9)
+    }),
+    ("vm_wire, pages are there from then on", |t| {
+        let at = t.memory(4)?;
+        let before = t.all(TASK_INFO, &[0])?[2];
+        t.all(VM_WIRE, &[0, at, 4 * PAGE, RW])?;
+        same(t.all(TASK_INFO, &[0])?[2], before + 4 * PAGE)?;
+        t.all(VM_WIRE, &[0, at, 4 * PAGE, 0])?;
+        t.holds(at, 0)
+    }),
+    ("vm_wire_all, what there is, and what will be", |t| {
+        let task = t.task()?;
+        t.all(VM_ALLOCATE, &[task, 0x50_0000, 2 * PAGE, 0])?;
+        t.all(VM_WIRE_ALL, &[task, 1])?;
+        t.gives(TASK_INFO, &[task], &[0, 0, 2 * PAGE])?;
+        t.all(VM_WIRE_ALL, &[task, 2])?;
+        t.all(VM_ALLOCATE, &[task, 0x60_0000, PAGE, 0])?;
+        t.gives(TASK_INFO, &[task], &[0, 0, 3 * PAGE])?;
+        t.all(VM_WIRE_ALL, &[task, 0]).map(drop)
+    }),
+    ("vm_machine_attribute, there are none", |t| {
+        let at = t.memory(1)?;
+        t.refuses(VM_MACHINE_ATTRIBUTE, &[0, at, PAGE, 1, 1], Error::KERN_INVALID_ARGUMENT)
+    }),
+    ("vm_statistics, counts what comes and goes", |t| {
+        let before = t.all(VM_STATISTICS, &[])?;
+        let (port, task) = (t.port()?, t.task()?);
+        t.get(THREAD_CREATE, &[task, 0])?;
+        let object = t.get(MEMORY_OBJECT_CREATE, &[PAGE])?;
+        let with = t.all(VM_STATISTICS, &[])?;
+        // Tasks, threads, ports (a port, a task's, a thread's, an object's), objects.
+        same([1, 1, 4, 1].to_vec(), (2..6).map(|at| with[at] - before[at]).collect())?;
+        t.all(TASK_TERMINATE, &[task])?;
+        t.all(MACH_PORT_DESTROY, &[0, port])?;
+        t.all(MACH_PORT_DEALLOCATE, &[0, object])?;
+        t.all(MACH_PORT_DEALLOCATE, &[0, task])?;
+        let after = t.all(VM_STATISTICS, &[])?;
+        same(after[2..6].to_vec(), before[2..6].to_vec())
+    }),
+    ("memory_object_create, memory that ends with its last right and map", |t| {
+        let before = t.all(ACCOUNT_INFO, &[0])?;
+        let object = t.get(MEMORY_OBJECT_CREATE, &[PAGE + 1])?;
+        let at = t.get(VM_MAP, &[0, 0, 2 * PAGE, 0, 1, object, 0, 0, RW, RW, 2])?;
+        t.put(at + PAGE, 3)?;
+        same(t.all(ACCOUNT_INFO, &[0])?[3], before[3] + PAGE)?;
+        t.all(MACH_PORT_DEALLOCATE, &[0, object])?;
+        t.holds(at + PAGE, 3)?;
+        t.all(VM_DEALLOCATE, &[0, at, 2 * PAGE])?;
+        same(t.all(ACCOUNT_INFO, &[0])?[3], before[3])
+    }),
+];
+
+const PAGERS: &[Case] = &[
+    ("memory_object_init, tells the pager of its object, once", |t| {
+        let paged = t.pager()?;
+        t.all(VM_MAP, &[0, 0, PAGE, 0, 1, paged.port, 0, 0, RW, RW, 2])?;
+        t.silent(paged.port)?;
+        t.kind(paged.control, IS_SEND)?;
+        t.kind(paged.name, IS_SEND)
+    }),
+    ("memory_object_ready, and its attributes are known", |t| {
+        let paged = t.pager()?;
+        t.gives(MEMORY_OBJECT_GET_ATTRIBUTES, &[paged.control], &[1, 0, 2])
+    }),
+    ("memory_object_get_attributes, not ready at first", |t| {
+        let port = t.port()?;
+        t.make_send(port)?;
+        t.get(VM_MAP, &[0, 0, PAGE, 0, 1, port, 0, 0, RW, RW, 2])?;
+        let control = t.receive(port)?.rights[0].1;
+        t.gives(MEMORY_OBJECT_GET_ATTRIBUTES, &[control], &[0])
+    }),
+    ("memory_object_change_attributes, tells when it is done", |t| {
+        let (paged, told) = (t.pager()?, t.port()?);
+        t.all(MEMORY_OBJECT_CHANGE_ATTRIBUTES, &[paged.control, 1, 2, told, MAKE_ONCE])?;
+        t.told(told, memory_object::CHANGE_COMPLETED, &[1, 2])?;
+        t.gives(MEMORY_OBJECT_GET_ATTRIBUTES, &[paged.control], &[1, 1, 2])
+    }),
+    ("memory_object_change_completed, goes to the reply right alone", |t| {
+        let (paged, told) = (t.pager()?, t.port()?);
+        t.all(MEMORY_OBJECT_CHANGE_ATTRIBUTES, &[paged.control, 0, 2, 0, 0])?;
+        t.silent(paged.port)?;
+        t.all(MEMORY_OBJECT_CHANGE_ATTRIBUTES, &[paged.control, 0, 2, told, MAKE_ONCE])?;
+        t.silent(paged.port)?;
+        t.told(told, memory_object::CHANGE_COMPLETED, &[0, 2])
+    }),
+    ("memory_object_data_supply, a page that is seen from then on", |t| {
+        let paged = t.pager()?;
+        t.supply(&paged, 1, 5)?;
+        t.holds(paged.at + PAGE, 5)
+    }),
+    ("memory_object_supply_completed, says whether all pages were wanted", |t| {
+        let (paged, told, from) = (t.pager()?, t.port()?, t.memory(1)?);
+        t.put(from, 6)?;
+        let words = [paged.control, 0, from, PAGE, 0, 0, 0, told, MAKE_ONCE];
+        t.all(MEMORY_OBJECT_DATA_SUPPLY, &words)?;
+        t.told(told, memory_object::SUPPLY_COMPLETED, &[0, PAGE, 0, 0])?;
+        t.all(MEMORY_OBJECT_DATA_SUPPLY, &words)?;
+        let present = Error::KERN_MEMORY_PRESENT.0 as u64;
+        t.told(told, memory_object::SUPPLY_COMPLETED, &[0, PAGE, present, 0])
+    }),
+    ("memory_object_lock_request, written pages go back, and are forgotten if asked", |t| {
+        let (paged, told) = (t.pager()?, t.port()?);
+        t.supply(&paged, 0, 5)?;
+        t.put(paged.at, 6)?;
+        let clean = [paged.control, 0, PAGE, 1, 1, 8, told, MAKE_ONCE];
+        t.all(MEMORY_OBJECT_LOCK_REQUEST, &clean)?;
+        let back = t.receive(paged.port)?;
+        same((back.label, back.words[0], back.words[1]), (memory_object::DATA_RETURN as u64, 0, PAGE))?;
+        let at = t.get(VM_MAP, &[0, 0, PAGE, 0, 1, back.rights[1].1, 0, 0, 1, 1, 2])?;
+        t.holds(at, 6)?;
+        t.told(told, memory_object::LOCK_COMPLETED, &[0, PAGE])?;
+        // It is gone: another one can be supplied.
+        t.supply(&paged, 0, 7)?;
+        t.holds(paged.at, 7)
+    }),
+    ("memory_object_data_return, not of pages that nobody wrote, but of precious ones", |t| {
+        let (paged, from) = (t.pager()?, t.memory(1)?);
+        t.supply(&paged, 0, 5)?;
+        let words = [paged.control, PAGE, from, PAGE, 0, 1, 0, 0, 0];
+        t.all(MEMORY_OBJECT_DATA_SUPPLY, &words)?;
+        t.all(MEMORY_OBJECT_LOCK_REQUEST, &[paged.control, 0, 2 * PAGE, 1, 0, 8, 0, 0])?;
+        t.silent(paged.port)?;
+        t.all(MEMORY_OBJECT_LOCK_REQUEST, &[paged.control, 0, 2 * PAGE, 2, 0, 8, 0, 0])?;
+        let back = t.receive(paged.port)?;
+        same((back.label, back.words[0]), (memory_object::DATA_RETURN as u64, PAGE))
+    }),
+    ("memory_object_lock_completed, comes after all that it sends back", |t| {
+        let paged = t.pager()?;
+        t.supply(&paged, 0, 5)?;
+        t.put(paged.at, 6)?;
+        let words = [paged.control, 0, PAGE, 1, 0, 8, paged.port, MAKE_ONCE];
+        t.all(MEMORY_OBJECT_LOCK_REQUEST, &words)?;
+        same(t.receive(paged.port)?.label, memory_object::DATA_RETURN as u64)?;
+        same(t.receive(paged.port)?.label, memory_object::LOCK_COMPLETED as u64)
+    }),
+    ("memory_object_data_unavailable, for pages that nobody waits for changes nothing", |t| {
+        let paged = t.pager()?;
+        t.all(MEMORY_OBJECT_DATA_UNAVAILABLE, &[paged.control, 0, PAGE])?;
+        t.supply(&paged, 0, 4)?;
+        t.holds(paged.at, 4)
+    }),
+    ("memory_object_data_error, for pages that nobody waits for changes nothing", |t| {
+        let paged = t.pager()?;
+        t.all(MEMORY_OBJECT_DATA_ERROR, &[paged.control, 0, PAGE, 10])?;
+        t.supply(&paged, 0, 4)?;
+        t.holds(paged.at, 4)
+    }),
+    ("memory_object_destroy, its pages are errors from then on", |t| {
+        let paged = t.pager()?;
+        t.supply(&paged, 0, 4)?;
+        t.all(MEMORY_OBJECT_DESTROY, &[paged.control, 0])?;
+        t.refuses(VM_READ, &[0, paged.at, 8], Error::KERN_MEMORY_ERROR)
+    }),
+    ("memory_object_terminate, with the last map the pager gets its rights back", |t| {
+        let paged = t.pager()?;
+        t.all(VM_DEALLOCATE, &[0, paged.at, 4 * PAGE])?;
+        let end = t.receive(paged.port)?;
+        same(end.label, memory_object::TERMINATE as u64)?;
+        same(end.rights, vec![(2, paged.control), (2, paged.name)])
+    }),
+    ("vm_object_sync, written pages go back to the pager", |t| {
+        let paged = t.pager()?;
+        t.supply(&paged, 0, 5)?;
+        t.put(paged.at, 6)?;
+        t.all(VM_OBJECT_SYNC, &[paged.name, 0, PAGE, 0, 1])?;
+        same(t.receive(paged.port)?.label, memory_object::DATA_RETURN as u64)?;
+        t.all(VM_OBJECT_SYNC, &[paged.name, 0, PAGE, 0, 1])?;
+        t.silent(paged.port)
+    }),
+    ("vm_msync, of a range of a map", |t| {
+        let paged = t.pager()?;
+        t.supply(&paged, 0, 5)?;
+        t.supply(&paged, 1, 5)?;
+        t.put(paged.at, 6)?;
+        t.put(paged.at + PAGE, 6)?;
+        t.all(VM_MSYNC, &[0, paged.at + PAGE, PAGE, 2])?;
+        let back = t.receive(paged.port)?;
+        same((back.label, back.words[0]), (memory_object::DATA_RETURN as u64, PAGE))?;
+        t.silent(paged.port)
+    }),
+];
+
+const HOST: &[Case] = &[
+    ("host_get_uptime64, only grows", |t| {
+        let one = t.get(HOST_GET_UPTIME64, &[])?;
+        let two = t.get(HOST_GET_UPTIME64, &[])?;
+        same(two >= one, true)
+    }),
+    ("host_set_time64, and the clock goes on from there", |t| {
+        let (host, now) = (t.host, t.get(HOST_GET_TIME64, &[])?);
+        t.all(HOST_SET_TIME64, &[host, 1_700_000_000_000_000_000])?;
+        let set = t.get(HOST_GET_TIME64, &[])?;
+        t.all(HOST_SET_TIME64, &[host, now])?;
+        same(set >= 1_700_000_000_000_000_000, true)
+    }),
+    ("host_get_time64, runs with the uptime", |t| {
+        let host = t.host;
+        let up = t.get(HOST_GET_UPTIME64, &[])?;
+        let now = t.get(HOST_GET_TIME64, &[])?;
+        t.all(HOST_SET_TIME64, &[host, 1 << 60])?;
+        let set = t.get(HOST_GET_TIME64, &[])?;
+        let later = t.get(HOST_GET_UPTIME64, &[])?;
+        t.all(HOST_SET_TIME64, &[host, now])?;
+        same(set - (1 << 60) <= later - up, true)
+    }),
+    ("host_tasks, names every task", |t| {
+        let (task, host) = (t.task()?, t.host);
+        let mut from = 0;
+        loop {
+            let found = t.all(HOST_TASKS, &[host, from])?;
+            if found[1] == task {
+                return t.refs(task, SEND, 2);
+            }
+            if found[1] != 1 {
+                t.all(MACH_PORT_DEALLOCATE, &[0, found[1]])?;
+            }
+            from = found[0] + 1;
+        }
+    }),
+    ("register_new_task_notification, for one, as long as it lives", |t| {
+        let (port, host) = (t.port()?, t.host);
+        t.make_send(port)?;
+        let first = (t.ask)(REGISTER_NEW_TASK_NOTIFICATION, &[host, port]).map(drop);
+        same(first.is_ok() || first == Err(Error::KERN_NO_ACCESS), true)?;
+        t.refuses(REGISTER_NEW_TASK_NOTIFICATION, &[host, port], Error::KERN_NO_ACCESS)
+    }),
+    ("vm_allocate_contiguous, memory whose physical address is told", |t| {
+        let host = t.host;
+        let words = t.all(VM_ALLOCATE_CONTIGUOUS, &[host, 0, 3])?;
+        same((words.len(), words[1] % PAGE), (2, 0))?;
+        t.put(words[0] + 2 * PAGE, 8)?;
+        t.holds(words[0] + 2 * PAGE, 8)?;
+        t.refuses(VM_ALLOCATE_CONTIGUOUS, &[host, 0, 0], Error::KERN_INVALID_ARGUMENT)?;
+        t.refuses(VM_ALLOCATE_CONTIGUOUS, &[host, 0, 4097], Error::KERN_INVALID_ARGUMENT)
+    }),
+    ("dma_port, allows that and nothing else", |t| {
+        let host = t.host;
+        let dma = t.get(DMA_PORT, &[host])?;
+        t.all(VM_ALLOCATE_CONTIGUOUS, &[dma, 0, 1])?;
+        t.refuses(DMA_PORT, &[dma], Error::KERN_NO_ACCESS)
+    }),
+    ("device_memory, of addresses that are a device's", |t| {
+        let host = t.host;
+        t.refuses(DEVICE_MEMORY, &[host, 5, PAGE], Error::KERN_INVALID_ARGUMENT)?;
+        t.refuses(DEVICE_MEMORY, &[host, 0, 0], Error::KERN_INVALID_ARGUMENT)?;
+        t.refuses(DEVICE_MEMORY, &[host, !0xfff, 2 * PAGE], Error::KERN_INVALID_ADDRESS)
+    }),
+    ("device_interrupt, a right to a line that nobody shares", |t| {
+        let host = t.host;
+        let line = t.get(DEVICE_INTERRUPT, &[host, 77])?;
+        t.kind(line, IS_SEND)
+    }),
+    ("boot_module, is there by number", |t| {
+        let host = t.host;
+        t.refuses(BOOT_MODULE, &[host, 1000], Error::KERN_INVALID_ARGUMENT)
+    }),
+    ("interrupt_attach, answers the slots of a line's notification and handler", |t| {
+        let host = t.host;
+        let line = t.get(DEVICE_INTERRUPT, &[host, 77])?;
+        let slots = t.all(INTERRUPT_ATTACH, &[line])?;
+        same((slots.len(), slots[0] == slots[1]), (2, false))
+    }),
+    ("device_tree, where the machine has one", |t| {
+        let host = t.host;
+        match (t.ask)(DEVICE_TREE, &[host]) {
+            Ok(words) => {
+                let object = words[0];
+                let at = t.get(VM_MAP, &[0, 0, PAGE, 0, 1, object, 0, 0, 1, 1, 2])?;
+                // Its mark, big-endian.
+                same(t.all(VM_READ, &[0, at, 4])?[1], 0xedfe_0dd0)
+            }
+            answer => same(answer.map(drop), Err(Error::KERN_FAILURE)),
+        }
+    }),
+    ("refused, what Mach has and this system has not", |t| {
+        for line in include_str!("../../../personality/mach/tests/mach.txt").lines() {
+            let number = line.split(' ').next().and_then(|number| number.parse().ok());
+            let Some(number) = number.filter(|number| abi::routine::name(*number).is_none()) else {
+                continue;
+            };
+            same((t.ask)(number, &[0, 1, 2, 3]).map(drop), Err(Error::MIG_BAD_ID))
+                .map_err(|why| format!("{number}: {why}"))?;
+        }
+        Ok(())
+    }),
+    ("random, is never the same", |t| {
+        let (one, two) = (t.get(RANDOM, &[])?, t.get(RANDOM, &[])?);
+        same(one == two, false)
+    }),
+    ("debug_log, takes a line", |t| t.all(DEBUG_LOG, &[4, 0x7473_6574]).map(drop)),
+];
