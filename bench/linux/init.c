@@ -256,9 +256,9 @@ int main(int argc, char **argv)
     measure_ping_pong("pipe.pingpong", 0);
     measure_ping_pong("socket.pingpong", 1);
     measure("stat", 5000, stat_file);
-    measure("lookup.close.crossing", 5000, open_close);
+    measure("lookup.close", 5000, open_close);
     check(chdir("/tmp") == 0, "chdir");
-    measure("lookup.close", 5000, open_close_near);
+    measure("lookup.close.near", 5000, open_close_near);
     check(chdir("/") == 0, "chdir");
     measure("read.1", 5000, read_1);
     measure("read.4k", 5000, read_4k);
