@@ -5,7 +5,7 @@ use machuser::env::{self, init_port};
 use machuser::fork::{self, Fork};
 use machuser::{Right, SendRight, mach};
 
-use super::{descriptors, errno, initial, messages, processes, sent, signals};
+use super::{crossed, descriptors, errno, initial, messages, processes, sent, signals};
 use crate::{Pid, Result};
 
 pub(crate) fn fork() -> Result<Option<Pid>> {
@@ -17,6 +17,7 @@ pub(crate) fn fork() -> Result<Option<Pid>> {
             super::server_hold(),
             signals::hold(),
             descriptors::hold(),
+            crossed::hold(),
             processes::hold(),
         );
         fork::fork()

@@ -1,5 +1,6 @@
 //! The back end over the Hurd's servers.
 
+mod crossed;
 mod descriptors;
 mod files;
 mod fork;

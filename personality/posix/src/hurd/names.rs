@@ -8,6 +8,7 @@ use interface::{io, term};
 use machuser::SendRight;
 use machuser::env::init_port;
 
+use super::crossed::Crossed;
 use super::signals::interruptible;
 use super::{descriptors, errno, identity, initial, sent};
 use crate::fs::{Kind, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_NOLINK, O_TRUNC};
@@ -51,7 +52,7 @@ pub(super) fn lookup_at(
         server_flags |= O_NOLINK;
     }
     let mut walk = Walk { retries: 0 };
-    let file = walk.resolve(directory, name, server_flags as i32, mode)?;
+    let file = walk.resolve(Start::Shared(directory), name, server_flags as i32, mode)?;
     if flags & O_NOFOLLOW != 0 {
         let stat = io::io_stat(&file).map_err(errno)?;
         if Kind::from_mode(stat.mode) == Kind::Symlink {
@@ -90,10 +91,30 @@ struct Walk {
     retries: usize,
 }
 
+/// Where the next name is looked up.
+enum Start {
+    /// A directory of the process.
+    Shared(Arc<SendRight>),
+    /// A right that this walk alone has.
+    Own(SendRight),
+    /// A file system's root, or another right that a server answered with.
+    Crossed(Crossed),
+}
+
+impl Start {
+    fn port(&self) -> &SendRight {
+        match self {
+            Start::Shared(port) => port,
+            Start::Own(port) => port,
+            Start::Crossed(port) => port.port(),
+        }
+    }
+}
+
 impl Walk {
     fn resolve(
         &mut self,
-        mut directory: Arc<SendRight>,
+        mut directory: Start,
         mut name: Vec<u8>,
         flags: i32,
         mode: u32,
@@ -105,7 +126,7 @@ impl Walk {
                 // The front of a path that no request can carry is looked up by itself.
                 let slash = name[..LONGEST].iter().rposition(|&b| b == b'/');
                 let rest = name.split_off(slash.ok_or(Errno::ENAMETOOLONG)? + 1);
-                directory = Arc::new(self.resolve(directory, name, 0, 0)?);
+                directory = Start::Own(self.resolve(directory, name, 0, 0)?);
                 name = rest;
                 continue;
             }
@@ -113,9 +134,8 @@ impl Walk {
             if self.retries > RETRIES {
                 return Err(Errno::ELOOP);
             }
-            let answer = interruptible(&directory, || {
-                fs::dir_lookup(&*directory, &name, flags, mode)
-            });
+            let port = directory.port();
+            let answer = interruptible(port, || fs::dir_lookup(port, &name, flags, mode));
             let (retry, next, port) = match answer {
                 Err(Errno::EOPNOTSUPP) => return Err(Errno::ENOTDIR),
                 answer => answer?,
@@ -126,18 +146,18 @@ impl Walk {
                     if next.is_empty() {
                         return Ok(port);
                     }
-                    directory = Arc::new(port);
+                    directory = Start::Crossed(Crossed::new(port));
                     name = next;
                 }
                 FS_RETRY_REAUTH => {
-                    directory = Arc::new(identity::reauthenticate(&sent(port)?)?);
+                    directory = Start::Own(identity::reauthenticate(&sent(port)?)?);
                     // Even nothing is looked up: the port has no open modes yet.
                     name = next;
                 }
                 FS_RETRY_MAGICAL => match self.magical(&next, flags)? {
                     Magical::File(file) => return Ok(file),
                     Magical::From(start, rest) => {
-                        directory = start;
+                        directory = Start::Shared(start);
                         name = rest;
                     }
                     Magical::Name(text) => name = text,
