@@ -609,10 +609,10 @@ impl Routine {
         Ok(())
     }
 
-    fn ins(&self) -> impl Iterator<Item = &Argument> {
+    fn ins(&self) -> impl Iterator<Item = &Argument> + Clone {
         self.arguments.iter().filter(|argument| argument.is_in())
     }
-    fn outs(&self) -> impl Iterator<Item = &Argument> {
+    fn outs(&self) -> impl Iterator<Item = &Argument> + Clone {
         self.arguments.iter().filter(|argument| argument.is_out())
     }
     fn data_out(&self) -> Option<&Argument> {
@@ -719,25 +719,15 @@ impl Routine {
     fn client_prepare(&self) -> Tokens {
         let statements = self.ins().map(|argument| {
             let name = &argument.name;
-            let count = format_ident!("{}_count", name);
             match &argument.kind {
                 Kind::Str => quote!(let #name = #name.as_ref();),
-                Kind::Right(_) => quote!(rights.push(#name.into());),
-                Kind::RightArray(_) => quote! {
-                    let #count = #name.len();
-                    rights.extend(#name);
-                },
                 _ => quote!(),
             }
         });
-        let mutability = if self.takes_rights() {
-            quote!(mut)
-        } else {
-            quote!()
-        };
+        let rights = collect_rights(self.ins().map(|argument| (&argument.name, &argument.kind)));
         quote! {
-            let #mutability rights = ::machuser::Vec::new();
             #(#statements)*
+            #rights
         }
     }
 
@@ -879,7 +869,8 @@ impl Routine {
                     has_rights: #takes,
                 };
                 #[allow(unused_mut, unused_variables)]
-                let mut reply = ::machuser::client::invoke(port, shape, rights, &|w| { #encode })?;
+                let mut reply = ::machuser::client::Reply::default();
+                ::machuser::client::invoke(port, shape, rights, &mut reply, &|w| { #encode })?;
                 #decode
                 reply.finish()?;
                 ::core::result::Result::Ok(#values)
@@ -1033,28 +1024,11 @@ impl Routine {
             let value = argument.kind.value_words(&quote!(#name));
             quote!((#fixed + #value))
         }));
-        let rights = self.outs().filter_map(|argument| {
-            let name = format_ident!("out_{}", argument.name);
-            let count = format_ident!("out_{}_count", argument.name);
-            match &argument.kind {
-                Kind::Right(_) => Some(quote!(rights.push(#name);)),
-                Kind::RightArray(_) => Some(quote! {
-                    let #count = #name.len();
-                    rights.extend(#name);
-                }),
-                _ => None,
-            }
-        });
-        let mutability = if self.gives_rights() {
-            quote!(mut)
-        } else {
-            quote!()
-        };
-        let rights = quote! {
-            let #mutability rights: ::machuser::Vec<::machuser::Right<'static>> =
-                ::machuser::Vec::new();
-            #(#rights)*
-        };
+        let given: Vec<_> = self
+            .outs()
+            .map(|argument| (format_ident!("out_{}", argument.name), &argument.kind))
+            .collect();
+        let rights = collect_rights(given.iter().map(|(name, kind)| (name, *kind)));
         let outs = self.outs().map(|argument| {
             let name = format_ident!("out_{}", argument.name);
             match &argument.kind {
@@ -1330,7 +1304,7 @@ impl Routine {
                 Kind::Str => quote!(let #name = #name.as_ref();),
                 kind if is_poly(kind) => {
                     let owned = format_ident!("owned_{}", name);
-                    quote!(let #owned = #name.into(); let #name = #owned.argument();)
+                    quote!(let mut #owned = #name.into(); let #name = #owned.argument();)
                 }
                 Kind::Right(_) => quote!(let #name = #name.as_name();),
                 _ => quote!(),
@@ -1439,14 +1413,45 @@ impl Routine {
                     has_rights: false,
                 };
                 #[allow(unused_mut, unused_variables)]
-                let mut reply = ::machuser::client::invoke(
-                    port, shape, ::machuser::Vec::new(), &|w| { let _ = &w; #encode })?;
+                let mut reply = ::machuser::client::Reply::default();
+                ::machuser::client::invoke(
+                    port, shape, &mut [], &mut reply, &|w| { let _ = &w; #encode })?;
                 #sent
                 #(#decode)*
                 reply.finish()?;
                 ::core::result::Result::Ok(#values)
             }
         }
+    }
+}
+
+/// Statements that note the counts of the arrays of rights among `arguments`, and collect all
+/// rights into `rights`.
+fn collect_rights<'a>(arguments: impl Iterator<Item = (&'a Ident, &'a Kind)> + Clone) -> Tokens {
+    let is_array = |kind: &Kind| matches!(kind, Kind::RightArray(_));
+    if !arguments.clone().any(|(_, kind)| is_array(kind)) {
+        let rights = arguments
+            .filter(|(_, kind)| matches!(kind, Kind::Right(_)))
+            .map(|(name, _)| quote!(#name.into()));
+        return quote!(let rights: &mut [::machuser::Right<'_>] = &mut [#(#rights),*];);
+    }
+    let counts = arguments
+        .clone()
+        .filter(|(_, kind)| is_array(kind))
+        .map(|(name, _)| {
+            let count = format_ident!("{}_count", name);
+            quote!(let #count = #name.len();)
+        });
+    let rights = arguments.filter_map(|(name, kind)| match kind {
+        Kind::Right(_) => Some(quote!(rights.push(#name.into());)),
+        Kind::RightArray(_) => Some(quote!(rights.extend(#name);)),
+        _ => None,
+    });
+    quote! {
+        #(#counts)*
+        let mut rights = ::machuser::Vec::new();
+        #(#rights)*
+        let rights: &mut [::machuser::Right<'_>] = &mut rights;
     }
 }
 

@@ -1,9 +1,9 @@
 //! What the generated client stubs are made of.
 
-use crate::right::arguments;
+use crate::right::{all_sent, arguments};
 use crate::window::{self, Borrowed, WINDOW_MAX};
 use crate::wire::*;
-use crate::{CarriedList, Error, FromCarried, Name, Result, Right, sys};
+use crate::{Carried, CarriedList, Error, FromCarried, Name, Result, Right, sys};
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -57,14 +57,15 @@ pub struct Shape {
     pub has_rights: bool,
 }
 
-/// Makes a call with rights, bulk data or more than four words. `encode` writes the body, and may
-/// be called again; it must make no other call.
+/// Makes a call with rights, bulk data or more than four words, and fills `reply`. `encode` writes
+/// the body, and may be called again; it must make no other call.
 pub fn invoke(
     port: Name,
     shape: Shape,
-    rights: Vec<Right<'_>>,
+    rights: &mut [Right<'_>],
+    reply: &mut Reply,
     encode: &dyn Fn(&mut Writer<'_>),
-) -> Result<Reply> {
+) -> Result<()> {
     let rights_words = shape.has_rights as usize + shape.wants_rights as usize;
     let body_in_window = shape.body_words + rights_words + 1 > REGISTER_WORDS;
     let needed = if body_in_window { shape.body_words } else { 0 }.max(
@@ -77,7 +78,6 @@ pub fn invoke(
     let bytes = needed.checked_mul(8).ok_or(Error::MACH_SEND_TOO_LARGE)?;
 
     let mut ticket = None;
-    let mut rights = Some(rights);
     // A window that the server does not know is replaced once.
     for last in [false, true] {
         let window = if bytes > 0 {
@@ -85,9 +85,9 @@ pub fn invoke(
         } else {
             None
         };
-        if let Some(rights) = rights.take().filter(|_| shape.has_rights) {
-            ticket = Some(sys::rights_send(port, &arguments(&rights))?);
-            rights.into_iter().for_each(Right::sent);
+        if shape.has_rights && ticket.is_none() {
+            ticket = Some(sys::rights_send(port, &arguments(rights))?);
+            all_sent(rights);
         }
         if shape.wants_rights {
             drop(sys::inbox_take());
@@ -118,7 +118,7 @@ pub fn invoke(
         match (label, window) {
             (REPLY_WINDOW_UNKNOWN, Some(window)) if !last => window.forget(port),
             (label, window) => {
-                return Reply::new(port, label, len, mrs, window, shape.wants_rights);
+                return reply.fill(port, label, len, mrs, window, shape.wants_rights);
             }
         }
     }
@@ -126,7 +126,7 @@ pub fn invoke(
 }
 
 /// A reply being read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Reply {
     /// What was offered for it. Kept even if the body is in registers: to give a window back may be
     /// a call, which would use the registers.
@@ -136,59 +136,43 @@ pub struct Reply {
     mrs: [u64; 4],
     at: usize,
     end: usize,
-    rights: smallvec::IntoIter<[crate::Carried; 4]>,
+    rights: CarriedList,
+    /// How many of the rights have been read.
+    taken: usize,
 }
 
 impl Reply {
-    fn new(
+    fn fill(
+        &mut self,
         port: Name,
         label: u32,
         len: usize,
         mrs: [u64; 4],
         window: Option<Borrowed>,
         wants_rights: bool,
-    ) -> Result<Reply> {
-        let rights = if wants_rights {
-            sys::inbox_take()
-        } else {
-            CarriedList::new()
+    ) -> Result<()> {
+        if wants_rights {
+            self.rights = sys::inbox_take();
         }
-        .into_iter();
         match label {
-            REPLY_OK if len <= REGISTER_WORDS => Ok(Reply {
-                window,
-                in_window: false,
-                mrs,
-                at: 0,
-                end: len,
-                rights,
-            }),
+            REPLY_OK if len <= REGISTER_WORDS => {
+                self.window = window;
+                self.mrs = mrs;
+                self.end = len;
+                Ok(())
+            }
             REPLY_WINDOW => {
                 let window = window.ok_or(Error::MIG_REPLY_MISMATCH)?;
                 let end = usize::try_from(mrs[0]).map_err(|_| Error::MIG_REPLY_MISMATCH)?;
                 if end > window.memory().len() / 8 {
                     return Err(Error::MIG_REPLY_MISMATCH);
                 }
-                Ok(Reply {
-                    window: Some(window),
-                    in_window: true,
-                    mrs: [0; 4],
-                    at: 0,
-                    end,
-                    rights,
-                })
+                self.fill_from_window(window, end)
             }
             REPLY_TOO_LARGE => {
                 drop(window);
                 let (window, end) = fetch(port, mrs[0], mrs[1])?;
-                Ok(Reply {
-                    window: Some(window),
-                    in_window: true,
-                    mrs: [0; 4],
-                    at: 0,
-                    end,
-                    rights,
-                })
+                self.fill_from_window(window, end)
             }
             _ => {
                 let error = failure(label, mrs[0]);
@@ -199,6 +183,13 @@ impl Reply {
                 Err(error)
             }
         }
+    }
+
+    fn fill_from_window(&mut self, window: Borrowed, end: usize) -> Result<()> {
+        self.window = Some(window);
+        self.in_window = true;
+        self.end = end;
+        Ok(())
     }
 
     /// The next bytes, at most `to.len()`.
@@ -267,21 +258,26 @@ impl Reply {
 
     /// The next right.
     pub fn right<R: FromCarried>(&mut self) -> Result<Option<R>> {
-        R::from_carried(self.rights.next().ok_or(Error::MIG_TYPE_ERROR)?)
+        let right = self
+            .rights
+            .get_mut(self.taken)
+            .ok_or(Error::MIG_TYPE_ERROR)?;
+        self.taken += 1;
+        R::from_carried(core::mem::replace(right, Carried::null()))
     }
 
     /// The next array of rights.
     pub fn rights<R: FromCarried>(&mut self) -> Result<Vec<Option<R>>> {
         let count = usize::try_from(self.word()?).map_err(|_| Error::MIG_TYPE_ERROR)?;
-        if count > self.rights.len() {
+        if count > self.rights.len() - self.taken {
             return Err(Error::MIG_TYPE_ERROR);
         }
         (0..count).map(|_| self.right()).collect()
     }
 
     /// `MIG_TYPE_ERROR` unless everything has been read.
-    pub fn finish(mut self) -> Result<()> {
-        if self.at == self.end && self.rights.next().is_none() {
+    pub fn finish(&self) -> Result<()> {
+        if self.at == self.end && self.taken == self.rights.len() {
             Ok(())
         } else {
             Err(Error::MIG_TYPE_ERROR)
@@ -331,31 +327,29 @@ fn fetch(port: Name, words: u64, cookie: u64) -> Result<(Borrowed, usize)> {
 }
 
 /// Sends a one-way message, with a reply right in front if there is one.
-pub fn send<'a>(
-    destination: Right<'_>,
+pub fn send(
+    mut destination: Right<'_>,
     number: u32,
     words: usize,
-    mut rights: Vec<Right<'a>>,
-    reply: Option<Right<'a>>,
+    rights: &mut [Right<'_>],
+    reply: Option<Right<'_>>,
     timeout: Option<Duration>,
     encode: &dyn Fn(&mut Writer<'_>),
 ) -> Result<()> {
     let mut label = number;
-    if let Some(reply) = reply {
+    let mut arguments = arguments(rights);
+    if let Some(reply) = &reply {
         label |= LABEL_WINDOW;
-        rights.insert(0, reply);
+        arguments.insert(0, reply.argument());
     }
     let mut writer = Writer::memory(words);
     encode(&mut writer);
     let words = writer.into_memory();
-    sys::msg_send(
-        destination.argument(),
-        label,
-        &words,
-        &arguments(&rights),
-        timeout,
-    )?;
+    sys::msg_send(destination.argument(), label, &words, &arguments, timeout)?;
     destination.sent();
-    rights.into_iter().for_each(Right::sent);
+    if let Some(mut reply) = reply {
+        reply.sent();
+    }
+    all_sent(rights);
     Ok(())
 }

@@ -155,7 +155,11 @@ pub fn vm_wire_all(task: impl AsName, flags: u64) -> Result<()> {
 
 /// Sends what was written in a range back to its pagers ([`sync`], bits).
 pub fn vm_msync(task: impl AsName, address: u64, bytes: u64, flags: u64) -> Result<()> {
-    ask(routine::VM_MSYNC, &[task.as_name() as u64, address, bytes, flags]).map(drop)
+    ask(
+        routine::VM_MSYNC,
+        &[task.as_name() as u64, address, bytes, flags],
+    )
+    .map(drop)
 }
 
 // ---- for pagers, with the control port that `memory_object_init` brings
@@ -202,11 +206,7 @@ pub fn memory_object_data_supply(
 }
 
 /// Whoever waits for pages of this range gets zeroes.
-pub fn memory_object_data_unavailable(
-    control: impl AsName,
-    offset: u64,
-    bytes: u64,
-) -> Result<()> {
+pub fn memory_object_data_unavailable(control: impl AsName, offset: u64, bytes: u64) -> Result<()> {
     let words = [control.as_name() as u64, offset, bytes];
     ask(routine::MEMORY_OBJECT_DATA_UNAVAILABLE, &words).map(drop)
 }
@@ -228,13 +228,26 @@ pub fn memory_object_lock_request(
     lock: Option<Protection>,
 ) -> Result<()> {
     let lock = lock.map_or(::mach::abi::NO_CHANGE, |lock| lock.0 as u64);
-    let words = [control.as_name() as u64, offset, bytes, which, flush as u64, lock, 0, 0];
+    let words = [
+        control.as_name() as u64,
+        offset,
+        bytes,
+        which,
+        flush as u64,
+        lock,
+        0,
+        0,
+    ];
     ask(routine::MEMORY_OBJECT_LOCK_REQUEST, &words).map(drop)
 }
 
 /// Ends an object: who maps it gets exceptions.
 pub fn memory_object_destroy(control: impl AsName) -> Result<()> {
-    ask(routine::MEMORY_OBJECT_DESTROY, &[control.as_name() as u64, 0]).map(drop)
+    ask(
+        routine::MEMORY_OBJECT_DESTROY,
+        &[control.as_name() as u64, 0],
+    )
+    .map(drop)
 }
 
 /// Reads a task's memory.
@@ -530,24 +543,36 @@ pub fn ports_register(task: impl AsName, ports: &[Name]) -> Result<()> {
 pub fn ports_lookup(task: impl AsName) -> Result<Vec<Option<SendRight>>> {
     let words = ask(routine::MACH_PORTS_LOOKUP, &[task.as_name() as u64])?;
     let names = words.iter().skip(1);
-    Ok(names.map(|name| (*name != 0).then(|| SendRight::from_raw(*name as Name))).collect())
+    Ok(names
+        .map(|name| (*name != 0).then(|| SendRight::from_raw(*name as Name)))
+        .collect())
 }
 
 /// The ports of all threads of a task.
 pub fn task_threads(task: impl AsName) -> Result<Vec<SendRight>> {
     let mut all: Vec<SendRight> = Vec::new();
     loop {
-        let words = ask(routine::TASK_THREADS, &[task.as_name() as u64, all.len() as u64])?;
+        let words = ask(
+            routine::TASK_THREADS,
+            &[task.as_name() as u64, all.len() as u64],
+        )?;
         if words.len() < 2 {
             return Ok(all);
         }
-        all.extend(words[1..].iter().map(|name| SendRight::from_raw(*name as Name)));
+        all.extend(
+            words[1..]
+                .iter()
+                .map(|name| SendRight::from_raw(*name as Name)),
+        );
     }
 }
 
 /// A thread's registers, in the machine's order.
 pub fn thread_get_state(thread: impl AsName) -> Result<Vec<u64>> {
-    ask(routine::THREAD_GET_STATE, &[thread.as_name() as u64, flavor::THREAD_STATE])
+    ask(
+        routine::THREAD_GET_STATE,
+        &[thread.as_name() as u64, flavor::THREAD_STATE],
+    )
 }
 
 /// Sets a thread's registers. A thread that was never started starts with its next resumption.
@@ -647,7 +672,7 @@ pub fn task_clear(task: impl AsName) -> Result<()> {
 // ---- rights of other tasks
 
 /// Puts a right into a task's space; answers its name there.
-pub fn port_insert_right(task: impl AsName, right: Right<'_>) -> Result<Name> {
+pub fn port_insert_right(task: impl AsName, mut right: Right<'_>) -> Result<Name> {
     let name = crate::sys::port_insert_right(task.as_name(), 0, right.argument())?;
     right.sent();
     Ok(name)
@@ -734,7 +759,7 @@ pub fn port_allocate_name(task: impl AsName, kind: u32, name: Name) -> Result<()
 }
 
 /// Puts a right into a task's space under a name of choice.
-pub fn port_insert_right_at(task: impl AsName, name: Name, right: Right<'_>) -> Result<()> {
+pub fn port_insert_right_at(task: impl AsName, name: Name, mut right: Right<'_>) -> Result<()> {
     crate::sys::port_insert_right(task.as_name(), name, right.argument())?;
     right.sent();
     Ok(())
@@ -745,9 +770,11 @@ pub fn port_insert_right_at(task: impl AsName, name: Name, right: Right<'_>) -> 
 pub fn port_set_payload(task: impl AsName, name: Name, payload: Option<u64>) -> Result<()> {
     let (task, name) = (task.as_name() as u64, name as u64);
     match payload {
-        Some(payload) => {
-            ask(routine::MACH_PORT_SET_PROTECTED_PAYLOAD, &[task, name, payload]).map(drop)
-        }
+        Some(payload) => ask(
+            routine::MACH_PORT_SET_PROTECTED_PAYLOAD,
+            &[task, name, payload],
+        )
+        .map(drop),
         None => ask(routine::MACH_PORT_CLEAR_PROTECTED_PAYLOAD, &[task, name]).map(drop),
     }
 }

@@ -8,7 +8,6 @@ use crate::sys;
 use crate::wire::{Disposition, RightArg, RightType};
 use crate::{Error, Result};
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
@@ -414,7 +413,7 @@ impl<'a> Right<'a> {
     }
 
     /// The message has been sent: what moved is no longer ours.
-    pub fn sent(mut self) {
+    pub fn sent(&mut self) {
         if let Some(owner) = self.owner.take() {
             owner.sent();
         }
@@ -491,8 +490,8 @@ pub fn arguments(rights: &[Right<'_>]) -> smallvec::SmallVec<[RightArg; 8]> {
 }
 
 /// Marks every one of `rights` as sent.
-pub fn all_sent(rights: Vec<Right<'_>>) {
-    rights.into_iter().for_each(Right::sent);
+pub fn all_sent(rights: &mut [Right<'_>]) {
+    rights.iter_mut().for_each(Right::sent);
 }
 
 /// A right of the type that is expected, of a word in which the mach server answers it: the name

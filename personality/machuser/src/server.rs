@@ -1,11 +1,12 @@
 //! What the generated dispatchers are made of, and what a server sees of a request.
 
-use crate::right::arguments;
+use crate::right::{all_sent, arguments};
 use crate::sync::{Cancel, Cancellable, Mutex};
 use crate::sys::{self, Incoming, Message};
 use crate::window::{self, ServerWindow, SharedMemory, WINDOW_MAX};
 use crate::wire::*;
 use crate::{AnyRight, CarriedList, Error, FromCarried, Name, Result, Right};
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -212,7 +213,9 @@ impl<'c> Request<'c> {
     /// The answer, when the request is done with.
     #[inline(always)]
     pub fn into_answer(self) -> Answer {
-        let Request { message, answer, .. } = self;
+        let Request {
+            message, answer, ..
+        } = self;
         if let Some(message) = message {
             drop(message);
         }
@@ -351,7 +354,7 @@ impl<'c> Request<'c> {
         caller: u32,
         words: usize,
         data: Option<&DataOut<'_>>,
-        rights: Vec<Right<'_>>,
+        rights: &mut [Right<'_>],
         encode: &dyn Fn(&mut Writer<'_>),
     ) {
         if snapshot.is_message {
@@ -450,22 +453,24 @@ impl<'c> Request<'c> {
     }
 }
 
-fn give_rights(caller: u32, rights: Vec<Right<'_>>) -> Result<()> {
+fn give_rights(caller: u32, rights: &mut [Right<'_>]) -> Result<()> {
     // A new port's right is in the inbox already; it can only have been the first.
     let skip = rights.first().is_some_and(Right::is_already_sent) as usize;
     let to_send = &rights[skip..];
     if to_send.iter().any(Right::is_already_sent) {
         return Err(Error::KERN_INVALID_ARGUMENT);
     }
-    if !to_send.is_empty() {
-        sys::reply_rights(caller, &arguments(to_send))?;
+    match to_send {
+        [] => {}
+        [right] => sys::reply_rights(caller, &[right.argument()])?,
+        rights => sys::reply_rights(caller, &arguments(rights))?,
     }
-    rights.into_iter().for_each(Right::sent);
+    all_sent(rights);
     Ok(())
 }
 
 /// Words, rights and the encoder of a reply's body.
-type Body<'a, 'r> = (usize, Vec<Right<'r>>, &'a dyn Fn(&mut Writer<'_>));
+type Body<'a, 'r> = (usize, &'a mut [Right<'r>], &'a dyn Fn(&mut Writer<'_>));
 
 /// How long a reply may wait for room in its port's queue. A client that does not take its replies
 /// loses them.
@@ -481,7 +486,7 @@ fn send_reply(reply: Option<AnyRight>, number: u32, result: Result<Body<'_, '_>>
 pub fn send_answer(to: Right<'_>, number: u32, result: Result<Body<'_, '_>>) -> Result<()> {
     let (error, words, rights, encode) = match result {
         Ok((words, rights, encode)) => (0, words, rights, Some(encode)),
-        Err(error) => (error.0, 0, Vec::new(), None),
+        Err(error) => (error.0, 0, &mut [][..], None),
     };
     crate::client::send(
         to,
@@ -849,6 +854,14 @@ impl<'a> Data<'a> {
             }
         }
         count
+    }
+
+    /// All of it, without a copy where nobody can change it any more.
+    pub(crate) fn into_bytes(self) -> Cow<'a, [u8]> {
+        match self.place {
+            In::Slice(bytes) => Cow::Borrowed(bytes),
+            In::Window(..) => Cow::Owned(self.to_vec()),
+        }
     }
 
     /// All of it.

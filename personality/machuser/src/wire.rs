@@ -570,9 +570,9 @@ impl<'a> Reader<'a> {
     }
 
     /// A string: at most [`STRING_MAX`] bytes, none of them zero.
-    pub fn string(&mut self) -> Result<alloc::vec::Vec<u8>> {
-        let bytes = self.bytes(STRING_MAX)?;
-        if bytes.contains(&0) {
+    pub fn string(&mut self) -> Result<alloc::borrow::Cow<'a, [u8]>> {
+        let bytes = self.data()?.into_bytes();
+        if bytes.len() > STRING_MAX || bytes.contains(&0) {
             Err(Error::MIG_BAD_ARGUMENTS)
         } else {
             Ok(bytes)

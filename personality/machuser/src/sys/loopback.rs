@@ -695,7 +695,7 @@ impl Task {
     }
 
     /// Gives the task a right of the current one, as `mach_port_insert_right` does.
-    pub fn give(&self, right: Right<'_>) -> Result<Carried> {
+    pub fn give(&self, mut right: Right<'_>) -> Result<Carried> {
         let mut u = universe();
         let moving = u.copy_in(right.argument())?;
         right.sent();

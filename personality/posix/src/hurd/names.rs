@@ -1,5 +1,6 @@
 //! Paths: the client's side of the retry protocol of `dir_lookup`.
 
+use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -43,10 +44,11 @@ pub(super) fn lookup_at(
     if path.contains(&0) {
         return Err(Errno::EINVAL);
     }
-    let mut name = path.to_vec();
-    if flags & O_DIRECTORY != 0 && !name.is_empty() {
-        name.push(b'/');
-    }
+    let name = if flags & O_DIRECTORY != 0 && !path.is_empty() {
+        Cow::Owned([path, b"/"].concat())
+    } else {
+        Cow::Borrowed(path)
+    };
     let mut server_flags = flags & !(O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_DIRECTORY);
     if flags & O_NOFOLLOW != 0 {
         server_flags |= O_NOLINK;
@@ -115,19 +117,19 @@ impl Walk {
     fn resolve(
         &mut self,
         mut directory: Start,
-        mut name: Vec<u8>,
+        mut name: Cow<'_, [u8]>,
         flags: i32,
         mode: u32,
     ) -> Result<SendRight> {
         loop {
             let slashes = name.iter().take_while(|&&b| b == b'/').count();
-            name.drain(..slashes);
-            if name.len() > LONGEST {
+            let relative = &name[slashes..];
+            if relative.len() > LONGEST {
                 // The front of a path that no request can carry is looked up by itself.
-                let slash = name[..LONGEST].iter().rposition(|&b| b == b'/');
-                let rest = name.split_off(slash.ok_or(Errno::ENAMETOOLONG)? + 1);
-                directory = Start::Own(self.resolve(directory, name, 0, 0)?);
-                name = rest;
+                let slash = relative[..LONGEST].iter().rposition(|&b| b == b'/');
+                let (front, rest) = relative.split_at(slash.ok_or(Errno::ENAMETOOLONG)? + 1);
+                directory = Start::Own(self.resolve(directory, Cow::Borrowed(front), 0, 0)?);
+                name = Cow::Owned(rest.to_vec());
                 continue;
             }
             self.retries += 1;
@@ -135,7 +137,7 @@ impl Walk {
                 return Err(Errno::ELOOP);
             }
             let port = directory.port();
-            let answer = interruptible(port, || fs::dir_lookup(port, &name, flags, mode));
+            let answer = interruptible(port, || fs::dir_lookup(port, relative, flags, mode));
             let (retry, next, port) = match answer {
                 Err(Errno::EOPNOTSUPP) => return Err(Errno::ENOTDIR),
                 answer => answer?,
@@ -147,20 +149,20 @@ impl Walk {
                         return Ok(port);
                     }
                     directory = Start::Crossed(Crossed::new(port));
-                    name = next;
+                    name = Cow::Owned(next);
                 }
                 FS_RETRY_REAUTH => {
                     directory = Start::Own(identity::reauthenticate(&sent(port)?)?);
                     // Even nothing is looked up: the port has no open modes yet.
-                    name = next;
+                    name = Cow::Owned(next);
                 }
                 FS_RETRY_MAGICAL => match self.magical(&next, flags)? {
                     Magical::File(file) => return Ok(file),
                     Magical::From(start, rest) => {
                         directory = Start::Shared(start);
-                        name = rest;
+                        name = Cow::Owned(rest);
                     }
-                    Magical::Name(text) => name = text,
+                    Magical::Name(text) => name = Cow::Owned(text),
                 },
                 _ => return Err(Errno::EGRATUITOUS),
             }
