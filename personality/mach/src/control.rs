@@ -253,7 +253,7 @@ impl<K: Kernel> Mach<K> {
                 let (kernel, created) = (thread.kernel, thread.created);
                 let suspended = thread.suspended as u64;
                 let stopped = !thread.started || thread_is_held(Some(thread), &self.tasks);
-                let state = match self.kernel.published_name(kernel) {
+                let state = match self.kernel.published(kernel).0 {
                     _ if stopped => STOPPED,
                     0 => RUNNING,
                     _ => WAITING,

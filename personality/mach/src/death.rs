@@ -403,7 +403,7 @@ impl<K: Kernel> Mach<K> {
             let Some(kernel) = self.threads.get(thread).map(|thread| thread.kernel) else {
                 continue;
             };
-            if self.kernel.published_name(kernel) == name {
+            if self.kernel.published(kernel).0 == name {
                 self.call_end(thread, Error::MIG_SERVER_DIED);
             }
         }

@@ -9,7 +9,7 @@ use crate::death::Dying;
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::slab::Id;
-use crate::space::{Right, UREFS_MAX, is_valid};
+use crate::space::{Entry, Right, UREFS_MAX, is_valid};
 use crate::sync::Timed;
 use crate::task::{Mach, TaskId, ThreadId};
 use crate::object::ObjectId;
@@ -134,6 +134,18 @@ pub enum Carried {
     Receive(PortId),
 }
 
+impl Carried {
+    /// The number of its kind, as the word of an inbox has it.
+    fn kind(self) -> u32 {
+        match self {
+            Carried::Null | Carried::Dead => 0,
+            Carried::Send(_) => 1,
+            Carried::Receive(_) => 2,
+            Carried::SendOnce(_) => 3,
+        }
+    }
+}
+
 /// A message in a queue.
 pub struct Message {
     /// The message id.
@@ -237,8 +249,8 @@ impl<K: Kernel> Mach<K> {
         self.port_create(Owner::Kernel(object))
     }
 
-    /// A new receive right in a task's space.
-    pub(crate) fn port_allocate(&mut self, task: TaskId) -> Result<u32> {
+    /// A new receive right in a task's space: its name and the port.
+    pub(crate) fn port_allocate(&mut self, task: TaskId) -> Result<(u32, PortId)> {
         let account = self.task(task)?.account;
         self.accounts.charge(account, Limits::rights(1))?;
         let port = self.port_create(Owner::Task(task, 0));
@@ -248,7 +260,7 @@ impl<K: Kernel> Mach<K> {
                 if let Some(port) = self.ports.get_mut(port) {
                     port.owner = Owner::Task(task, name);
                 }
-                Ok(name)
+                Ok((name, port))
             }
             Err(error) => {
                 self.ports.remove(port);
@@ -478,6 +490,13 @@ impl<K: Kernel> Mach<K> {
     /// Takes a right that a message names out of the sender's space. It fails only where
     /// [`Mach::copy_in_check`] does.
     pub(crate) fn copy_in(&mut self, task: TaskId, name: u32, how: u32) -> Result<Carried> {
+        if how == disposition::COPY_SEND
+            && let Ok(Entry { right: Right::Send { port, .. }, .. }) = self.task(task)?.space.get(name)
+        {
+            let port = *port;
+            self.send_right_made(port);
+            return Ok(Carried::Send(port));
+        }
         self.copy_in_check(task, &[(how as u64) << 32 | name as u64])?;
         self.copy_in_checked(task, name, how)
     }
@@ -725,7 +744,6 @@ impl<K: Kernel> Mach<K> {
                     return Ok(DEAD_NAME);
                 }
                 let holder = self.tasks.get(task).ok_or(Error::KERN_INVALID_TASK)?;
-                let account = holder.account;
                 if port == holder.port {
                     self.send_right_gone(port);
                     return Ok(crate::abi::TASK_SELF);
@@ -761,23 +779,7 @@ impl<K: Kernel> Mach<K> {
                     }
                     return Ok(name);
                 }
-                self.accounts.charge(account, Limits::rights(1))?;
-                let inserted = self
-                    .task_mut(task)
-                    .and_then(|holder| holder.space.insert(Right::Send { port, urefs: 1 }));
-                let name = match inserted {
-                    Ok(name) => name,
-                    Err(error) => {
-                        self.accounts.refund(account, Limits::rights(1));
-                        return Err(error);
-                    }
-                };
-                self.link(task, name, port);
-                if let Err(error) = self.install(task, name, port) {
-                    self.drop_name(task, name, port);
-                    return Err(error);
-                }
-                Ok(name)
+                self.copy_out_new(task, port)
             }
             Carried::SendOnce(port) => {
                 if self.ports.get(port).is_none_or(|port| port.dying.is_some()) {
@@ -800,6 +802,39 @@ impl<K: Kernel> Mach<K> {
                 }
             }
             Carried::Receive(port) => self.receive_right_put(task, port),
+        }
+    }
+
+    /// Gives a send right a name of its own.
+    fn copy_out_new(&mut self, task: TaskId, port: PortId) -> Result<u32> {
+        let holder = self.tasks.get_mut(task).ok_or(Error::KERN_INVALID_TASK)?;
+        let account = holder.account;
+        self.accounts.charge(account, Limits::rights(1))?;
+        let name = match holder.space.insert(Right::Send { port, urefs: 1 }) {
+            Ok(name) => name,
+            Err(error) => {
+                self.accounts.refund(account, Limits::rights(1));
+                return Err(error);
+            }
+        };
+        self.link(task, name, port);
+        if let Err(error) = self.install(task, name, port) {
+            self.drop_name(task, name, port);
+            return Err(error);
+        }
+        Ok(name)
+    }
+
+    /// As [`Mach::copy_out_word`], of the first send right to a task's new port that leaves the
+    /// task.
+    pub(crate) fn copy_out_fresh(&mut self, task: TaskId, port: PortId) -> u32 {
+        let right = Carried::Send(port);
+        match self.copy_out_new(task, port) {
+            Ok(name) => right.kind() << 28 | name,
+            Err(_) => {
+                self.release(right);
+                0
+            }
         }
     }
 
@@ -1760,12 +1795,7 @@ impl<K: Kernel> Mach<K> {
     /// kind in bits 28..32 (0 null, 1 send, 2 receive, 3 send-once, 4 the only right to memory that
     /// is mapped nowhere, 15 dead).
     pub(crate) fn copy_out_word(&mut self, task: TaskId, right: Carried) -> u32 {
-        let mut kind = match right {
-            Carried::Null | Carried::Dead => 0,
-            Carried::Send(_) => 1,
-            Carried::Receive(_) => 2,
-            Carried::SendOnce(_) => 3,
-        };
+        let mut kind = right.kind();
         if let Carried::Send(port) = right
             && self.ports.get(port).is_some_and(|port| port.moving)
         {

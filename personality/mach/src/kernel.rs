@@ -139,14 +139,13 @@ pub trait Kernel {
     /// If a thread that is held or stopped waits for the answer of a call, ends that call with
     /// `error`; a stopped thread stays stopped. `instruction` is what stands at its program counter.
     fn call_interrupt(&mut self, thread: Self::Thread, instruction: u32, error: Error) -> bool;
-    /// The name that the thread's page says it is calling; 0 when none.
-    fn published_name(&mut self, thread: Self::Thread) -> u32;
+    /// What the thread's page says: the name that the thread is calling (0 when none), and how many
+    /// names more its inbox takes. Both are 0 where the page cannot be read.
+    fn published(&mut self, thread: Self::Thread) -> (u32, usize);
     /// The label of the message of a call that a thread waits in; if it waits in none, anything.
     fn called_label(&mut self, thread: Self::Thread) -> u32;
-    /// How many names more the inbox in the thread's page takes.
-    fn inbox_room(&mut self, thread: Self::Thread) -> Result<usize>;
     /// Adds a name to the inbox in the thread's page. It does not fail for as many as
-    /// [`Kernel::inbox_room`] answered in the same request.
+    /// [`Kernel::published`] answered in the same request.
     fn inbox_push(&mut self, thread: Self::Thread, name: u32) -> Result<()>;
     /// A thread's fault has become an exception: it stops at the instruction that faulted.
     fn thread_fault(&mut self, thread: Self::Thread);

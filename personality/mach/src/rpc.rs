@@ -8,7 +8,7 @@ use crate::kernel::{Cache, Kernel, Protection};
 use crate::space::Right;
 use crate::sync::Timed;
 use crate::object::ObjectId;
-use crate::task::{Mach, TaskId, ThreadId, Ticket, thread_number};
+use crate::task::{Caller, Mach, TaskId, ThreadId, Ticket, thread_number};
 use crate::vm::{Mapping, PAGE, Place, inheritance};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -239,22 +239,25 @@ impl<K: Kernel> Mach<K> {
         match label {
             // ---- the hot paths first
             routine::REPLY_NEW_PORT => {
-                let caller = self.caller_of(task, input.name()?)?;
+                let caller = self.caller_of(task, input.name()?, 1)?;
                 let life = match input.word()? {
                     0 => Life::Lasting,
                     1 => Life::Transient,
                     2 => Life::Passing,
                     _ => return Err(Error::KERN_INVALID_VALUE),
                 };
-                self.inbox_check(caller, 1)?;
-                let name = self.port_allocate(task)?;
-                let id = self.receive_port(task, name)?;
+                let (name, id) = self.port_allocate(task)?;
                 if let Some(port) = self.ports.get_mut(id) {
                     port.srights = 1;
                     port.mscount = 1;
                     port.life = life;
                 }
-                self.inbox_give(caller, &[Carried::Send(id)])?;
+                let given = if caller.task == task {
+                    self.copy_out_word(task, Carried::Send(id))
+                } else {
+                    self.copy_out_fresh(caller.task, id)
+                };
+                self.kernel.inbox_push(caller.thread, given)?;
                 out.put(name as u64);
                 if life == Life::Passing {
                     let holder = self.task_mut(task)?;
@@ -264,16 +267,17 @@ impl<K: Kernel> Mach<K> {
                 }
             }
             routine::REPLY_RIGHTS => {
-                let caller = self.caller_of(task, input.name()?)?;
+                let caller = input.name()?;
                 let count = input.word()?;
                 let list = input.rights(count)?;
-                self.inbox_check(caller, list.len())?;
+                let caller = self.caller_of(task, caller, list.len())?;
                 if let [word] = list {
                     let right = self.copy_in(task, *word as u32, (*word >> 32) as u32)?;
-                    self.inbox_give(caller, &[right])?;
+                    self.inbox_give(&caller, right)?;
                 } else {
-                    let rights = self.copy_in_all(task, list)?;
-                    self.inbox_give(caller, &rights)?;
+                    for right in self.copy_in_all(task, list)? {
+                        self.inbox_give(&caller, right)?;
+                    }
                 }
             }
             routine::MACH_PORT_DEALLOCATE => {
@@ -419,7 +423,7 @@ impl<K: Kernel> Mach<K> {
             routine::MACH_PORT_ALLOCATE => {
                 let target = self.target(task, input.name()?)?;
                 let name = match input.word()? as u32 {
-                    crate::abi::right::RECEIVE => self.port_allocate(target)?,
+                    crate::abi::right::RECEIVE => self.port_allocate(target)?.0,
                     crate::abi::right::PORT_SET => self.set_allocate(target)?,
                     crate::abi::right::DEAD_NAME => self.dead_allocate(target)?,
                     _ => return Err(Error::KERN_INVALID_VALUE),
@@ -897,26 +901,10 @@ impl<K: Kernel> Mach<K> {
     }
 
     /// Whether a caller's inbox takes so many names more.
-    fn inbox_check(&mut self, caller: ThreadId, names: usize) -> Result<()> {
-        let thread = self.threads.get(caller).ok_or(Error::KERN_INVALID_ARGUMENT)?;
-        let kernel = thread.kernel;
-        if names > self.kernel.inbox_room(kernel)? {
-            return Err(Error::KERN_NO_SPACE);
-        }
-        Ok(())
-    }
-
-    fn inbox_give(&mut self, caller: ThreadId, rights: &[Carried]) -> Result<()> {
-        let thread = self
-            .threads
-            .get(caller)
-            .ok_or(Error::KERN_INVALID_ARGUMENT)?;
-        let (kernel, task) = (thread.kernel, thread.task);
-        for right in rights {
-            let name = self.copy_out_word(task, *right);
-            self.kernel.inbox_push(kernel, name)?;
-        }
-        Ok(())
+    /// Gives a right to a task, and its name to the thread that waits for it.
+    fn inbox_give(&mut self, caller: &Caller<K>, right: Carried) -> Result<()> {
+        let name = self.copy_out_word(caller.task, right);
+        self.kernel.inbox_push(caller.thread, name)
     }
 
     /// Sends a message, now or when there is room.

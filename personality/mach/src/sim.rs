@@ -783,24 +783,21 @@ impl Kernel for SimKernel {
         true
     }
 
-    fn published_name(&mut self, thread: SimThread) -> u32 {
+    fn published(&mut self, thread: SimThread) -> (u32, usize) {
         let page = self.thread(thread).page;
+        if self.look(page).is_err() {
+            return (0, 0);
+        }
         let bytes = self.bytes_mut(page);
-        let at = page::CALLED;
-        u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+        let word = |at: usize| {
+            u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+        };
+        let count = word(page::INBOX_COUNT) as usize;
+        (word(page::CALLED), INBOX_NAMES.saturating_sub(count))
     }
 
     fn called_label(&mut self, thread: SimThread) -> u32 {
         self.thread(thread).call.map_or(0, |call| call.label)
-    }
-
-    fn inbox_room(&mut self, thread: SimThread) -> Result<usize> {
-        let page = self.thread(thread).page;
-        self.look(page)?;
-        let bytes = self.bytes_mut(page);
-        let at = page::INBOX_COUNT;
-        let count = u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-        Ok(INBOX_NAMES.saturating_sub(count as usize))
     }
 
     fn inbox_push(&mut self, thread: SimThread, name: u32) -> Result<()> {

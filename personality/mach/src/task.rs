@@ -123,6 +123,12 @@ pub(crate) struct Task<K: Kernel> {
     pub(crate) table_bytes: u64,
 }
 
+/// A thread that waits for the answer of a call.
+pub(crate) struct Caller<K: Kernel> {
+    pub(crate) thread: K::Thread,
+    pub(crate) task: TaskId,
+}
+
 /// A thread.
 pub(crate) struct Thread<K: Kernel> {
     pub(crate) task: TaskId,
@@ -671,8 +677,14 @@ impl<K: Kernel> Mach<K> {
         true
     }
 
-    /// The thread by its number, if it calls a port that `server` receives from.
-    pub(crate) fn caller_of(&mut self, server: TaskId, number: u32) -> Result<ThreadId> {
+    /// The thread by its number, if it calls a port that `server` receives from and its inbox has
+    /// room for so many rights.
+    pub(crate) fn caller_of(
+        &mut self,
+        server: TaskId,
+        number: u32,
+        rights: usize,
+    ) -> Result<Caller<K>> {
         let id = self
             .threads
             .at(number & 0xf_ffff)
@@ -680,14 +692,18 @@ impl<K: Kernel> Mach<K> {
             .ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let thread = self.threads.get(id).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let (kernel, task) = (thread.kernel, thread.task);
-        let name = self.kernel.published_name(kernel);
+        let (name, room) = self.kernel.published(kernel);
         let port = self
             .send_port(task, name)
             .map_err(|_| Error::KERN_NO_ACCESS)?;
         match self.ports.get(port).map(|port| port.owner) {
-            Some(crate::ipc::Owner::Task(receiver, _)) if receiver == server => Ok(id),
-            _ => Err(Error::KERN_NO_ACCESS),
+            Some(crate::ipc::Owner::Task(receiver, _)) if receiver == server => {}
+            _ => return Err(Error::KERN_NO_ACCESS),
         }
+        if rights > room {
+            return Err(Error::KERN_NO_SPACE);
+        }
+        Ok(Caller { thread: kernel, task })
     }
 
     /// The thread of a task by its number.
@@ -754,7 +770,7 @@ impl<K: Kernel> Mach<K> {
         let thread = self.threads.get(id).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let kernel = thread.kernel;
         let task = thread.task;
-        let name = self.kernel.published_name(kernel);
+        let (name, _) = self.kernel.published(kernel);
         if name != 0 {
             // What has not been sent is not sent; all else may have been heard.
             let sends = name == crate::abi::TASK_SELF

@@ -939,25 +939,20 @@ impl Kernel for Sel4 {
         tcb.write_all_registers(goes_on, &context).is_ok()
     }
 
-    fn published_name(&mut self, thread: u32) -> u32 {
-        match self.page_word(thread, page::CALLED) {
-            // SAFETY: the alias maps the whole page for as long as the frame has it; volatile,
-            // because the thread writes there.
-            Some(word) => unsafe { word.read_volatile() },
-            None => 0,
-        }
+    fn published(&mut self, thread: u32) -> (u32, usize) {
+        const COUNT: usize = (page::INBOX_COUNT - page::CALLED) / size_of::<u32>();
+        let Some(called) = self.page_word(thread, page::CALLED) else { return (0, 0) };
+        // SAFETY: the alias maps the whole page for as long as the frame has it; volatile,
+        // because the thread writes there.
+        let name = unsafe { called.read_volatile() };
+        // SAFETY: as above; the index is within the page.
+        let count = unsafe { called.add(COUNT).read_volatile() } as usize;
+        (name, abi::INBOX_NAMES.saturating_sub(count))
     }
 
     fn called_label(&mut self, thread: u32) -> u32 {
         let Some(tcb) = self.thread_tcb(thread) else { return 0 };
         tcb.read_all_registers(false).map_or(0, |context| context.message_info().label() as u32)
-    }
-
-    fn inbox_room(&mut self, thread: u32) -> Result<usize> {
-        let count = self.page_word(thread, page::INBOX_COUNT).ok_or(SHORT)?;
-        // SAFETY: as above.
-        let count = unsafe { count.read_volatile() } as usize;
-        Ok(abi::INBOX_NAMES.saturating_sub(count))
     }
 
     fn inbox_push(&mut self, thread: u32, name: u32) -> Result<()> {

@@ -163,9 +163,7 @@ fn serve(mut mach: Mach<Sel4>) -> ! {
             let outcome = mach.request(badge, label, &words[..length], &mut output);
             if let Outcome::Reply(label) = outcome {
                 let out = output.words();
-                let mut mrs = [0; 4];
-                let first = out.len().min(4);
-                mrs[..first].copy_from_slice(&out[..first]);
+                let mrs = core::array::from_fn(|at| out.get(at).copied().unwrap_or(0));
                 if out.len() > 4 {
                     sel4::ipc_buffer().write_msgs(4, &out[4..]);
                 }
