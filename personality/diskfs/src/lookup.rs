@@ -225,7 +225,7 @@ impl<F: FileSystem> Shared<F> {
             let access = volume.access(&child);
             let stop = last && !must_be_directory;
             if !(stop && flags & O_NOTRANS != 0) && translated(volume, &child, access) {
-                let flags = if last { flags } else { 0 };
+                let flags = if stop { flags } else { 0 };
                 let through = self.through_translator(
                     call,
                     Some((&node, name)),

@@ -24,6 +24,9 @@ use iohelp::User;
 const CLASS_FILE: u32 = 1;
 /// Class of the control port and of ports that stand for identities.
 const CLASS_OTHER: u32 = 2;
+/// Class of the ports to the root that are good for nothing but to look up names from: nobody has a
+/// file open by one.
+const CLASS_PASSAGE: u32 = 3;
 /// Where the exec server is.
 const EXEC_SERVER: &[u8] = b"/servers/exec";
 /// How long a file system that shall go away waits for its last users to be noticed as gone.
@@ -57,7 +60,12 @@ impl<F: FileSystem> Object for Protid<F> {
     }
 
     fn class(&self) -> u32 {
-        CLASS_FILE
+        let opened = fs::O_READ | fs::O_WRITE | fs::O_EXEC;
+        if self.peropen.modes() & opened == 0 && Arc::ptr_eq(self.node(), &self.shared.root) {
+            CLASS_PASSAGE
+        } else {
+            CLASS_FILE
+        }
     }
 
     fn client(&self) -> u64 {

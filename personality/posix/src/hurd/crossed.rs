@@ -22,21 +22,33 @@ type Kept = (Name, i32);
 static RIGHTS: Mutex<[Kept; KEPT]> = Mutex::new([(0, 0); KEPT]);
 
 /// One user reference of a send right, of which this module decides when it goes back.
-pub(super) struct Crossed(ManuallyDrop<SendRight>);
+pub(super) struct Crossed {
+    right: ManuallyDrop<SendRight>,
+    leads_on: bool,
+}
 
 impl Crossed {
     pub(super) fn new(right: SendRight) -> Crossed {
-        Crossed(ManuallyDrop::new(right))
+        Crossed { right: ManuallyDrop::new(right), leads_on: false }
     }
 
     pub(super) fn port(&self) -> &SendRight {
-        &self.0
+        &self.right
+    }
+
+    /// A name has been found from there: it is a file system's.
+    pub(super) fn leads_on(&mut self) {
+        self.leads_on = true;
     }
 }
 
 impl Drop for Crossed {
     fn drop(&mut self) {
-        let given_back = keep(&mut RIGHTS.lock(), self.0.as_raw());
+        if !self.leads_on {
+            drop(SendRight::from_raw(self.right.as_raw()));
+            return;
+        }
+        let given_back = keep(&mut RIGHTS.lock(), self.right.as_raw());
         if let Some((name, references)) = given_back {
             // Only a port that died meanwhile refuses: then the references are of a dead name.
             if sys::port_mod_refs(name, PortRight::Send, -references).is_err() {

@@ -142,6 +142,9 @@ impl Walk {
                 Err(Errno::EOPNOTSUPP) => return Err(Errno::ENOTDIR),
                 answer => answer?,
             };
+            if let Start::Crossed(crossed) = &mut directory {
+                crossed.leads_on();
+            }
             match retry {
                 FS_RETRY_NORMAL => {
                     let port = sent(port)?;
