@@ -393,27 +393,26 @@ impl<K: Kernel> Mach<K> {
                     "{object:?} does not know its region in {id:?}"
                 );
                 *places.entry(object.to_word()).or_default() += 1;
-                for (page, mapped) in task.map.mapped.iter() {
-                    if !(*start..region.end).contains(page) {
-                        continue;
-                    }
+                for (page, mapped) in task.map.mapped.range(start / PAGE..region.end / PAGE) {
+                    let page = page * PAGE;
                     pages += 1;
                     let index = (region.offset + (page - start)) / PAGE;
-                    let frame = holder.pages.get(&index).ok_or("a page of nothing is mapped")?;
+                    let frame = holder.pages.get(index).ok_or("a page of nothing is mapped")?;
                     check!(
                         region.protection.contains(mapped.protection),
                         "{id:?} may do more at {page:#x} than its region says"
                     );
                     let writes = mapped.protection.contains(Protection::WRITE);
                     check!(
-                        !writes || holder.account.is_none() || !self.kernel.frame_is_shared(*frame),
+                        !writes || holder.account.is_none() || !self.kernel.frame_is_shared(frame),
                         "{id:?} can write at {page:#x} what others have a copy of"
                     );
                 }
             }
             let mut blocks: BTreeMap<u64, u32> = BTreeMap::new();
             let threads = task.threads.iter().filter_map(|thread| self.threads.get(*thread));
-            for page in task.map.mapped.keys().copied().chain(threads.map(|thread| thread.page_address)) {
+            let mapped = task.map.mapped.iter().map(|(page, _)| page * PAGE);
+            for page in mapped.chain(threads.map(|thread| thread.page_address)) {
                 *blocks.entry(page / BLOCK).or_default() += 1;
             }
             check!(

@@ -9,14 +9,15 @@ use crate::error::{Error, Result};
 use crate::exception::Handler;
 use crate::ipc::{Carried, Owner, PortId};
 use crate::kernel::Kernel;
+use crate::pages::Pages;
 use crate::space::Right;
 use crate::task::{Mach, TaskId};
 use crate::vm::PAGE;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 
 /// Pieces of work that are done at a time.
 pub(crate) const PIECES: u32 = 128;
-/// Pages that are unmapped or freed as one piece.
+/// Pages that are unmapped as one piece.
 const PAGES: u64 = 64;
 
 /// A port whose end has begun.
@@ -40,13 +41,13 @@ struct Ending {
 }
 
 /// What is still to be taken apart.
-pub(crate) struct Remains<F> {
+pub(crate) struct Remains<F: Copy> {
     ports: VecDeque<PortId>,
     tasks: VecDeque<Ending>,
-    pages: VecDeque<(BTreeMap<u64, F>, AccountId)>,
+    pages: VecDeque<(Pages<F>, AccountId)>,
 }
 
-impl<F> Remains<F> {
+impl<F: Copy> Remains<F> {
     pub(crate) fn new() -> Remains<F> {
         Remains {
             ports: VecDeque::new(),
@@ -412,18 +413,15 @@ impl<K: Kernel> Mach<K> {
     // ---- memory
 
     /// Pages of an object that nobody uses any more.
-    pub(crate) fn pages_end(&mut self, pages: BTreeMap<u64, K::Frame>, account: AccountId) {
+    pub(crate) fn pages_end(&mut self, pages: Pages<K::Frame>, account: AccountId) {
         self.remains.pages.push_back((pages, account));
         self.accounts.retain(account);
     }
 
-    fn pages_piece(&mut self, pages: &mut BTreeMap<u64, K::Frame>, account: AccountId) {
-        for _ in 0..PAGES {
-            let Some((_, frame)) = pages.pop_last() else {
-                return;
-            };
-            self.kernel.frame_free(frame);
-            self.accounts.refund(account, Limits::memory(PAGE));
-        }
+    fn pages_piece(&mut self, pages: &mut Pages<K::Frame>, account: AccountId) {
+        let before = pages.len();
+        pages.take_some(|frame| self.kernel.frame_free(frame));
+        let freed = (before - pages.len()) as u64;
+        self.accounts.refund(account, Limits::memory(freed * PAGE));
     }
 }

@@ -10,11 +10,12 @@ use crate::error::{Error, Result};
 use crate::ipc::PortId;
 use crate::kernel::{BLOCK, Cache, Kernel, Protection};
 use crate::pager::Pager;
+use crate::pages::Pages;
 use crate::slab::Id;
 use crate::task::{Mach, TaskId};
 use crate::vm::PAGE;
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 /// A handle to a memory object.
@@ -32,7 +33,7 @@ const PAGES_AT_ONCE: u64 = 64;
 
 /// Memory that can be mapped.
 pub(crate) struct Object<K: Kernel> {
-    pub(crate) pages: BTreeMap<u64, K::Frame>,
+    pub(crate) pages: Pages<K::Frame>,
     pub(crate) size: u64,
     pub(crate) cache: Cache,
     /// Regions, windows, and copies that may still need its pages.
@@ -55,7 +56,7 @@ pub(crate) struct Object<K: Kernel> {
 impl<K: Kernel> Object<K> {
     fn new(size: u64, account: Option<AccountId>) -> Object<K> {
         Object {
-            pages: BTreeMap::new(),
+            pages: Pages::new(),
             size,
             cache: Cache::Normal,
             users: 0,
@@ -173,7 +174,7 @@ impl<K: Kernel> Mach<K> {
             self.pages_end(object.pages, account);
             count = 0;
         } else {
-            for frame in object.pages.into_values() {
+            for (_, frame) in object.pages.iter() {
                 self.kernel.frame_free(frame);
             }
         }
@@ -206,7 +207,7 @@ impl<K: Kernel> Mach<K> {
         access: Protection,
     ) -> Result<(K::Frame, Protection)> {
         let object = self.objects.get(id).ok_or(Error::KERN_INVALID_ARGUMENT)?;
-        if let Some(&frame) = object.pages.get(&page) {
+        if let Some(frame) = object.pages.get(page) {
             if object.pager.is_some() {
                 return self.pager_page(id, page, frame, access);
             }
@@ -367,26 +368,11 @@ impl<K: Kernel> Mach<K> {
         let Some(holder) = self.tasks.get(task) else {
             return;
         };
-        let mapped = &holder.map.mapped;
-        let mut pages: Vec<u64> = if (mapped.len() as u64) < (end - start) / PAGE {
-            mapped
-                .iter()
-                .filter(|(at, page)| (start..end).contains(*at) && !keep.contains(page.protection))
-                .map(|(at, _)| *at)
-                .collect()
-        } else {
-            (start..end)
-                .step_by(PAGE as usize)
-                .filter(|at| {
-                    mapped
-                        .get(at)
-                        .is_some_and(|page| !keep.contains(page.protection))
-                })
-                .collect()
-        };
-        if pages.len() >= HIDE_FROM {
-            pages.sort_unstable();
-        }
+        let mapped = holder.map.mapped.range(start / PAGE..end / PAGE);
+        let pages: Vec<u64> = mapped
+            .filter(|(_, page)| !keep.contains(page.protection))
+            .map(|(at, _)| at * PAGE)
+            .collect();
         for part in pages.chunk_by(|a, b| a / BLOCK == b / BLOCK) {
             if part.len() < HIDE_FROM || !self.block_hide(task, part[0]) {
                 for at in part {
@@ -401,7 +387,7 @@ impl<K: Kernel> Mach<K> {
         let Some(holder) = self.tasks.get_mut(task) else {
             return;
         };
-        if let Some(page) = holder.map.mapped.get_mut(&at) {
+        if let Some(page) = holder.map.mapped.get_mut(at / PAGE) {
             page.protection = page.protection & keep;
             self.kernel
                 .frame_protect(holder.kernel, page.mapping, page.protection, cache);
@@ -417,19 +403,9 @@ impl<K: Kernel> Mach<K> {
             return false;
         }
         let start = address & !(BLOCK - 1);
-        let mapped = &mut holder.map.mapped;
-        if (mapped.len() as u64) < BLOCK / PAGE {
-            for (at, page) in mapped.iter_mut() {
-                if *at & !(BLOCK - 1) == start {
-                    page.protection = Protection::NONE;
-                }
-            }
-        } else {
-            for at in (start..start + BLOCK).step_by(PAGE as usize) {
-                if let Some(page) = mapped.get_mut(&at) {
-                    page.protection = Protection::NONE;
-                }
-            }
+        let hidden = start / PAGE..(start + BLOCK) / PAGE;
+        for (_, page) in holder.map.mapped.range_mut(hidden) {
+            page.protection = Protection::NONE;
         }
         // The pages of threads are always there.
         for thread in &holder.threads {
@@ -496,16 +472,11 @@ impl<K: Kernel> Mach<K> {
     ) -> Result<()> {
         let object = self.objects.get(from).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let pinned = object.pinned;
+        let hides = |page| object.pager.as_ref().is_some_and(|pager| pager.hides(page));
         let pages: Vec<(u64, K::Frame)> = object
             .pages
             .range(first..first.saturating_add(count))
-            .filter(|(page, _)| {
-                !object
-                    .pager
-                    .as_ref()
-                    .is_some_and(|pager| pager.hides(**page))
-            })
-            .map(|(page, frame)| (*page, *frame))
+            .filter(|(page, _)| !hides(*page))
             .collect();
         let target = self.objects.get(to).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let account = target.account.ok_or(Error::KERN_INVALID_ARGUMENT)?;
@@ -544,11 +515,7 @@ impl<K: Kernel> Mach<K> {
             put.push((page - first + at, frame));
         }
         if let Some(target) = self.objects.get_mut(to) {
-            if target.pages.is_empty() {
-                target.pages = put.into_iter().collect();
-            } else {
-                target.pages.extend(put);
-            }
+            target.pages.extend(put);
         }
         if shared {
             self.object_withdraw(from, first, count, READ_ONLY);
@@ -618,12 +585,11 @@ impl<K: Kernel> Mach<K> {
             return;
         };
         let end = first.saturating_add(count);
-        let mut freed = 0;
-        while let Some((&page, &frame)) = object.pages.range(first..end).next() {
-            object.pages.remove(&page);
-            self.kernel.frame_free(frame);
+        let (kernel, mut freed) = (&mut self.kernel, 0);
+        object.pages.take(first..end, |_, frame| {
+            kernel.frame_free(frame);
             freed += PAGE;
-        }
+        });
         self.accounts.refund(account, Limits::memory(freed));
     }
 }

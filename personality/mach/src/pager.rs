@@ -277,7 +277,7 @@ impl<K: Kernel> Mach<K> {
             else {
                 continue;
             };
-            if !object.pages.contains_key(&at) {
+            if !object.pages.contains(at) {
                 self.accounts.force(account, Limits::memory(PAGE));
                 self.page_share(id, page, frame, copy, at);
             }
@@ -421,7 +421,7 @@ impl<K: Kernel> Mach<K> {
         let there = self
             .objects
             .get(on.object)
-            .is_some_and(|o| o.pages.contains_key(&on.page));
+            .is_some_and(|o| o.pages.contains(on.page));
         let label = if there {
             memory_object::DATA_UNLOCK
         } else {
@@ -644,7 +644,7 @@ impl<K: Kernel> Mach<K> {
             if self
                 .objects
                 .get(id)
-                .is_some_and(|object| object.pages.contains_key(&page))
+                .is_some_and(|object| object.pages.contains(page))
             {
                 refused = refused.or(Some(page * PAGE));
                 continue;
@@ -694,7 +694,7 @@ impl<K: Kernel> Mach<K> {
         if moves && !bound && source.private && source.account == Some(account) {
             self.pages_unmap(task, address, address + PAGE);
             if let Some(source) = self.objects.get_mut(from) {
-                source.pages.remove(&index);
+                source.pages.remove(index);
             }
             if let Some(object) = self.objects.get_mut(id) {
                 object.pages.insert(page, frame);
@@ -740,7 +740,7 @@ impl<K: Kernel> Mach<K> {
             .waiting
             .range(first..first + count)
             .map(|(page, _)| *page)
-            .filter(|page| !object.pages.contains_key(page))
+            .filter(|page| !object.pages.contains(*page))
             .collect();
         for page in absent {
             self.accounts.charge(account, Limits::memory(PAGE))?;
@@ -785,7 +785,7 @@ impl<K: Kernel> Mach<K> {
                 return Err(Error::KERN_INVALID_ARGUMENT);
             };
             for (page, _) in object.pages.range(first..first + count) {
-                pager.state_mut(*page).lock = lock.0;
+                pager.state_mut(page).lock = lock.0;
             }
             pager
                 .states
@@ -807,7 +807,7 @@ impl<K: Kernel> Mach<K> {
         let pages: Vec<u64> = object
             .pages
             .range(first..first + count)
-            .map(|(page, _)| *page)
+            .map(|(page, _)| page)
             .filter(|page| {
                 !wired
                     .iter()
@@ -914,7 +914,7 @@ impl<K: Kernel> Mach<K> {
             let pages: Vec<(u64, K::Frame)> = object
                 .pages
                 .range(first..first + count)
-                .map(|(page, frame)| (page - first, *frame))
+                .map(|(page, frame)| (page - first, frame))
                 .collect();
             self.accounts
                 .force(payer, Limits::memory(pages.len() as u64 * PAGE));

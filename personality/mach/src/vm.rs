@@ -9,6 +9,7 @@ use crate::account::{Limits, cost};
 use crate::error::{Error, Result};
 use crate::kernel::{BLOCK, Cache, Kernel, Protection};
 use crate::object::ObjectId;
+use crate::pages::Pages;
 use crate::task::{Mach, TaskId, ThreadId};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -74,7 +75,8 @@ pub(crate) struct Mapped<M> {
 /// A task's address space.
 pub(crate) struct Map<K: Kernel> {
     pub(crate) regions: BTreeMap<u64, Region>,
-    pub(crate) mapped: HashMap<u64, Mapped<K::Mapping>, FxBuildHasher>,
+    /// By page.
+    pub(crate) mapped: Pages<Mapped<K::Mapping>>,
     /// How many pages are mapped in a [`BLOCK`], those of threads too, where there are some.
     pub(crate) blocks: HashMap<u64, u32, FxBuildHasher>,
     /// Free addresses between regions: whether they lie below `VM_ANYWHERE`, bytes, the first one.
@@ -87,7 +89,7 @@ impl<K: Kernel> Map<K> {
     pub(crate) fn new() -> Map<K> {
         Map {
             regions: BTreeMap::new(),
-            mapped: HashMap::default(),
+            mapped: Pages::new(),
             blocks: HashMap::default(),
             holes: holes_between(VM_MIN, VM_MAX).collect(),
             wire_future: false,
@@ -425,28 +427,13 @@ impl<K: Kernel> Mach<K> {
         let Map { mapped, blocks, .. } = &mut holder.map;
         let (kernel, kernel_task) = (&mut self.kernel, holder.kernel);
         let (mut gone, mut tables) = (0, 0);
-        let mut unmap = |address: u64, page: Mapped<K::Mapping>| {
+        mapped.take(start / PAGE..end / PAGE, |at, page| {
             kernel.frame_unmap(page.mapping);
             gone += cost::MAPPING;
-            if block_leave(blocks, address) {
-                tables += kernel.tables_free(kernel_task, address);
+            if block_leave(blocks, at * PAGE) {
+                tables += kernel.tables_free(kernel_task, at * PAGE);
             }
-        };
-        if (mapped.len() as u64) < (end - start) / PAGE {
-            mapped.retain(|address, page| {
-                let inside = (start..end).contains(address);
-                if inside {
-                    unmap(*address, *page);
-                }
-                !inside
-            });
-        } else {
-            for address in (start..end).step_by(PAGE as usize) {
-                if let Some(page) = mapped.remove(&address) {
-                    unmap(address, page);
-                }
-            }
-        }
+        });
         holder.table_bytes -= tables;
         self.accounts.refund(holder.account, Limits::objects(gone + tables));
     }
@@ -738,7 +725,7 @@ impl<K: Kernel> Mach<K> {
             .get(object)
             .map_or(Cache::Normal, |object| object.cache);
         let holder = self.tasks.get_mut(task).ok_or(Error::KERN_INVALID_TASK)?;
-        if let Some(there) = holder.map.mapped.get_mut(&page) {
+        if let Some(there) = holder.map.mapped.get_mut(page / PAGE) {
             let present = there.protection.contains(access);
             if !present || there.protection == Protection::NONE {
                 there.protection = allowed;
@@ -763,7 +750,7 @@ impl<K: Kernel> Mach<K> {
         self.accounts.charge(account, Limits::objects(cost::MAPPING))?;
         match self.frame_map_charged(task, page, frame, protection, cache) {
             Ok(mapping) => {
-                self.task_mut(task)?.map.mapped.insert(page, Mapped { mapping, protection });
+                self.task_mut(task)?.map.mapped.insert(page / PAGE, Mapped { mapping, protection });
                 Ok(())
             }
             Err(error) => {
@@ -779,7 +766,7 @@ impl<K: Kernel> Mach<K> {
     fn fault_ahead(&mut self, task: TaskId, address: u64) {
         let page = address & !(PAGE - 1);
         let Some(map) = self.tasks.get(task).map(|task| &task.map) else { return };
-        let is_mapped = |at: &u64| map.mapped.contains_key(at);
+        let is_mapped = |at: &u64| map.mapped.contains(at / PAGE);
         if !is_mapped(&page.wrapping_sub(PAGES_BEFORE * PAGE)) {
             return;
         }
@@ -801,7 +788,7 @@ impl<K: Kernel> Mach<K> {
         }
         let first = (region.offset + (page - start)) / PAGE + 1;
         let end = (first + count).min((region.offset + (region.end - start)) / PAGE);
-        let end = object.pages.range(first..end).next().map_or(end, |(there, _)| *there);
+        let end = object.pages.range(first..end).next().map_or(end, |(there, _)| there);
         for index in first..end {
             let at = start + (index * PAGE - region.offset);
             // Nobody asked for it: that it cannot be made is no error.

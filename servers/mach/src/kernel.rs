@@ -23,6 +23,8 @@ const SPACE_LEVELS: usize = 3;
 const ALIAS_BASE: usize = 0x10_0000_0000;
 /// How many frames it keeps mapped at most.
 const ALIASES: usize = 4096;
+/// How many empty CNodes are kept at most: the kernel goes through all slots of one that it deletes.
+const CNODES: usize = 32;
 /// How many unused frames are given up at a time for a block that is larger than one.
 const FRAMES_GIVEN_UP: usize = 64;
 const PAGE: usize = 1 << PAGE_BITS;
@@ -44,6 +46,8 @@ pub struct Task {
     /// CNodes above them: those of the second level by number, then the root.
     middle: Vec<Option<Object>>,
     levels: usize,
+    /// Slots of the first CNode that may hold something.
+    filled: u128,
     vspace: Object,
     pool: usize,
     /// Translation tables by level and first address.
@@ -159,6 +163,8 @@ pub struct Sel4 {
     alias_next: usize,
     /// Frames that nobody uses, for the next to use or to be memory again.
     dirty: Vec<u32>,
+    /// The same of CNodes, which are empty.
+    cnodes: Vec<Object>,
     pools: Vec<Pool>,
     devices: Vec<Device>,
     random: u64,
@@ -192,6 +198,7 @@ impl Sel4 {
             aliases: Vec::new(),
             alias_next: 0,
             dirty: Vec::new(),
+            cnodes: Vec::new(),
             // The root task has a space, and number 0 nobody.
             pools: alloc::vec![Pool { pool: init_thread::ASID_POOL, used: 2 }],
             devices: devices
@@ -317,6 +324,10 @@ impl Sel4 {
             if let Some(block) = self.memory.allocate(&mut self.slots, order) {
                 return Ok(block);
             }
+            if let Some(cnode) = self.cnodes.pop() {
+                self.object_free(cnode);
+                continue;
+            }
             if self.dirty.is_empty() {
                 return Err(SHORT);
             }
@@ -377,7 +388,11 @@ impl Sel4 {
         if self.task(task)?.leaves.get(leaf).is_none_or(Option::is_none) {
             self.leaf_add(task, leaf)?;
         }
-        let Some(Some(object)) = self.task(task)?.leaves.get(leaf) else { return Err(SHORT) };
+        let holder = self.task_mut(task)?;
+        let Some(Some(object)) = holder.leaves.get(leaf) else { return Err(SHORT) };
+        if leaf == 0 {
+            holder.filled |= 1 << index;
+        }
         let cnode = cap::CNode::from_bits(object.slot as u64);
         Ok(cnode.absolute_cptr_with_depth(index, LEAF_BITS as u8))
     }
@@ -392,6 +407,9 @@ impl Sel4 {
     }
 
     fn cnode(&mut self) -> Result<Object> {
+        if let Some(cnode) = self.cnodes.pop() {
+            return Ok(cnode);
+        }
         self.object(&ObjectBlueprint::CNode { size_bits: LEAF_BITS })
     }
 
@@ -693,6 +711,7 @@ impl Kernel for Sel4 {
             leaves: alloc::vec![Some(root)],
             middle: Vec::new(),
             levels: 1,
+            filled: 0,
             vspace,
             pool,
             tables: BTreeMap::new(),
@@ -717,8 +736,21 @@ impl Kernel for Sel4 {
         for object in task.middle.into_iter().flatten() {
             self.object_free(object);
         }
-        for object in task.leaves.into_iter().flatten() {
-            self.object_free(object);
+        for (leaf, object) in task.leaves.into_iter().enumerate() {
+            let Some(object) = object else { continue };
+            if leaf > 0 || self.cnodes.len() == CNODES {
+                self.object_free(object);
+                continue;
+            }
+            // Empty, it is as good as a new one.
+            let cnode = cap::CNode::from_bits(object.slot as u64);
+            let mut filled = task.filled;
+            while filled != 0 {
+                let slot = filled.trailing_zeros() as u64;
+                let _ = cnode.absolute_cptr_with_depth(slot, LEAF_BITS as u8).delete();
+                filled &= filled - 1;
+            }
+            self.cnodes.push(object);
         }
         self.object_free(task.vspace);
         self.pools[task.pool].used -= 1;
@@ -764,6 +796,11 @@ impl Kernel for Sel4 {
     fn right_remove(&mut self, holder: u32, slot: u32) {
         if let Some(place) = self.existing_place(holder, slot) {
             let _ = place.delete();
+        }
+        if slot >> LEAF_BITS == 0
+            && let Some(task) = self.tasks.get_mut(holder)
+        {
+            task.filled &= !(1 << slot);
         }
     }
 
@@ -1270,7 +1307,7 @@ impl Kernel for Sel4 {
     }
 
     fn memory_free(&self) -> u64 {
-        self.memory.free_bytes() + (self.dirty.len() << PAGE_BITS) as u64
+        self.memory.free_bytes() + ((self.dirty.len() + self.cnodes.len()) << PAGE_BITS) as u64
     }
 
     fn is_short(&self) -> bool {
