@@ -95,6 +95,8 @@ pub mod flavor {
     /// `THREAD_SCHED_INFO`: policy, quantum in milliseconds, base, largest and current priority,
     /// whether it is depressed (0), priority before that (-1).
     pub const THREAD_SCHED: u64 = 2;
+    /// The number of a thread, and the name that it calls or 0 (Hird's own).
+    pub const THREAD_CALL: u64 = 100;
     /// The general registers, the machine's `THREAD_STATE`.
     pub const THREAD_STATE: u64 = 1;
 }
@@ -131,6 +133,39 @@ pub mod disposition {
     /// The only right to a memory object that is mapped nowhere moves, and who receives it pays for
     /// its memory from then on (Hird's own).
     pub const MOVE_MEMORY: u32 = 32;
+}
+
+/// Words that `HOST_PORTS` tells of a port.
+pub const INSPECTED_PORT: usize = 5;
+/// Words that `HOST_ACCOUNTS` tells of an account.
+pub const INSPECTED_ACCOUNT: usize = 9;
+
+/// Who receives from a port, as `HOST_PORTS` tells.
+pub mod receiver {
+    /// A task, by its number.
+    pub const TASK: u32 = 0;
+    /// Nobody: the receive right is in a message to the port with this place, or `u32::MAX`.
+    pub const TRANSIT: u32 = 1;
+    /// The mach server: it stands for the task with this number.
+    pub const OF_TASK: u32 = 2;
+    /// For the thread with this number.
+    pub const OF_THREAD: u32 = 3;
+    /// For the memory object at this place.
+    pub const OF_MEMORY: u32 = 4;
+    /// For the machine.
+    pub const OF_HOST: u32 = 5;
+    /// For memory that devices may access.
+    pub const OF_DMA: u32 = 6;
+    /// For the interrupt with this number.
+    pub const OF_INTERRUPT: u32 = 7;
+    /// For the account at this place.
+    pub const OF_ACCOUNT: u32 = 8;
+    /// For an exception of the thread with this number.
+    pub const OF_EXCEPTION: u32 = 9;
+    /// For the control of the memory object at this place.
+    pub const OF_CONTROL: u32 = 10;
+    /// For the name of the memory object at this place.
+    pub const OF_NAME: u32 = 11;
 }
 
 /// Kinds of rights (`MACH_PORT_RIGHT_*`).
@@ -240,14 +275,15 @@ macro_rules! routines {
 }
 
 routines! {
-    /// (account or 0, parent or 0, what to inherit) -> task name. A task without threads in the
+    /// (account or 0 for the parent's, parent or 0 for the caller, what to inherit) -> task name. A task without threads in the
     /// caller's or the given account. The second and third word may be missing: nothing is inherited.
     TASK_CREATE = 2007;
     /// (task)
     TASK_TERMINATE = 2008;
     /// (task, from) -> count, thread names from that one on
     TASK_THREADS = 2011;
-    /// (task) -> thread count, suspend count, memory bytes, names; (task, flavour) -> words of the flavour
+    /// (task) -> thread count, suspend count, memory bytes, names, regions, number of the task, place of
+    /// its account; (task, flavour) -> words of the flavour
     TASK_INFO = 2012;
     /// (thread)
     THREAD_TERMINATE = 2016;
@@ -436,7 +472,7 @@ routines! {
     DEVICE_MEMORY = 5012;
     /// (host, interrupt) -> device port that stands for this interrupt
     DEVICE_INTERRUPT = 5013;
-    /// (memory, objects, rights) -> account
+    /// (memory, objects, rights, parent or 0) -> account. The parent may be missing: the caller's
     ACCOUNT_CREATE = 5014;
     /// (bytes...): a line for the log
     DEBUG_LOG = 5015;
@@ -444,8 +480,13 @@ routines! {
     INTERRUPT_ATTACH = 5016;
     /// (host) -> bytes of the device tree as a memory object, bytes
     DEVICE_TREE = 5017;
-    /// (account) -> limits and uses, three each
+    /// (account or 0) -> limits and uses, three each, things charged
     ACCOUNT_INFO = 5018;
+    /// (account, place) -> place to go on from, 0 at the end. Nothing more can be charged to it; its
+    /// tasks end, its memory goes, its messages leave their queues
+    ACCOUNT_TERMINATE = 5026;
+    /// (task, account): the task, its names and what is made for it from now on are charged there
+    TASK_SET_ACCOUNT = 5027;
     /// (port) -> number of the task that receives from it
     PORT_SERVER = 5021;
     /// -> a number that nobody can guess
@@ -454,6 +495,23 @@ routines! {
     TASK_CLEAR = 5023;
     /// (host) -> right that allows VM_ALLOCATE_CONTIGUOUS and nothing else
     DMA_PORT = 5024;
-    /// (host, index) -> task at that place or later: index, name
-    HOST_TASKS = 5020;
+    /// (host, place) -> place to go on from (0 at the end), count, task names. There is one set: all
+    PROCESSOR_SET_TASKS = 2627;
+    /// (task, first name) -> count, (name | type << 32, references, port)...; continue behind the last.
+    /// The ports of send and receive rights are numbers that are the same for all who hold them
+    TASK_RIGHTS = 5028;
+    /// (host, place) -> place to go on from (0 at the end), count, ports of [`INSPECTED_PORT`] words:
+    /// port, receiver (kind << 32 | number), name | set << 32, queued | limit << 32,
+    /// send rights | send-once rights << 32
+    ///
+    /// [`INSPECTED_PORT`]: super::INSPECTED_PORT
+    HOST_PORTS = 5029;
+    /// (host, port, message) -> message to go on from (0 at the end), count, (port | kind of right << 60)...:
+    /// the rights in messages of a queue
+    HOST_PORT_RIGHTS = 5030;
+    /// (host, place) -> place to go on from (0 at the end), count, accounts of [`INSPECTED_ACCOUNT`]
+    /// words: account, account above + 1 or 0, limits and uses, three each, things charged
+    ///
+    /// [`INSPECTED_ACCOUNT`]: super::INSPECTED_ACCOUNT
+    HOST_ACCOUNTS = 5031;
 }

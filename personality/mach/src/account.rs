@@ -2,7 +2,9 @@
 //!
 //! Accounts nest: a charge to an account is a charge to every account above
 //! it, and is refused when any of them would pass its limit. A refused charge
-//! changes nothing, so exhausting one account harms nobody beside it.
+//! changes nothing, so exhausting one account harms nobody beside it. What
+//! cannot be refused, a notification that was asked for before, may take an
+//! account past its limit; that part stays its own and does not count above.
 
 use crate::error::{Error, Result};
 use crate::slab::{Id, Slab};
@@ -97,6 +99,42 @@ pub struct Account {
     pub(crate) users: u32,
     /// Accounts above it.
     depth: u32,
+    /// Nothing more is charged to it.
+    closed: bool,
+}
+
+impl Account {
+    /// Whether it uses more than it may of something.
+    #[inline]
+    fn is_over(&self) -> bool {
+        self.used.memory > self.limit.memory
+            || self.used.objects > self.limit.objects
+            || self.used.rights > self.limit.rights
+    }
+
+    /// Uses more or less, and answers by how much the account above then does.
+    #[cold]
+    fn change(&mut self, amount: Limits, change: impl Fn(u64, u64) -> u64) -> Limits {
+        let apply = |used: &mut u64, limit: u64, amount: u64| {
+            let before = (*used).min(limit);
+            *used = change(*used, amount);
+            before.abs_diff((*used).min(limit))
+        };
+        Limits {
+            memory: apply(&mut self.used.memory, self.limit.memory, amount.memory),
+            objects: apply(&mut self.used.objects, self.limit.objects, amount.objects),
+            rights: apply(&mut self.used.rights, self.limit.rights, amount.rights),
+        }
+    }
+
+    /// What it uses of the account above.
+    pub(crate) fn passed_on(&self) -> Limits {
+        Limits {
+            memory: self.used.memory.min(self.limit.memory),
+            objects: self.used.objects.min(self.limit.objects),
+            rights: self.used.rights.min(self.limit.rights),
+        }
+    }
 }
 
 /// All accounts.
@@ -130,6 +168,7 @@ impl Accounts {
             parent,
             users: 1,
             depth,
+            closed: false,
         })
     }
 
@@ -164,7 +203,8 @@ impl Accounts {
             let fits = |used: u64, more: u64, limit: u64| {
                 more == 0 || used.checked_add(more).is_some_and(|sum| sum <= limit)
             };
-            if !fits(account.used.memory, amount.memory, account.limit.memory)
+            if account.closed
+                || !fits(account.used.memory, amount.memory, account.limit.memory)
                 || !fits(account.used.objects, amount.objects, account.limit.objects)
                 || !fits(account.used.rights, amount.rights, account.limit.rights)
             {
@@ -178,12 +218,6 @@ impl Accounts {
     /// Charges all of `amount`, or nothing.
     pub(crate) fn charge(&mut self, id: AccountId, amount: Limits) -> Result<()> {
         self.check(id, amount)?;
-        self.force(id, amount);
-        Ok(())
-    }
-
-    /// Charges `amount` even past the limit: what cannot be refused any more is refused the next time.
-    pub(crate) fn force(&mut self, id: AccountId, amount: Limits) {
         let mut next = Some(id);
         while let Some(account) = next.and_then(|id| self.slab.get_mut(id)) {
             account.used.memory += amount.memory;
@@ -191,16 +225,49 @@ impl Accounts {
             account.used.rights += amount.rights;
             next = account.parent;
         }
+        Ok(())
+    }
+
+    /// Charges `amount` even past the limit: what cannot be refused any more is refused the next time.
+    pub(crate) fn force(&mut self, id: AccountId, amount: Limits) {
+        let (mut next, mut amount) = (Some(id), amount);
+        while let Some(account) = next.and_then(|id| self.slab.get_mut(id)) {
+            amount = account.change(amount, |used, more| used + more);
+            next = account.parent;
+        }
     }
 
     /// Gives back what was charged.
     pub(crate) fn refund(&mut self, id: AccountId, amount: Limits) {
-        let mut next = Some(id);
+        let (mut next, mut amount) = (Some(id), amount);
         while let Some(account) = next.and_then(|id| self.slab.get_mut(id)) {
-            account.used.memory -= amount.memory;
-            account.used.objects -= amount.objects;
-            account.used.rights -= amount.rights;
+            if account.is_over() {
+                amount = account.change(amount, |used, less| used - less);
+            } else {
+                account.used.memory -= amount.memory;
+                account.used.objects -= amount.objects;
+                account.used.rights -= amount.rights;
+            }
             next = account.parent;
         }
+    }
+
+    /// Nothing more can be charged to an account and those below it.
+    pub(crate) fn close(&mut self, id: AccountId) {
+        if let Some(account) = self.slab.get_mut(id) {
+            account.closed = true;
+        }
+    }
+
+    /// Whether an account is another one, or below it.
+    pub(crate) fn is_within(&self, id: AccountId, outer: AccountId) -> bool {
+        let mut next = Some(id);
+        while let Some(id) = next {
+            if id == outer {
+                return true;
+            }
+            next = self.slab.get(id).and_then(|account| account.parent);
+        }
+        false
     }
 }

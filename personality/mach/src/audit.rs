@@ -213,6 +213,10 @@ impl<K: Kernel> Mach<K> {
                 let parked = self.parked.get(serial).ok_or("a request that is gone")?;
                 counts.charge(task.account, Message::cost(parked.words.len(), 0));
             }
+            for serial in &task.sending {
+                let sender = self.senders.get(serial).ok_or("a sender that is gone")?;
+                counts.charge(task.account, Message::cost(sender.words.len(), 0));
+            }
             let amount = Limits {
                 memory: task.threads.len() as u64 * PAGE,
                 objects: K::TASK_BYTES
@@ -226,6 +230,9 @@ impl<K: Kernel> Mach<K> {
             for thread in &task.threads {
                 let entry = self.threads.get(*thread).ok_or("a thread that is gone")?;
                 check!(entry.task == id, "{thread:?} belongs to {:?}", entry.task);
+                if let Some(ticket) = &entry.ticket {
+                    counts.charge(task.account, ticket.cost());
+                }
             }
             for (set, member) in &task.members {
                 let port = self
@@ -629,33 +636,14 @@ impl<K: Kernel> Mach<K> {
             counts.used.is_empty(),
             "an account is gone that something is charged to"
         );
-        let mut sums: BTreeMap<u64, Limits> = BTreeMap::new();
-        for (id, account) in self.accounts.slab.iter() {
-            let own = own[&id.to_word()];
-            let mut next = Some((id, own));
+        let mut sums = own;
+        for (_, account) in self.accounts.slab.iter() {
             if let Some(parent) = account.parent {
-                // It is itself charged to the one above.
-                let mut above = Some(parent);
-                while let Some(id) = above {
-                    sums.entry(id.to_word()).or_default().objects += cost::ACCOUNT;
-                    above = self
-                        .accounts
-                        .slab
-                        .get(id)
-                        .and_then(|account| account.parent);
-                }
-            }
-            while let Some((at, own)) = next {
-                let sum = sums.entry(at.to_word()).or_default();
-                sum.memory += own.memory;
-                sum.objects += own.objects;
-                sum.rights += own.rights;
-                let above = self
-                    .accounts
-                    .slab
-                    .get(at)
-                    .and_then(|account| account.parent);
-                next = above.map(|above| (above, own));
+                // Where it passed its limit, that is its own affair.
+                let (sum, part) = (sums.entry(parent.to_word()).or_default(), account.passed_on());
+                sum.memory += part.memory;
+                sum.objects += part.objects + cost::ACCOUNT;
+                sum.rights += part.rights;
             }
         }
         for (id, account) in self.accounts.slab.iter() {

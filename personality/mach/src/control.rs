@@ -6,7 +6,7 @@ use crate::exception::Handler;
 use crate::ipc::Carried;
 use crate::kernel::Kernel;
 use crate::rpc::{Input, Output};
-use crate::task::{Mach, TaskId, ThreadId, thread_is_held};
+use crate::task::{Mach, TaskId, ThreadId, task_number, thread_is_held, thread_number};
 use crate::vm::PAGE;
 use alloc::vec::Vec;
 
@@ -216,6 +216,8 @@ impl<K: Kernel> Mach<K> {
                     resident,
                     task.space.len() as u64,
                     regions.filter(|region| region.object.is_some()).count() as u64,
+                    task_number(id) as u64,
+                    task.account.index as u64,
                 ] {
                     out.put(word);
                 }
@@ -275,6 +277,11 @@ impl<K: Kernel> Mach<K> {
                     none,
                 ];
                 words.into_iter().for_each(|word| out.put(word));
+            }
+            flavor::THREAD_CALL => {
+                let kernel = thread.kernel;
+                out.put(thread_number(id) as u64);
+                out.put(self.kernel.published(kernel).0 as u64);
             }
             _ => return Err(Error::KERN_INVALID_ARGUMENT),
         }

@@ -5,7 +5,7 @@
 //! one, and when nobody is left the task ends.
 
 use crate::abi::{REPLY_OFFSET, WITH_REPLY, notify};
-use crate::ipc::{Carried, KernelObject, Message, Owner, PortId};
+use crate::ipc::{Carried, KernelObject, Owner, PortId};
 use crate::kernel::Kernel;
 use crate::task::{Mach, ThreadId, thread_is_held};
 use alloc::vec::Vec;
@@ -74,7 +74,7 @@ impl<K: Kernel> Mach<K> {
         let Some(holder) = self.tasks.get(task) else {
             return;
         };
-        let task_port = holder.port;
+        let (task_port, account) = (holder.port, holder.account);
         for (handler, from) in [(own, Next::Thread), (holder.handler, Next::Task)] {
             let Carried::Send(port) = handler.port else {
                 continue;
@@ -86,21 +86,18 @@ impl<K: Kernel> Mach<K> {
             if self.ports.get(port).is_none() {
                 continue;
             }
-            for port in [thread_port, task_port] {
-                if let Some(port) = self.ports.get_mut(port) {
-                    port.srights += 1;
-                }
-            }
-            let reply = self.port_for(KernelObject::Exception(id));
-            if let Some(port) = self.ports.get_mut(reply) {
-                port.sorights = 1;
-            }
             let mut words = alloc::vec![kind, code, subcode];
             let mut label = notify::EXCEPTION_RAISE;
             if handler.state {
                 words.extend(self.kernel.thread_state(kernel));
                 label = notify::EXCEPTION_RAISE_STATE;
             }
+            let reply = self.port_for(KernelObject::Exception(id));
+            let rights = alloc::vec![
+                Carried::SendOnce(reply),
+                Carried::Send(thread_port),
+                Carried::Send(task_port)
+            ];
             if let Some(thread) = self.threads.get_mut(id) {
                 thread.raised = Some(Raised {
                     kind,
@@ -110,13 +107,15 @@ impl<K: Kernel> Mach<K> {
                     reply,
                 });
             }
-            let rights = alloc::vec![
-                Carried::SendOnce(reply),
-                Carried::Send(thread_port),
-                Carried::Send(task_port)
-            ];
-            self.enqueue(port, Message::new(label | WITH_REPLY, words, rights));
-            return;
+            let label = label | WITH_REPLY;
+            if self.enqueue_paid(port, account, label, words, rights).is_ok() {
+                return;
+            }
+            // Who cannot pay for the message has no handler.
+            self.ports.remove(reply);
+            if let Some(thread) = self.threads.get_mut(id) {
+                thread.raised = None;
+            }
         }
         let mut text = alloc::string::String::new();
         use core::fmt::Write;

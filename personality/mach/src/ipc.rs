@@ -11,7 +11,7 @@ use crate::kernel::Kernel;
 use crate::slab::Id;
 use crate::space::{Entry, Right, UREFS_MAX, is_valid};
 use crate::sync::Timed;
-use crate::task::{Mach, TaskId, ThreadId};
+use crate::task::{Mach, TaskId, ThreadId, Ticket};
 use crate::object::ObjectId;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -1410,6 +1410,69 @@ impl<K: Kernel> Mach<K> {
         self.ready_add(id);
     }
 
+    /// The same for a message of the mach server's own for which somebody pays: on failure nothing
+    /// was sent, and the rights do not exist. They are counted here.
+    pub(crate) fn enqueue_paid(
+        &mut self,
+        to: PortId,
+        payer: AccountId,
+        label: u32,
+        words: Vec<u64>,
+        rights: Vec<Carried>,
+    ) -> Result<()> {
+        self.accounts.charge(payer, Message::cost(words.len(), rights.len()))?;
+        self.accounts.retain(payer);
+        for right in &rights {
+            match right {
+                Carried::Send(port) => self.send_right_made(*port),
+                Carried::SendOnce(port) => {
+                    if let Some(port) = self.ports.get_mut(*port) {
+                        port.sorights += 1;
+                    }
+                }
+                _ => {}
+            }
+        }
+        let mut message = Message::new(label, words, rights);
+        message.payer = Some(payer);
+        self.enqueue(to, message);
+        Ok(())
+    }
+
+    /// Destroys the messages in a queue that are charged to an account or one below it.
+    pub(crate) fn queue_empty(&mut self, id: PortId, account: AccountId) {
+        let accounts = &self.accounts;
+        let Some(port) = self.ports.get_mut(id) else { return };
+        let (gone, kept) = core::mem::take(&mut port.queue).into_iter().partition(|message| {
+            message.payer.is_some_and(|payer| accounts.is_within(payer, account))
+        });
+        let gone: VecDeque<Message> = gone;
+        port.queue = kept;
+        if gone.is_empty() {
+            return;
+        }
+        let (empty, owner) = (port.queue.is_empty(), port.owner);
+        if empty
+            && let Some(key) = port.ready.take()
+            && let Owner::Task(task, _) = owner
+            && let Some(holder) = self.tasks.get_mut(task)
+        {
+            holder.ready.remove(&key);
+        }
+        for message in gone {
+            self.message_destroy(message);
+        }
+        self.senders_admit(id);
+    }
+
+    /// A ticket that nobody will redeem.
+    pub(crate) fn ticket_destroy(&mut self, account: AccountId, ticket: Ticket) {
+        self.accounts.refund(account, ticket.cost());
+        for right in ticket.rights {
+            self.release(right);
+        }
+    }
+
     /// Whether a message to `to` carries the receive right that `to` itself waits in, so that
     /// nobody could ever receive it.
     pub(crate) fn is_circular(&self, to: PortId, rights: &[Carried]) -> bool {
@@ -1605,6 +1668,8 @@ impl<K: Kernel> Mach<K> {
         self.deadline_forget(sender.serial);
         if let Some(task) = self.tasks.get_mut(sender.task) {
             task.sending.remove(&serial);
+            let account = task.account;
+            self.accounts.refund(account, Message::cost(sender.words.len(), 0));
         }
         Some(sender)
     }
@@ -1707,12 +1772,21 @@ impl<K: Kernel> Mach<K> {
                 continue;
             };
             let (task, words) = (sender.task, core::mem::take(&mut sender.words));
+            // They become the message, which is paid for anew.
+            let held = Limits::objects(8 * words.len() as u64);
+            let account = self.tasks.get(task).map(|task| task.account);
+            if let Some(account) = account {
+                self.accounts.refund(account, held);
+            }
             match self.message_try(task, &words) {
                 // Its name denotes another port now.
                 Ok(Some(other)) => {
                     if let Some(sender) = self.senders.get_mut(&serial) {
                         sender.words = words;
                         sender.port = other;
+                        if let Some(account) = account {
+                            self.accounts.force(account, held);
+                        }
                     }
                     if let Some(port) = self.ports.get_mut(other) {
                         port.blocked.push_back(serial);
@@ -1815,6 +1889,15 @@ impl<K: Kernel> Mach<K> {
     /// Copies in a list of rights; all or none.
     pub(crate) fn copy_in_all(&mut self, task: TaskId, list: &[u64]) -> Result<Vec<Carried>> {
         self.copy_in_check(task, list)?;
+        self.copy_in_checked_all(task, list)
+    }
+
+    /// Copies in a list of rights that [`Mach::copy_in_check`] allows.
+    pub(crate) fn copy_in_checked_all(
+        &mut self,
+        task: TaskId,
+        list: &[u64],
+    ) -> Result<Vec<Carried>> {
         list.iter()
             .map(|word| self.copy_in_checked(task, *word as u32, (*word >> 32) as u32))
             .collect()

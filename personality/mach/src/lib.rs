@@ -12,11 +12,13 @@ extern crate alloc;
 
 pub mod abi;
 mod account;
+mod accounts;
 mod audit;
 mod control;
 mod death;
 mod error;
 mod exception;
+mod inspect;
 mod ipc;
 mod kernel;
 mod memory;

@@ -190,12 +190,29 @@ impl<K: Kernel> Mach<K> {
         };
         self.accounts.refund(account, amount);
         self.accounts.release(account);
-        if let Some((origin, _)) = object.origin {
+        self.origin_release(id, object.origin);
+    }
+
+    /// A copy needs no pages of the pager's object any more.
+    fn origin_release(&mut self, id: ObjectId, origin: Option<(ObjectId, u64)>) {
+        if let Some((origin, _)) = origin {
             if let Some(pager) = self.pager_mut(origin) {
                 pager.copies.remove(&id.to_word());
             }
             self.object_release(origin);
         }
+    }
+
+    /// Makes an object without pages one that has none and gets none, and that nobody pays for: it
+    /// is as small as the names and regions that still denote it.
+    pub(crate) fn object_disown(&mut self, id: ObjectId) {
+        let Some(object) = self.objects.get_mut(id) else { return };
+        let Some(account) = object.account.take() else { return };
+        object.size = 0;
+        let origin = object.origin.take();
+        self.accounts.refund(account, Limits::objects(cost::OBJECT));
+        self.accounts.release(account);
+        self.origin_release(id, origin);
     }
 
     /// The frame of an object's page for an access, with what a mapping of it may allow. The page is

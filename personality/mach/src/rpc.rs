@@ -1,14 +1,13 @@
 //! The mach server's routines, as they arrive in messages.
 
-use crate::abi::{MESSAGE_WORDS, REPLY, REPLY_ERROR, disposition, inherit, routine};
-use crate::account::Limits;
+use crate::abi::{MESSAGE_WORDS, REPLY, REPLY_ERROR, disposition, inherit, notify, routine};
 use crate::error::{Error, Result};
 use crate::ipc::{Carried, KernelObject, Life, Message, Owner, Port, PortId, QLIMIT_MAX, Receiver, Sender, Take};
 use crate::kernel::{Cache, Kernel, Protection};
 use crate::space::Right;
 use crate::sync::Timed;
 use crate::object::ObjectId;
-use crate::task::{Caller, Mach, TaskId, ThreadId, Ticket, thread_number};
+use crate::task::{Caller, Mach, TaskId, ThreadId, Ticket, task_number, thread_number};
 use crate::vm::{Mapping, PAGE, Place, inheritance};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -362,7 +361,11 @@ impl<K: Kernel> Mach<K> {
                     .send_port(task, input.name()?)
                     .map_err(|_| Error::MACH_SEND_INVALID_DEST)?;
                 let count = input.word()?;
-                let rights = self.copy_in_all(task, input.rights(count)?)?;
+                let list = input.rights(count)?;
+                self.copy_in_check(task, list)?;
+                let account = self.task(task)?.account;
+                self.accounts.charge(account, Ticket::cost_of(list.len()))?;
+                let rights = self.copy_in_checked_all(task, list)?;
                 let secret = self.kernel.random() & !0xf_ffff | thread.index as u64;
                 let ticket = Ticket {
                     secret,
@@ -373,8 +376,8 @@ impl<K: Kernel> Mach<K> {
                     Some(thread) => thread.ticket.replace(ticket),
                     None => None,
                 };
-                for right in old.into_iter().flat_map(|ticket| ticket.rights) {
-                    self.release(right);
+                if let Some(old) = old {
+                    self.ticket_destroy(account, old);
                 }
                 out.put(secret);
             }
@@ -386,15 +389,14 @@ impl<K: Kernel> Mach<K> {
                     .at((secret & 0xf_ffff) as u32)
                     .and_then(|id| self.threads.get_mut(id))
                     .ok_or(Error::KERN_INVALID_ARGUMENT)?;
-                let rights = match &thread.ticket {
-                    Some(ticket) if ticket.secret == secret && ticket.port == port => thread
-                        .ticket
-                        .take()
-                        .map(|ticket| ticket.rights)
-                        .unwrap_or_default(),
-                    _ => return Err(Error::KERN_INVALID_ARGUMENT),
-                };
-                for right in rights {
+                let sender = thread.task;
+                let ticket = thread
+                    .ticket
+                    .take_if(|ticket| ticket.secret == secret && ticket.port == port)
+                    .ok_or(Error::KERN_INVALID_ARGUMENT)?;
+                let account = self.task(sender)?.account;
+                self.accounts.refund(account, ticket.cost());
+                for right in ticket.rights {
                     let word = self.copy_out_word(task, right);
                     out.put(word as u64);
                 }
@@ -403,7 +405,7 @@ impl<K: Kernel> Mach<K> {
                 let (name, bytes) = (input.name()?, input.word()?);
                 let (token, address, bytes) = self.window_create(task, name, bytes)?;
                 let server = self.receiver_of(task, name)?;
-                for word in [token, address, bytes, thread_free_number(server) as u64] {
+                for word in [token, address, bytes, task_number(server) as u64] {
                     out.put(word);
                 }
             }
@@ -411,12 +413,12 @@ impl<K: Kernel> Mach<K> {
                 let (address, bytes, client) = self.window_accept(task, input.word()?)?;
                 out.put(address);
                 out.put(bytes);
-                out.put(thread_free_number(client) as u64);
+                out.put(task_number(client) as u64);
             }
             routine::WINDOW_RELEASE => self.window_release(task, input.word()?)?,
             routine::PORT_SERVER => {
                 let server = self.receiver_of(task, input.name()?)?;
-                out.put(thread_free_number(server) as u64);
+                out.put(task_number(server) as u64);
             }
 
             // ---- ports
@@ -583,12 +585,10 @@ impl<K: Kernel> Mach<K> {
 
             // ---- tasks and threads
             routine::TASK_CREATE => {
-                let account = match input.name()? {
-                    0 => self.task(task)?.account,
-                    name => match self.object_of(task, name)? {
-                        KernelObject::Account(account) => account,
-                        _ => return Err(Error::KERN_INVALID_ARGUMENT),
-                    },
+                let name = input.name()?;
+                let account = match name {
+                    0 => None,
+                    name => Some(self.account_named(task, name)?),
                 };
                 // What is not said: the caller, and nothing to inherit.
                 let parent = self.target(task, input.name().unwrap_or(0))?;
@@ -596,6 +596,10 @@ impl<K: Kernel> Mach<K> {
                 if inherits & !(inherit::MEMORY | inherit::RIGHTS) != 0 {
                     return Err(Error::KERN_INVALID_ARGUMENT);
                 }
+                let account = match account {
+                    Some(account) => account,
+                    None => self.task(parent)?.account,
+                };
                 let child = self.task_create(account)?;
                 let inherited = match inherits & inherit::MEMORY {
                     0 => Ok(()),
@@ -618,25 +622,20 @@ impl<K: Kernel> Mach<K> {
                     exception.srights += 1;
                     self.task_mut(child)?.handler = handler;
                 }
-                let name = match self.put_send(task, port) {
-                    Ok(name) => name,
+                let given = self.put_send(task, port).and_then(|name| {
+                    if let Err(error) = self.new_task_tell(task, port) {
+                        self.name_deallocate(task, name)?;
+                        return Err(error);
+                    }
+                    Ok(name)
+                });
+                match given {
+                    Ok(name) => out.put(name as u64),
                     Err(error) => {
                         let _ = self.task_terminate(child);
                         return Err(error);
                     }
-                };
-                if let Carried::Send(notify) = self.new_task_notify {
-                    let parent = self.task(task)?.port;
-                    for port in [port, parent] {
-                        if let Some(port) = self.ports.get_mut(port) {
-                            port.srights += 1;
-                        }
-                    }
-                    let rights = alloc::vec![Carried::Send(port), Carried::Send(parent)];
-                    let label = crate::abi::notify::NEW_TASK;
-                    self.enqueue(notify, Message::new(label, Vec::new(), rights));
                 }
-                out.put(name as u64);
             }
             routine::TASK_TERMINATE => {
                 let target = self.target(task, input.name()?)?;
@@ -722,37 +721,10 @@ impl<K: Kernel> Mach<K> {
             }
 
             // ---- accounts
-            routine::ACCOUNT_CREATE => {
-                let limit = Limits {
-                    memory: input.word()?,
-                    objects: input.word()?,
-                    rights: input.word()?,
-                };
-                let parent = self.task(task)?.account;
-                let account = self.accounts.create(parent, limit)?;
-                let port = self.port_for(KernelObject::Account(account));
-                let name = self.put_send(task, port)?;
-                out.put(name as u64);
-            }
-            routine::ACCOUNT_INFO => {
-                let id = match input.name()? {
-                    0 => self.task(task)?.account,
-                    name => match self.object_of(task, name)? {
-                        KernelObject::Account(account) => account,
-                        _ => return Err(Error::KERN_INVALID_ARGUMENT),
-                    },
-                };
-                let account = self
-                    .accounts
-                    .slab
-                    .get(id)
-                    .ok_or(Error::KERN_INVALID_ARGUMENT)?;
-                for amount in [account.limit, account.used] {
-                    for word in [amount.memory, amount.objects, amount.rights] {
-                        out.put(word);
-                    }
-                }
-            }
+            routine::ACCOUNT_CREATE
+            | routine::ACCOUNT_INFO
+            | routine::ACCOUNT_TERMINATE
+            | routine::TASK_SET_ACCOUNT => self.account_routine(task, label, input, out)?,
 
             // ---- the host
             routine::BOOT_MODULE => {
@@ -846,20 +818,11 @@ impl<K: Kernel> Mach<K> {
                 self.new_task_notify =
                     self.copy_in(task, name, crate::abi::disposition::COPY_SEND)?;
             }
-            routine::HOST_TASKS => {
-                self.check_host(task, input.name()?)?;
-                let mut from = input.name()?;
-                let found = loop {
-                    let id = self.tasks.first_from(from).ok_or(Error::KERN_INVALID_ARGUMENT)?;
-                    match self.tasks.get(id) {
-                        Some(task) if !task.ending => break (id, task.port),
-                        _ => from = id.index + 1,
-                    }
-                };
-                let name = self.put_send(task, found.1)?;
-                out.put(found.0.index as u64);
-                out.put(name as u64);
-            }
+            routine::PROCESSOR_SET_TASKS
+            | routine::TASK_RIGHTS
+            | routine::HOST_PORTS
+            | routine::HOST_PORT_RIGHTS
+            | routine::HOST_ACCOUNTS => self.inspect(task, label, input, out)?,
             routine::HOST_REBOOT => {
                 self.check_host(task, input.name()?)?;
                 let restart = input.word()? == 0;
@@ -900,6 +863,15 @@ impl<K: Kernel> Mach<K> {
         Ok(true)
     }
 
+    /// Tells whoever asked to hear of new tasks, at the cost of who made this one.
+    fn new_task_tell(&mut self, parent: TaskId, port: PortId) -> Result<()> {
+        let Carried::Send(notify) = self.new_task_notify else { return Ok(()) };
+        let holder = self.task(parent)?;
+        let (parent, account) = (holder.port, holder.account);
+        let rights = alloc::vec![Carried::Send(port), Carried::Send(parent)];
+        self.enqueue_paid(notify, account, notify::NEW_TASK, Vec::new(), rights)
+    }
+
     /// Whether a caller's inbox takes so many names more.
     /// Gives a right to a task, and its name to the thread that waits for it.
     fn inbox_give(&mut self, caller: &Caller<K>, right: Carried) -> Result<()> {
@@ -917,7 +889,11 @@ impl<K: Kernel> Mach<K> {
         if time == u64::MAX {
             return Err(Error::MACH_SEND_TIMED_OUT);
         }
-        let reply = self.kernel.reply_save()?;
+        let account = self.task(task)?.account;
+        self.accounts.charge(account, Message::cost(words.len(), 0))?;
+        let reply = self.kernel.reply_save().inspect_err(|_| {
+            self.accounts.refund(account, Message::cost(words.len(), 0));
+        })?;
         let serial = self.deadline(time, Timed::Send);
         let sender = Sender { serial, reply, task, port: id, words: words.to_vec() };
         self.senders.insert(serial.number, sender);
@@ -1051,17 +1027,13 @@ fn makes_things(label: u32) -> bool {
             | routine::DEVICE_MEMORY
             | routine::DEVICE_INTERRUPT
             | routine::INTERRUPT_ATTACH
-            | routine::HOST_TASKS
+            | routine::PROCESSOR_SET_TASKS
             | routine::DMA_PORT
     )
 }
 
-/// The number of a task as `PORT_SERVER` answers it.
-fn thread_free_number(task: TaskId) -> u32 {
-    (task.generation & 0x7ff) << 20 | task.index
-}
-
-fn type_bits(entry: &crate::space::Entry) -> u32 {
+/// The kinds of rights that a name denotes (`mach_port_type_t`).
+pub(crate) fn type_bits(entry: &crate::space::Entry) -> u32 {
     use crate::abi::right;
     let bit = |right: u32| 1 << (right + 16);
     let bits = match entry.right {

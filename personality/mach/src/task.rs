@@ -69,9 +69,9 @@ impl<Tag, T> Table<Tag, T> {
     pub(crate) fn len(&self) -> usize {
         self.slab.len()
     }
-    /// The first entry at a place or behind it.
-    pub(crate) fn first_from(&self, index: u32) -> Option<Id<Tag>> {
-        (index..self.slab.places()).find_map(|index| self.at(index))
+    /// Places, used or not.
+    pub(crate) fn places(&self) -> u32 {
+        self.slab.places()
     }
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Id<Tag>, &T)> {
         self.slab
@@ -227,6 +227,11 @@ pub(crate) fn task_badge(id: TaskId) -> u32 {
 /// Badge of a thread's faults.
 pub(crate) fn thread_badge(id: ThreadId) -> u32 {
     1 << 27 | task_badge(Id::new(id.index, id.generation))
+}
+
+/// The number by which a task is known to others.
+pub(crate) fn task_number(id: TaskId) -> u32 {
+    (id.generation & 0x7ff) << 20 | id.index
 }
 
 /// The number by which a thread is known to others.
@@ -485,10 +490,10 @@ impl<K: Kernel> Mach<K> {
         self.slot_unreserve(thread.task, thread.slot);
         self.frame_unmap_refunded(thread.task, thread.page_address, thread.page_mapping);
         self.kernel.frame_free(thread.page);
-        if let Some(ticket) = thread.ticket {
-            for right in ticket.rights {
-                self.release(right);
-            }
+        if let Some(ticket) = thread.ticket
+            && let Some(task) = self.tasks.get(thread.task)
+        {
+            self.ticket_destroy(task.account, ticket);
         }
         self.release(thread.handler.port);
         if let Some(raised) = thread.raised {

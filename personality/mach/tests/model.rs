@@ -190,6 +190,9 @@ impl Model {
             .iter()
             .filter(|t| t.alive && of(t.task))
             .count();
+        let tickets = self.threads.iter().filter(|thread| of(thread.task));
+        let carried: usize =
+            tickets.filter_map(|thread| Some(thread.ticket.as_ref()?.2.len())).sum();
         let queued: usize = self
             .ports
             .iter()
@@ -197,7 +200,7 @@ impl Model {
             .filter(|message| message.payer == Some(account))
             .map(|message| message.rights.len())
             .sum();
-        (names + threads + queued) as u64
+        (names + threads + carried + queued) as u64
     }
 
     fn charge(&self, account: usize, rights: u64) -> Try<()> {
@@ -1407,6 +1410,9 @@ impl Run {
             _ => Ok(Vec::new()),
         };
         let answer = answer.as_deref().map_err(|error| *error);
+        // Where the caller's page cannot be looked at, nobody is seen to call.
+        let answers = matches!(op, Op::Answer { .. } | Op::AnswerNew { .. });
+        let short = |error| error == SHORT || answers && error == Error::KERN_NO_ACCESS;
         let mut next = self.model.clone();
         let told = Self::apply(&mut next, actor, task, op, &words, &reply, answer, fresh);
         match (answer, told) {
@@ -1416,14 +1422,14 @@ impl Run {
                 let words = answer.map(<[u64]>::to_vec).unwrap_or_default();
                 self.made(op, caller, &words);
             }
-            (Err(error), Err(_)) if !failed || error == SHORT => {
+            (Err(error), Err(_)) if !failed || short(error) => {
                 // Refused: nothing changed.
                 let after = self.world.mach.audit_totals();
                 if !failed {
                     assert_eq!(before, after, "{:?} was refused with {error}", op);
                 }
             }
-            (Err(error), Ok(())) if failed && error == SHORT => {}
+            (Err(error), Ok(())) if failed && short(error) => {}
             (answer, told) => panic!("{:?} {words:x?}: {answer:x?}, expected {told:?}", op),
         }
         self.after();
@@ -1793,7 +1799,10 @@ impl Run {
             }
             Op::Ticket { .. } => {
                 let port = model.send_port(task, words32(1))?;
-                let rights = model.take_all(task, &words[3..])?;
+                let mut next = model.clone();
+                let rights = next.take_all(task, &words[3..])?;
+                model.charge(model.tasks[task].account, rights.len() as u64)?;
+                *model = next;
                 let ticket = (answer?[0], port, rights);
                 if let Some((_, _, old)) = model.threads[actor].ticket.replace(ticket) {
                     model.released.extend(old);

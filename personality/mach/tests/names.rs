@@ -621,7 +621,9 @@ fn memory_moves_in_a_message_and_so_does_its_charge() {
     let theirs = w.port(root);
     let host = w.mach.audit_tasks_all()[0];
     let host = w.mach.host_give(host).unwrap() as u64;
-    let child_task = w.ask(root, routine::HOST_TASKS, &[host, 1]).unwrap()[1];
+    let tasks = w.ask(root, routine::PROCESSOR_SET_TASKS, &[host, 1]).unwrap();
+    assert_eq!(tasks[..2], [0, 1]);
+    let child_task = tasks[2];
     let to = w.give(root, child_task, theirs, MAKE_SEND);
     send(
         &mut w,

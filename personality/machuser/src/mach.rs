@@ -461,12 +461,16 @@ pub struct TaskInfo {
     pub resident: u64,
     /// Names in its port space.
     pub names: u64,
+    /// The number that others know it by.
+    pub number: u32,
+    /// The number of its account.
+    pub account: u32,
 }
 
 /// What there is to know of a task.
 pub fn task_info(task: impl AsName) -> Result<TaskInfo> {
     let words = ask(routine::TASK_INFO, &[task.as_name() as u64])?;
-    let [threads, suspended, resident, names, ..] = words[..] else {
+    let [threads, suspended, resident, names, _, number, account, ..] = words[..] else {
         return Err(Error::MIG_BAD_ARGUMENTS);
     };
     Ok(TaskInfo {
@@ -474,6 +478,8 @@ pub fn task_info(task: impl AsName) -> Result<TaskInfo> {
         suspended,
         resident,
         names,
+        number: number as u32,
+        account: account as u32,
     })
 }
 
@@ -786,6 +792,26 @@ pub fn account_create(memory: u64, objects: u64, rights: u64) -> Result<SendRigh
     right_of(ask(routine::ACCOUNT_CREATE, &[memory, objects, rights])?)
 }
 
+/// Charges a task, and what is made for it from now on, to an account. Memory that it has stays
+/// charged as it was.
+pub fn task_set_account(task: impl AsName, account: impl AsName) -> Result<()> {
+    let words = [task.as_name() as u64, account.as_name() as u64];
+    ask(routine::TASK_SET_ACCOUNT, &words).map(drop)
+}
+
+/// Ends everything that is charged to an account and those below it, to which nothing more can be
+/// charged then. `KERN_INVALID_ARGUMENT` if the caller is among it.
+pub fn account_terminate(account: impl AsName) -> Result<()> {
+    let mut place = 0;
+    loop {
+        let words = ask(routine::ACCOUNT_TERMINATE, &[account.as_name() as u64, place])?;
+        place = words.first().copied().unwrap_or(0);
+        if place == 0 {
+            return Ok(());
+        }
+    }
+}
+
 /// Limits and uses of an account (0: the caller's): memory, objects, rights each.
 pub fn account_info(account: impl AsName) -> Result<([u64; 3], [u64; 3])> {
     let words = ask(routine::ACCOUNT_INFO, &[account.as_name() as u64])?;
@@ -877,18 +903,129 @@ pub fn register_new_task_notification(host: impl AsName, notify: impl AsName) ->
     ask(routine::REGISTER_NEW_TASK_NOTIFICATION, &words).map(drop)
 }
 
-/// All tasks of the system.
+/// All tasks of the system (`processor_set_tasks`), by their places.
 pub fn host_tasks(host: impl AsName) -> Result<Vec<SendRight>> {
-    let mut all = Vec::new();
-    let mut from = 0;
+    let words = inspect(routine::PROCESSOR_SET_TASKS, &[host.as_name() as u64], 1)?;
+    Ok(words.into_iter().map(|name| SendRight::from_raw(name as Name)).collect())
+}
+
+/// What there is of something, read in pieces: words of its entries.
+fn inspect(number: u32, of: &[u64], entry: usize) -> Result<Vec<u64>> {
+    let (mut all, mut from) = (Vec::new(), 0);
     loop {
-        match ask(routine::HOST_TASKS, &[host.as_name() as u64, from]) {
-            Ok(words) if words.len() >= 2 => {
-                from = words[0] + 1;
-                all.push(SendRight::from_raw(words[1] as Name));
+        let words = ask(number, &[of, &[from]].concat())?;
+        let [next, count, ref found @ ..] = words[..] else {
+            return Err(Error::MIG_BAD_ARGUMENTS);
+        };
+        all.extend(found.iter().take(count as usize * entry));
+        if next == 0 {
+            return Ok(all);
+        }
+        from = next;
+    }
+}
+
+/// A port, as who holds the privileged host port sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct PortInfo {
+    /// Its number.
+    pub port: u32,
+    /// What receives from it ([`::mach::abi::receiver`]), and the number of that.
+    pub receiver: (u32, u32),
+    /// Its receiver's name for it.
+    pub name: Name,
+    /// The port set that it is in, or 0.
+    pub set: Name,
+    /// Messages in its queue, and how many it takes.
+    pub queued: (u32, u32),
+    /// Send rights that exist.
+    pub send: u32,
+    /// Send-once rights that exist.
+    pub send_once: u32,
+}
+
+/// All ports of the system.
+pub fn host_ports(host: impl AsName) -> Result<Vec<PortInfo>> {
+    const ENTRY: usize = ::mach::abi::INSPECTED_PORT;
+    let words = inspect(routine::HOST_PORTS, &[host.as_name() as u64], ENTRY)?;
+    let halves = |word: u64| (word as u32, (word >> 32) as u32);
+    Ok(words
+        .chunks_exact(ENTRY)
+        .map(|words| {
+            let ((number, kind), (name, set)) = (halves(words[1]), halves(words[2]));
+            let (send, send_once) = halves(words[4]);
+            let (port, receiver) = (words[0] as u32, (kind, number));
+            PortInfo { port, receiver, name, set, queued: halves(words[3]), send, send_once }
+        })
+        .collect())
+}
+
+/// The rights in messages that a port's queue holds: kind (`MACH_PORT_RIGHT_*`) and port.
+pub fn host_port_rights(host: impl AsName, port: u32) -> Result<Vec<(u32, u32)>> {
+    let of = [host.as_name() as u64, port as u64];
+    let words = inspect(routine::HOST_PORT_RIGHTS, &of, 1)?;
+    Ok(words.into_iter().map(|word| ((word >> 60) as u32, word as u32)).collect())
+}
+
+/// An account, as who holds the privileged host port sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct AccountInfo {
+    /// Its number.
+    pub account: u32,
+    /// That of the account above.
+    pub parent: Option<u32>,
+    /// Limits of memory and kernel objects in bytes, and of rights.
+    pub limits: [u64; 3],
+    /// What it uses of them, with the accounts below.
+    pub used: [u64; 3],
+}
+
+/// All accounts of the system.
+pub fn host_accounts(host: impl AsName) -> Result<Vec<AccountInfo>> {
+    const ENTRY: usize = ::mach::abi::INSPECTED_ACCOUNT;
+    let words = inspect(routine::HOST_ACCOUNTS, &[host.as_name() as u64], ENTRY)?;
+    Ok(words
+        .chunks_exact(ENTRY)
+        .map(|words| AccountInfo {
+            account: words[0] as u32,
+            parent: words[1].checked_sub(1).map(|parent| parent as u32),
+            limits: [words[2], words[3], words[4]],
+            used: [words[5], words[6], words[7]],
+        })
+        .collect())
+}
+
+/// A name of a task, with the port that it denotes.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskRight {
+    /// The name and its kinds of rights.
+    pub name: NameType,
+    /// User references.
+    pub references: u32,
+    /// The number of the port, if it denotes one.
+    pub port: Option<u32>,
+}
+
+/// All names of a task, with the ports that they denote.
+pub fn task_rights(task: impl AsName) -> Result<Vec<TaskRight>> {
+    let (mut all, mut from) = (Vec::new(), 0);
+    loop {
+        let words = ask(routine::TASK_RIGHTS, &[task.as_name() as u64, from])?;
+        let [count, ref found @ ..] = words[..] else {
+            return Err(Error::MIG_BAD_ARGUMENTS);
+        };
+        let found = found.chunks_exact(3).take(count as usize);
+        let before = all.len();
+        all.extend(found.map(|words| TaskRight {
+            name: NameType { name: words[0] as Name, bits: (words[0] >> 32) as u32 },
+            references: words[1] as u32,
+            port: u32::try_from(words[2]).ok(),
+        }));
+        match all.last() {
+            Some(last) if all.len() > before => {
+                from = (last.name.name & ::mach::abi::INDEX_MASK) as u64 + 1;
             }
-            Ok(_) | Err(Error::KERN_INVALID_ARGUMENT) => return Ok(all),
-            Err(error) => return Err(error),
+            _ => return Ok(all),
         }
     }
 }

@@ -330,6 +330,14 @@ pub struct PortName {
     pub dead: u32,
 }
 
+/// Charges this process, and all that it starts from now on, to a new account below the one that it
+/// was charged to until now. Its limits are bytes of memory, bytes of kernel objects, and rights.
+///
+/// Errors: `ENOMEM` if the limits do not suffice for the process itself.
+pub fn enter_account(memory: u64, objects: u64, rights: u64) -> Result<()> {
+    sys::enter_account(memory, objects, rights)
+}
+
 /// The port names of a process.
 ///
 /// Errors: `ESRCH`, and `EPERM` for another user's process.

@@ -317,7 +317,8 @@ impl Loader {
 
         // The old task's other rights, and whoever holds the old task, get nothing of the new one.
         let old = job.task;
-        job.task = mach::task_create(0)?;
+        // It stays in the account of who runs it.
+        job.task = mach::task_create_from(0, &old, 0)?;
         let task = job.task.clone();
         let result = self.move_process(&old, job);
         if result.is_err() {

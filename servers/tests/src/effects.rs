@@ -125,6 +125,20 @@ impl Test<'_> {
         self.gives(MACH_PORT_TYPE, &[0, name], &[bits])
     }
 
+    /// The number of the port that a task's name denotes, which is of a kind and has references.
+    fn number(&mut self, task: u64, name: u64, bits: u64, refs: u64) -> Result<u64, Why> {
+        let words = self.all(TASK_RIGHTS, &[task, name & abi::INDEX_MASK as u64])?;
+        same((words[1], words[2]), (bits << 32 | name, refs))?;
+        Ok(words[3])
+    }
+
+    /// What a list of the host says of the entry with a number.
+    fn listed(&mut self, list: u32, entry: usize, number: u64) -> Result<Vec<u64>, Why> {
+        let words = self.all(list, &[self.host, number])?;
+        same((words.len() >= 2 + entry, words.get(2)), (true, Some(&number)))?;
+        Ok(words[2..2 + entry].to_vec())
+    }
+
     fn refs(&mut self, name: u64, kind: u64, count: u64) -> Outcome {
         self.gives(MACH_PORT_GET_REFS, &[0, name, kind], &[count])
     }
@@ -814,6 +828,48 @@ const TASKS: &[Case] = &[
         t.all(TASK_TERMINATE, &[task])?;
         t.gives(ACCOUNT_INFO, &[account], &[1 << 20, 1 << 20, 100, 0, 0, 0])
     }),
+    ("account_terminate, nothing is left of what it paid for, and it pays for nothing more", |t| {
+        let account = t.get(ACCOUNT_CREATE, &[1 << 20, 1 << 20, 100])?;
+        let inner = t.get(ACCOUNT_CREATE, &[1 << 20, 1 << 18, 100, account])?;
+        for account in [account, inner] {
+            let task = t.get(TASK_CREATE, &[account])?;
+            t.get(MACH_PORT_ALLOCATE, &[task, RECEIVE])?;
+            let at = t.get(VM_ALLOCATE, &[task, 0, 4 * PAGE, 1])?;
+            t.all(VM_WRITE, &[task, at, 8, 1])?;
+        }
+        same(t.all(ACCOUNT_INFO, &[account])?[3], 2 * PAGE)?;
+        let mut place = 0;
+        loop {
+            place = t.get(ACCOUNT_TERMINATE, &[account, place])?;
+            if place == 0 {
+                break;
+            }
+        }
+        t.gives(ACCOUNT_INFO, &[account], &[1 << 20, 1 << 20, 100, 0, 0, 0, 1])?;
+        t.kind(inner, IS_DEAD)?;
+        t.refuses(TASK_CREATE, &[account], Error::KERN_RESOURCE_SHORTAGE)
+    }),
+    ("task_set_account, the task goes and its memory stays", |t| {
+        let one = t.get(ACCOUNT_CREATE, &[1 << 20, 1 << 20, 100])?;
+        let two = t.get(ACCOUNT_CREATE, &[1 << 20, 1 << 20, 100])?;
+        let task = t.get(TASK_CREATE, &[one])?;
+        t.get(MACH_PORT_ALLOCATE, &[task, RECEIVE])?;
+        let at = t.get(VM_ALLOCATE, &[task, 0, PAGE, 1])?;
+        t.all(VM_WRITE, &[task, at, 8, 1])?;
+        t.all(TASK_SET_ACCOUNT, &[task, two])?;
+        let (left, there) = (t.all(ACCOUNT_INFO, &[one])?, t.all(ACCOUNT_INFO, &[two])?);
+        same((left[3], left[5]), (PAGE, 0))?;
+        same((there[3], there[5]), (0, 1))?;
+        t.all(TASK_TERMINATE, &[task])?;
+        // It ends in pieces, some with each request.
+        for _ in 0..1000 {
+            if t.all(ACCOUNT_INFO, &[one])?[3] == 0 {
+                break;
+            }
+        }
+        same(t.all(ACCOUNT_INFO, &[one])?[3..6].to_vec(), vec![0; 3])?;
+        t.gives(ACCOUNT_INFO, &[two], &[1 << 20, 1 << 20, 100, 0, 0, 0])
+    }),
     ("account_info, counts memory and rights as they come and go", |t| {
         let account = t.get(ACCOUNT_CREATE, &[1 << 20, 1 << 20, 3])?;
         let task = t.get(TASK_CREATE, &[account])?;
@@ -1219,19 +1275,66 @@ const HOST: &[Case] = &[
         t.all(HOST_SET_TIME64, &[host, now])?;
         same(set - (1 << 60) <= later - up, true)
     }),
-    ("host_tasks, names every task", |t| {
+    ("processor_set_tasks, names every task", |t| {
         let (task, host) = (t.task()?, t.host);
         let mut from = 0;
+        let mut found = Vec::new();
         loop {
-            let found = t.all(HOST_TASKS, &[host, from])?;
-            if found[1] == task {
-                return t.refs(task, SEND, 2);
+            let words = t.all(PROCESSOR_SET_TASKS, &[host, from])?;
+            same(words.len() as u64, 2 + words[1])?;
+            found.extend_from_slice(&words[2..]);
+            from = words[0];
+            if from == 0 {
+                break;
             }
-            if found[1] != 1 {
-                t.all(MACH_PORT_DEALLOCATE, &[0, found[1]])?;
-            }
-            from = found[0] + 1;
         }
+        for name in found.iter().filter(|name| **name != 1 && **name != task) {
+            t.all(MACH_PORT_DEALLOCATE, &[0, *name])?;
+        }
+        same(found.iter().filter(|name| **name == task).count(), 1)?;
+        t.refs(task, SEND, 2)
+    }),
+    ("task_rights, a port has one number, whoever holds a right to it", |t| {
+        let (task, port) = (t.task()?, t.port()?);
+        t.make_send(port)?;
+        t.make_send(port)?;
+        let there = t.get(MACH_PORT_INSERT_RIGHT, &[task, 0, port, MAKE])?;
+        let number = t.number(0, port, IS_RECEIVE | IS_SEND, 2)?;
+        same(t.number(task, there, IS_SEND, 1)?, number)?;
+        let dead = t.get(MACH_PORT_ALLOCATE, &[0, DEAD])?;
+        same(t.number(0, dead, IS_DEAD, 1)?, u64::MAX)
+    }),
+    ("host_ports, who receives, how much waits, how many rights there are", |t| {
+        let port = t.port()?;
+        t.make_once(port)?;
+        t.make_send(port)?;
+        t.send(port, COPY, 1, &[], &[])?;
+        let number = t.number(0, port, IS_RECEIVE | IS_SEND, 1)?;
+        let own = t.all(TASK_INFO, &[0])?[5];
+        let found = t.listed(HOST_PORTS, abi::INSPECTED_PORT, number)?;
+        same(&found[1..], &[own, port, 16 << 32 | 1, 1 << 32 | 1])
+    }),
+    ("host_port_rights, those in the messages that wait", |t| {
+        let (port, inside, host) = (t.port()?, t.port()?, t.host);
+        let number = t.number(0, port, IS_RECEIVE, 0)?;
+        let moved = t.number(0, inside, IS_RECEIVE, 0)?;
+        t.gives(HOST_PORT_RIGHTS, &[host, number, 0], &[0, 0])?;
+        let rights = [carried(port, MAKE_SEND), carried(inside, MOVE_RECEIVE)];
+        t.send(port, MAKE, 1, &rights, &[])?;
+        let expected = [0, 2, SEND << 60 | number, RECEIVE << 60 | moved];
+        t.gives(HOST_PORT_RIGHTS, &[host, number, 0], &expected)?;
+        let found = t.listed(HOST_PORTS, abi::INSPECTED_PORT, moved)?;
+        same(found[1], (abi::receiver::TRANSIT as u64) << 32 | number)?;
+        t.refuses(HOST_PORT_RIGHTS, &[host, MINUS, 0], Error::KERN_INVALID_ARGUMENT)
+    }),
+    ("host_accounts, each with the one above", |t| {
+        let account = t.get(ACCOUNT_CREATE, &[1 << 20, 2 << 20, 100])?;
+        let task = t.get(TASK_CREATE, &[account])?;
+        let (own, place) = (t.all(TASK_INFO, &[0])?[6], t.all(TASK_INFO, &[task])?[6]);
+        let found = t.listed(HOST_ACCOUNTS, abi::INSPECTED_ACCOUNT, place)?;
+        same(&found[1..5], &[own + 1, 1 << 20, 2 << 20, 100])?;
+        let info = t.all(ACCOUNT_INFO, &[account])?;
+        same(&found[2..], &info[..])
     }),
     ("register_new_task_notification, for one, as long as it lives", |t| {
         let (port, host) = (t.port()?, t.host);

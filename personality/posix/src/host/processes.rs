@@ -358,6 +358,10 @@ pub(crate) fn process_list() -> Result<Vec<ProcessInfo>> {
     Ok(list)
 }
 
+pub(crate) fn enter_account(_memory: u64, _objects: u64, _rights: u64) -> Result<()> {
+    Err(Errno::EOPNOTSUPP)
+}
+
 pub(crate) fn process_ports(_pid: Pid) -> Result<Vec<PortName>> {
     Err(Errno::EOPNOTSUPP)
 }

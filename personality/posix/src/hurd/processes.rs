@@ -383,6 +383,12 @@ fn describe(proc: &SendRight, pid: Pid) -> Option<ProcessInfo> {
     })
 }
 
+pub(crate) fn enter_account(memory: u64, objects: u64, rights: u64) -> Result<()> {
+    // It lives for as long as something is charged to it.
+    let account = mach::account_create(memory, objects, rights).map_err(errno)?;
+    mach::task_set_account(mach::SELF, &account).map_err(errno)
+}
+
 pub(crate) fn process_ports(pid: Pid) -> Result<Vec<PortName>> {
     let proc = initial(init_port::PROC)?;
     let task = process::proc_pid2task(&*proc, pid)

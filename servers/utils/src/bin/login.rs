@@ -12,13 +12,20 @@ use posix::io::{STDIN, STDOUT, complain, usage, warn};
 use posix::process::{self, Command};
 use posix::term::{self, ECHO, ICANON, When};
 use posix::users::{self, User};
-use posix::{Errno, Result, fs};
+use posix::{Errno, Result, fs, system};
 
 const SYNOPSIS: &str = "[-fp] [-c commands] [user]";
 /// Wrong passwords before the program gives up.
 const ATTEMPTS: usize = 5;
 /// The longest line that is read from the terminal.
 const LINE: usize = 512;
+
+/// A session may have one part in so many of the machine's memory.
+const MEMORY_PART: u64 = 4;
+/// And of that, its kernel objects one part in so many.
+const OBJECTS_PART: u64 = 4;
+/// Bytes of its memory for each right that it may have.
+const BYTES_PER_RIGHT: u64 = 2048;
 
 posix::main!(program);
 
@@ -126,10 +133,23 @@ fn read_line() -> Result<Option<Vec<u8>>> {
     }
 }
 
+/// What the session uses is charged to an account of its own: it cannot take what others need. Only
+/// the machine bounds root's.
+fn enter_account() -> Result<()> {
+    let memory = system::usage()?.memory / MEMORY_PART;
+    process::enter_account(memory, memory / OBJECTS_PART, memory / BYTES_PER_RIGHT)
+}
+
 /// Becomes the user and starts her shell in her home directory.
 fn enter(user: &User, secret: &[u8], keep: bool, commands: Option<Vec<u8>>) -> i32 {
     if let Err(error) = process::become_user(user.uid, &users::groups_of(user), secret) {
         warn(&user.name, error);
+        return 1;
+    }
+    if user.uid != 0
+        && let Err(error) = enter_account()
+    {
+        warn(b"account", error);
         return 1;
     }
     let mut home: &[u8] = &user.home;
