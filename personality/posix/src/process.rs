@@ -304,6 +304,8 @@ pub struct ProcessInfo {
     pub virtual_size: u64,
     /// Its threads.
     pub threads: u32,
+    /// The path of its program's file; empty if nobody told it.
+    pub file: Vec<u8>,
     /// Its arguments, the program's name first.
     pub args: Vec<Vec<u8>>,
 }

@@ -346,6 +346,8 @@ pub(crate) fn process_list() -> Result<Vec<ProcessInfo>> {
                 cpu_time: (number(11) + number(12)) as u64 * 10_000,
                 virtual_size: number(20) as u64,
                 threads: number(17) as u32,
+                file: std::fs::read_link(base.join("exe"))
+                    .map_or_else(|_| Vec::new(), |path| path.into_os_string().into_encoded_bytes()),
                 args: args
                     .split(|&b| b == 0)
                     .filter(|a| !a.is_empty())

@@ -379,6 +379,7 @@ fn describe(proc: &SendRight, pid: Pid) -> Option<ProcessInfo> {
         cpu_time: u64::from(number(info::TIME) as u32) * 1000,
         virtual_size: u64::from(number(info::MEMORY) as u32) * 1024,
         threads: number(info::THREADS) as u32,
+        file: process::proc_get_exe(proc, pid).unwrap_or_default(),
         args: split_strings(&args),
     })
 }

@@ -108,10 +108,13 @@ fn show(out: &mut Output, process: &ProcessInfo, names: Option<&[users::User]>) 
             separator,
         ]);
     }
-    if process.args.is_empty() {
-        out.byte(b'-');
-    } else {
+    if !process.args.is_empty() {
         out.put(&process.args.join(&b' '));
+    } else if !process.file.is_empty() {
+        // Another user's, or one that came before there was anybody to note its arguments.
+        out.put(&[b"[", &process.file[..], b"]"].concat());
+    } else {
+        out.byte(b'-');
     }
     out.byte(b'\n');
 }
