@@ -9,6 +9,7 @@ extern crate alloc;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
+use ::mach::abi::memory_object;
 use machuser::mach::{self, Place, inherit};
 use machuser::wire::{Disposition, RightArg};
 use machuser::{Call, Error, Outcome, ReceiveRight, Request, Result, Right, SendRight};
@@ -240,6 +241,49 @@ fn memory(bench: &Bench) -> Result<()> {
     Ok(())
 }
 
+/// Faults on memory whose pages another thread of this program supplies.
+fn pager(bench: &Bench) -> Result<()> {
+    const PAGES: u64 = 200;
+    const SIZE: u64 = (PAGES + 2) * 4096;
+    if !bench.wants("pager.fault") {
+        return Ok(());
+    }
+    let port = ReceiveRight::allocate()?;
+    let object = port.make_send()?;
+    let pages = mach::vm_allocate(mach::SELF, Place::Anywhere, SIZE)?;
+    // SAFETY: fresh memory of this task, which nothing else uses.
+    unsafe { core::slice::from_raw_parts_mut(pages as *mut u8, SIZE as usize) }.fill(1);
+    thread::spawn(move || -> Result<()> {
+        let mut control = None;
+        loop {
+            let mut message = sys::msg_receive_from(port.as_raw(), None)?;
+            if message.label == memory_object::INIT {
+                let right = message.rights.remove(0).take();
+                let Some(machuser::AnyRight::Send(right)) = right else { return Err(Error::EINVAL) };
+                mach::memory_object_ready(&right, false, 2)?;
+                control = Some(right);
+            }
+            let Some(control) = &control else { continue };
+            if message.label == memory_object::DATA_REQUEST {
+                let offset = message.words[0];
+                let none = mach::Protection::NONE;
+                let from = pages + offset;
+                mach::memory_object_data_supply(control, offset, from, 4096, none, false, false)?;
+            }
+        }
+    });
+    let access = mach::Protection::DEFAULT;
+    let mut at =
+        mach::vm_map(mach::SELF, Place::Anywhere, SIZE, &object, 0, false, access, access)?;
+    bench.measure("pager.fault", PAGES, || -> Result<()> {
+        // SAFETY: just mapped; the pager supplies what is missing.
+        unsafe { (at as *const u8).read_volatile() };
+        at += 4096;
+        Ok(())
+    });
+    Ok(())
+}
+
 fn file_system(bench: &Bench) -> posix::Result<()> {
     for folder in [&b"/tmp/a"[..], b"/tmp/a/b"] {
         files::mkdir(folder, 0o755)?;
@@ -352,6 +396,7 @@ fn program() -> i32 {
     };
     check("rpc", rpc(&bench).err().map(|error| alloc::format!("{error}")));
     check("memory", memory(&bench).err().map(|error| alloc::format!("{error}")));
+    check("pager", pager(&bench).err().map(|error| alloc::format!("{error}")));
     check("files", file_system(&bench).err().map(|error| alloc::format!("{error:?}")));
     check("processes", processes(&bench).err().map(|error| alloc::format!("{error:?}")));
     // Last: its thread takes the calls of this task for ever.
