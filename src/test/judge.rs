@@ -139,6 +139,9 @@ fn matches(expected: &str, actual: &str) -> bool {
         parts.collect()
     } else if let Some(pattern) = expected.strip_suffix(" (re)") {
         pattern.to_owned()
+    } else if let Some(keys) = expected.strip_suffix(" (json)") {
+        let value = serde_json::from_str::<serde_json::Value>(actual);
+        return value.is_ok_and(|value| keys.split(' ').all(|key| value.get(key).is_some()));
     } else {
         return false;
     };
@@ -251,6 +254,8 @@ mod tests {
             ),
             Ok(())
         );
+        assert!(judge("  $ a\n  b c (json)\n", "{0}[b]\n{0}", 0).is_err());
+        assert!(judge("  $ a\n  b c (json)\n", "{0}[\"b\", \"c\"]\n{0}", 0).is_err());
         assert_eq!(judge("  $ a\n  \\x01 (esc)\n", "{0}\u{1}\n{0}", 0), Ok(()));
         assert_eq!(judge("  $ exit 3\n  bye\n  [3]\n", "{0}bye\n", 3), Ok(()));
     }

@@ -925,12 +925,14 @@ fn inspect(number: u32, of: &[u64], entry: usize) -> Result<Vec<u64>> {
     }
 }
 
+pub use ::mach::abi::receiver;
+
 /// A port, as who holds the privileged host port sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct PortInfo {
     /// Its number.
     pub port: u32,
-    /// What receives from it ([`::mach::abi::receiver`]), and the number of that.
+    /// What receives from it ([`receiver`]), and the number of that.
     pub receiver: (u32, u32),
     /// Its receiver's name for it.
     pub name: Name,
@@ -993,6 +995,14 @@ pub fn host_accounts(host: impl AsName) -> Result<Vec<AccountInfo>> {
             used: [words[5], words[6], words[7]],
         })
         .collect())
+}
+
+/// The number of a thread, and the name that it calls, if it waits for an answer.
+pub fn thread_call(thread: impl AsName) -> Result<(u32, Option<Name>)> {
+    match thread_info(thread, ::mach::abi::flavor::THREAD_CALL)?[..] {
+        [number, name, ..] => Ok((number as u32, (name != 0).then_some(name as Name))),
+        _ => Err(Error::MIG_BAD_ARGUMENTS),
+    }
 }
 
 /// A name of a task, with the port that it denotes.

@@ -27,6 +27,7 @@ pub mod env;
 mod errno;
 pub mod fs;
 pub mod getopt;
+pub mod graph;
 pub mod io;
 pub mod process;
 pub mod signal;

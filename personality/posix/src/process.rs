@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::graph::Right;
 use crate::signal::Signal;
 use crate::{Errno, Fd, Pid, Result, sys};
 
@@ -315,23 +316,6 @@ pub fn list() -> Result<Vec<ProcessInfo>> {
     sys::process_list()
 }
 
-/// A name in a process's port space.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct PortName {
-    /// The name.
-    pub name: u32,
-    /// Whether it is a receive right.
-    pub receive: bool,
-    /// User references as a send right.
-    pub send: u32,
-    /// User references as a send-once right.
-    pub send_once: u32,
-    /// Whether it is a port set.
-    pub port_set: bool,
-    /// User references as a dead name.
-    pub dead: u32,
-}
-
 /// Charges this process, and all that it starts from now on, to a new account below the one that it
 /// was charged to until now. Its limits are bytes of memory, bytes of kernel objects, and rights.
 ///
@@ -340,11 +324,11 @@ pub fn enter_account(memory: u64, objects: u64, rights: u64) -> Result<()> {
     sys::enter_account(memory, objects, rights)
 }
 
-/// The port names of a process.
+/// What the port names of a process denote.
 ///
 /// Errors: `ESRCH`, and `EPERM` for another user's process.
-pub fn ports(pid: Pid) -> Result<Vec<PortName>> {
-    sys::process_ports(pid)
+pub fn ports(pid: Pid) -> Result<Vec<Right>> {
+    sys::process_rights(pid)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ extern crate alloc;
 pub mod copy;
 pub mod echo;
 pub mod inputs;
+pub mod json;
 pub mod kill;
 pub mod mode;
 pub mod pattern;

@@ -6,7 +6,8 @@ use core::ptr;
 
 use super::signals::{from_host, to_host};
 use super::{c_string, check, environment, errno_from_host, last_errno, pipe};
-use crate::process::{Command, Group, Ids, PortName, ProcessInfo, Status, WaitOptions, Which};
+use crate::graph::{Account, Graph, Right};
+use crate::process::{Command, Group, Ids, ProcessInfo, Status, WaitOptions, Which};
 use crate::signal::Signal;
 use crate::{Errno, Fd, Pid, Result};
 
@@ -364,6 +365,14 @@ pub(crate) fn enter_account(_memory: u64, _objects: u64, _rights: u64) -> Result
     Err(Errno::EOPNOTSUPP)
 }
 
-pub(crate) fn process_ports(_pid: Pid) -> Result<Vec<PortName>> {
+pub(crate) fn process_rights(_pid: Pid) -> Result<Vec<Right>> {
+    Err(Errno::EOPNOTSUPP)
+}
+
+pub(crate) fn graph() -> Result<Graph> {
+    Err(Errno::EOPNOTSUPP)
+}
+
+pub(crate) fn accounts() -> Result<Vec<Account>> {
     Err(Errno::EOPNOTSUPP)
 }

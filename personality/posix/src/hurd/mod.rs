@@ -4,6 +4,7 @@ mod crossed;
 mod descriptors;
 mod files;
 mod fork;
+mod graph;
 mod identity;
 mod messages;
 mod names;
@@ -16,6 +17,7 @@ mod translators;
 
 pub(crate) use files::*;
 pub(crate) use fork::fork;
+pub(crate) use graph::*;
 pub(crate) use identity::*;
 pub(crate) use processes::*;
 pub(crate) use signals::*;

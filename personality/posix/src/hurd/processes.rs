@@ -8,14 +8,14 @@ use interface::{exec, fs, process, tioctl};
 use machuser::env::{self, init_int, init_port};
 use machuser::mach;
 use machuser::sync::Mutex;
-use machuser::{PortRight, Right, SendRight};
+use machuser::{Right, SendRight};
 
 use super::descriptors::{self, Open};
 use super::names::lookup;
 use super::signals::{ignored_mask, interruptible, with_signal};
 use super::{errno, files, initial, join_strings, sent, split_strings};
 use crate::fs::{O_EXEC, O_READ};
-use crate::process::{Command, Group, PortName, ProcessInfo, Status, WaitOptions, Which};
+use crate::process::{Command, Group, ProcessInfo, Status, WaitOptions, Which};
 use crate::signal::Signal;
 use crate::{Errno, Pid, Result};
 
@@ -388,28 +388,4 @@ pub(crate) fn enter_account(memory: u64, objects: u64, rights: u64) -> Result<()
     // It lives for as long as something is charged to it.
     let account = mach::account_create(memory, objects, rights).map_err(errno)?;
     mach::task_set_account(mach::SELF, &account).map_err(errno)
-}
-
-pub(crate) fn process_ports(pid: Pid) -> Result<Vec<PortName>> {
-    let proc = initial(init_port::PROC)?;
-    let task = process::proc_pid2task(&*proc, pid)
-        .map_err(errno)?
-        .ok_or(Errno::ESRCH)?;
-    let names = mach::port_names(&task).map_err(errno)?;
-    let describe = |name: mach::NameType| {
-        // A right that goes away meanwhile has no references.
-        let refs = |right: PortRight| match name.is(right as u32) {
-            true => mach::port_get_refs(&task, name.name, right as u32).unwrap_or(0),
-            false => 0,
-        };
-        PortName {
-            name: name.name,
-            receive: name.is(PortRight::Receive as u32),
-            send: refs(PortRight::Send),
-            send_once: refs(PortRight::SendOnce),
-            port_set: name.is(PortRight::PortSet as u32),
-            dead: refs(PortRight::DeadName),
-        }
-    };
-    Ok(names.into_iter().map(describe).collect())
 }

@@ -1,18 +1,40 @@
-//! `vmstat`: how much of the machine is in use.
+//! `vmstat [-a]`: how much of the machine is in use; with `-a`, by each account.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+use posix::getopt::Options;
 use posix::io::{Output, usage, warn};
-use posix::system;
+use posix::{Result, graph, system};
+
+const SYNOPSIS: &str = "[-a]";
 
 posix::main!(program);
 
 fn program() -> i32 {
-    if posix::env::args().len() > 1 {
-        return usage("");
+    let args = posix::env::args();
+    let mut options = Options::new(&args, "a");
+    let mut all = false;
+    for option in &mut options {
+        match option {
+            Ok(_) => all = true,
+            Err(fault) => return fault.report(SYNOPSIS),
+        }
+    }
+    if !options.operands().is_empty() {
+        return usage(SYNOPSIS);
+    }
+    if all {
+        let mut out = Output::stdout();
+        return match accounts(&mut out) {
+            Ok(()) => out.finish(0),
+            Err(error) => {
+                warn(b"accounts", error);
+                1
+            }
+        };
     }
     let counts = match system::usage() {
         Ok(counts) => counts,
@@ -56,4 +78,26 @@ fn program() -> i32 {
         }
     }
     out.finish(0)
+}
+
+/// A line for each account: what it uses, with those below it, and its limits.
+fn accounts(out: &mut Output) -> Result<()> {
+    let all = graph::accounts()?;
+    out.put(b"ACCOUNT ABOVE   MEMORY K    LIMIT K  OBJECTS K    LIMIT K     RIGHTS      LIMIT\n");
+    for account in all {
+        out.padded(account.account.into(), 7);
+        match account.parent {
+            Some(parent) => out.padded(parent.into(), 6),
+            None => out.put(b"     -"),
+        }
+        for ((limit, used), unit) in account.amounts.into_iter().zip([1024, 1024, 1]) {
+            out.padded(used / unit, 11);
+            match limit {
+                u64::MAX => out.put(b"          -"),
+                _ => out.padded(limit / unit, 11),
+            }
+        }
+        out.byte(b'\n');
+    }
+    Ok(())
 }
