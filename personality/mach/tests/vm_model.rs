@@ -192,8 +192,6 @@ impl Run {
         self.world.mach.kernel().fail_after(fail);
         self.carry_out(at, op);
         self.world.mach.kernel().fail_after(None);
-        self.world.check();
-        self.compare();
     }
 
     /// Asks as root, and checks the answer: what memory ran out for has changed nothing.
@@ -570,14 +568,22 @@ impl Run {
     }
 }
 
+/// After how many steps the books are looked at.
+const CHECK_EVERY: usize = 6;
+
+fn is_long() -> bool {
+    std::env::var_os("HIRD_LONG").is_some()
+}
+
+/// Steps of a case: with the 5000 cases of a long run, ten million in all.
+fn steps() -> std::ops::Range<usize> {
+    1..if is_long() { 4000 } else { 120 }
+}
+
 fn config() -> ProptestConfig {
     let mut config = ProptestConfig::default();
     if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = if std::env::var_os("HIRD_LONG").is_some() {
-            20_000
-        } else {
-            150
-        };
+        config.cases = if is_long() { 5000 } else { 3000 };
     }
     config.max_shrink_iters = 50_000;
     config.failure_persistence = None;
@@ -591,12 +597,16 @@ proptest! {
     fn memory_behaves_as_the_model_does(
         steps in prop::collection::vec(
             (any::<u8>(), op(), prop::option::weighted(0.15, 0..6u8)),
-            1..80,
+            steps(),
         )
     ) {
         let mut run = Run::new();
-        for (at, op, fail) in &steps {
-            run.step(*at, op, *fail);
+        for part in steps.chunks(CHECK_EVERY) {
+            for (at, op, fail) in part {
+                run.step(*at, op, *fail);
+            }
+            run.world.check();
+            run.compare();
         }
         run.finish();
     }
