@@ -196,11 +196,11 @@ impl<K: Kernel> Mach<K> {
             let Some(id) = self.ports.at(index) else { continue };
             let Some(port) = self.ports.get(id) else { continue };
             match port.owner {
-                Owner::Kernel(KernelObject::Account(own)) => {
-                    if own != account && self.accounts.is_within(own, account) {
-                        self.port_destroy(id);
-                        self.accounts.release(own);
-                    }
+                Owner::Kernel(KernelObject::Account(own))
+                    if own != account && self.accounts.is_within(own, account) =>
+                {
+                    self.port_destroy(id);
+                    self.accounts.release(own);
                 }
                 _ if !port.queue.is_empty() => {
                     self.queue_empty(id, account);

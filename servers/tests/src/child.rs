@@ -11,7 +11,9 @@ use alloc::string::String;
 use core::arch::global_asm;
 use core::sync::atomic::{AtomicU64, Ordering};
 use machuser::mach::{self, Place, Protection, SpecialPort};
-use machuser::{AsName, Error, Name, Result, Right, SendRight, sys};
+use crate::suite::Outcome;
+use crate::{get, same};
+use machuser::{AsName, Error, Name, ReceiveRight, Result, Right, SendRight, sys};
 
 /// Words that a function of a child gets.
 pub type Words = [u64; 8];
@@ -387,6 +389,32 @@ pub fn call(port: &SendRight, label: u32, word: u64) -> Result<u64> {
     } else {
         Err(machuser::client::failure(label, mrs[0]))
     }
+}
+
+/// Asks the mach server; answers the first word.
+pub fn asked(number: u32, words: &[u64]) -> Result<u64> {
+    sys::mach_call_words(number, words).map(|(_, answer)| answer[0])
+}
+
+/// What others do, which goes on whatever somebody beside them does: a call to a neighbour that
+/// answers with one more, a message, memory, a task.
+pub fn others_work(neighbour: &SendRight) -> Outcome {
+    use ::mach::abi::disposition::MAKE_SEND;
+    same!(call(neighbour, 1, 1), Ok(2));
+    let port = get!(ReceiveRight::allocate());
+    let name = port.as_raw();
+    let words = [name as u64, MAKE_SEND as u64, 5, u64::MAX, 0, 1, 9];
+    get!(asked(routine::MSG_SEND, &words));
+    let message = get!(sys::msg_receive_from(name, Some(core::time::Duration::ZERO)));
+    same!(message.label, 5);
+    let at = get!(mach::vm_allocate(mach::SELF, Place::Anywhere, 4 * PAGE));
+    for page in 0..4 {
+        get!(asked(routine::VM_WRITE, &[0, at + page * PAGE, 8, 1]));
+    }
+    get!(mach::vm_deallocate(mach::SELF, at, 4 * PAGE));
+    let task = get!(mach::task_create(0));
+    get!(mach::task_terminate(&task));
+    Ok(())
 }
 
 /// Free memory, tasks, threads, ports and memory objects of the system, after others had their turn.

@@ -49,6 +49,11 @@ impl Suite {
         if self.long { full } else { full / 10 }
     }
 
+    /// Whether the long forms of tests are asked for.
+    pub fn is_long(&self) -> bool {
+        self.long
+    }
+
     /// Runs one test; its name is a sentence that says what holds.
     pub fn check(&mut self, name: &str, test: impl FnOnce() -> Outcome) {
         self.count += 1;

@@ -18,7 +18,7 @@ mod guest {
     use ::mach::abi::{disposition, receiver, right, routine};
     use alloc::vec::Vec;
     use core::sync::atomic::Ordering::{Acquire, Release};
-    use guest_tests::child::{Child, Shared, TinyCode, Words, call, number_at, resources};
+    use guest_tests::child::{Child, Shared, TinyCode, Words, asked, number_at, others_work, resources};
     use guest_tests::suite::{Outcome, Suite, line};
     use guest_tests::{get, same};
     use machuser::env::{self, init_port};
@@ -48,10 +48,6 @@ mod guest {
         ("rights of tickets", [1 << 24, 1 << 20, 60]),
         ("notifications that nobody reads", [1 << 24, 60 * PAGE, 5000]),
     ];
-
-    fn asked(number: u32, words: &[u64]) -> Result<u64, Error> {
-        sys::mach_call_words(number, words).map(|(_, answer)| answer[0])
-    }
 
     fn allocate(pages: u64) -> Result<u64, Error> {
         asked(routine::VM_ALLOCATE, &[0, 0, pages * PAGE, 1])
@@ -145,25 +141,6 @@ mod guest {
         loop {
             sys::yield_now();
         }
-    }
-
-    /// What others do, which goes on whatever an account beside theirs has exhausted.
-    fn others_work(neighbour: &SendRight) -> Outcome {
-        same!(call(neighbour, 1, 1), Ok(2));
-        let port = get!(ReceiveRight::allocate());
-        let name = port.as_raw();
-        let words = [name as u64, disposition::MAKE_SEND as u64, 5, POLL, 0, 1, 9];
-        get!(asked(routine::MSG_SEND, &words));
-        let message = get!(sys::msg_receive_from(name, Some(core::time::Duration::ZERO)));
-        same!(message.label, 5);
-        let at = get!(allocate(4));
-        for page in 0..4 {
-            get!(touch(at + page * PAGE));
-        }
-        get!(mach::vm_deallocate(mach::SELF, at, 4 * PAGE));
-        let task = get!(mach::task_create(0));
-        get!(mach::task_terminate(&task));
-        Ok(())
     }
 
     fn exhaust(kind: usize, limits: [u64; 3], neighbour: &SendRight) -> Outcome {
