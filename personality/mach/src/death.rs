@@ -36,8 +36,6 @@ struct Ending {
     task: TaskId,
     /// Names below this index are gone.
     name: u32,
-    /// Addresses below this one are unmapped.
-    address: u64,
 }
 
 /// What is still to be taken apart.
@@ -77,7 +75,6 @@ impl<K: Kernel> Mach<K> {
         self.remains.tasks.push_back(Ending {
             task: id,
             name: 0,
-            address: 0,
         });
         // The few threads that most tasks have end at once.
         for _ in 0..PIECES {
@@ -228,12 +225,13 @@ impl<K: Kernel> Mach<K> {
             .next()
             .map(|(start, region)| (*start, region.end));
         if let Some((start, end)) = region {
-            let from = ending.address.max(start);
-            let to = end.min(from.saturating_add(PAGES * PAGE));
-            self.pages_unmap(id, from, to);
-            ending.address = to;
-            if to == end {
-                self.region_end(id, start);
+            // Most of what is allocated may never have been touched.
+            let mapped = task.map.mapped.range(start / PAGE..end / PAGE).next();
+            match mapped.map(|(page, _)| page) {
+                Some(page) => {
+                    self.pages_unmap(id, page * PAGE, end.min((page + PAGES) * PAGE));
+                }
+                None => self.region_end(id, start),
             }
             return false;
         }

@@ -385,11 +385,12 @@ impl<K: Kernel> Mach<K> {
         let Some(holder) = self.tasks.get(task) else {
             return;
         };
-        let mapped = holder.map.mapped.range(start / PAGE..end / PAGE);
-        let pages: Vec<u64> = mapped
-            .filter(|(_, page)| !keep.contains(page.protection))
-            .map(|(at, _)| at * PAGE)
-            .collect();
+        let mut pages = Vec::new();
+        holder.map.mapped.for_each(start / PAGE..end / PAGE, |at, page| {
+            if !keep.contains(page.protection) {
+                pages.push(at * PAGE);
+            }
+        });
         for part in pages.chunk_by(|a, b| a / BLOCK == b / BLOCK) {
             if part.len() < HIDE_FROM || !self.block_hide(task, part[0]) {
                 for at in part {
@@ -490,11 +491,12 @@ impl<K: Kernel> Mach<K> {
         let object = self.objects.get(from).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let pinned = object.pinned;
         let hides = |page| object.pager.as_ref().is_some_and(|pager| pager.hides(page));
-        let pages: Vec<(u64, K::Frame)> = object
-            .pages
-            .range(first..first.saturating_add(count))
-            .filter(|(page, _)| !hides(*page))
-            .collect();
+        let mut pages: Vec<(u64, K::Frame)> = Vec::new();
+        object.pages.for_each(first..first.saturating_add(count), |page, frame| {
+            if !hides(page) {
+                pages.push((page, frame));
+            }
+        });
         let target = self.objects.get(to).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let account = target.account.ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let target_pinned = target.pinned;
@@ -505,9 +507,9 @@ impl<K: Kernel> Mach<K> {
         } else {
             self.object_wired(from)
         };
-        let mut put = Vec::with_capacity(pages.len());
         let mut shared = false;
-        for (page, frame) in pages {
+        for at_page in 0..pages.len() {
+            let (page, frame) = pages[at_page];
             let own = pinned
                 || target_pinned
                 || wired
@@ -517,8 +519,8 @@ impl<K: Kernel> Mach<K> {
                 match self.frame_duplicate(frame) {
                     Ok(frame) => frame,
                     Err(error) => {
-                        for (_, frame) in put {
-                            self.kernel.frame_free(frame);
+                        for (_, frame) in &pages[..at_page] {
+                            self.kernel.frame_free(*frame);
                         }
                         self.accounts.refund(account, amount);
                         return Err(error);
@@ -529,10 +531,10 @@ impl<K: Kernel> Mach<K> {
                 self.kernel.frame_retain(frame);
                 frame
             };
-            put.push((page - first + at, frame));
+            pages[at_page] = (page - first + at, frame);
         }
         if let Some(target) = self.objects.get_mut(to) {
-            target.pages.extend(put);
+            target.pages.extend(pages);
         }
         if shared {
             self.object_withdraw(from, first, count, READ_ONLY);
