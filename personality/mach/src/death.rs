@@ -403,7 +403,8 @@ impl<K: Kernel> Mach<K> {
                 continue;
             };
             if self.kernel.published(kernel).0 == name {
-                self.call_end(thread, Error::MIG_SERVER_DIED);
+                // Without memory to look at it, it waits until somebody ends its call.
+                let _ = self.call_end(thread, Error::MIG_SERVER_DIED);
             }
         }
     }

@@ -160,6 +160,17 @@ pub struct Message {
     pub(crate) payer: Option<AccountId>,
 }
 
+impl Port {
+    /// A name through which a message was forced is another one now; 0 if it is gone.
+    pub(crate) fn accept_rename(&mut self, old: (TaskId, u32), new: u32) {
+        for (key, _) in &mut self.accept_requests {
+            if *key == old {
+                key.1 = new;
+            }
+        }
+    }
+}
+
 impl Message {
     /// A message that nobody pays for yet.
     pub(crate) fn new(label: u32, words: Vec<u64>, rights: Vec<Carried>) -> Message {
@@ -355,6 +366,7 @@ impl<K: Kernel> Mach<K> {
         let (previous, next) = (entry.previous.take(), entry.next.take());
         if let Some(target) = self.ports.get_mut(port) {
             target.names -= 1;
+            target.accept_rename((task, name), 0);
             if target.indexed
                 && let Some(holder) = self.tasks.get_mut(task)
             {
@@ -588,18 +600,25 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
+    /// What its receiver has set of a port goes when the receive right moves.
+    pub(crate) fn receive_right_reset(&mut self, port: PortId) {
+        if let Some(port) = self.ports.get_mut(port) {
+            port.life = Life::Lasting;
+            port.payload = None;
+            port.seqno = 0;
+            port.mscount = 0;
+        }
+    }
+
     /// The receive right leaves a space; send rights under its name stay.
     pub(crate) fn receive_right_take(&mut self, task: TaskId, name: u32, port: PortId, urefs: u32) {
         // Names that invoked the old receiver's endpoint are emptied: calls to a
         // port in transit fail until it arrives.
         self.capabilities_remove(port);
         self.receiver_leaves(task, name, port);
+        self.receive_right_reset(port);
         if let Some(port) = self.ports.get_mut(port) {
             port.owner = Owner::Transit(None);
-            port.life = Life::Lasting;
-            port.payload = None;
-            port.seqno = 0;
-            port.mscount = 0;
         }
         if urefs > 0 {
             if let Some(holder) = self.tasks.get_mut(task) {
@@ -1493,7 +1512,7 @@ impl<K: Kernel> Mach<K> {
     }
 
     /// Puts a port with messages into its receiver's list of those, and has it served.
-    fn ready_add(&mut self, id: PortId) {
+    pub(crate) fn ready_add(&mut self, id: PortId) {
         let serial = self.next_serial();
         let Some(port) = self.ports.get_mut(id) else { return };
         let Owner::Task(task, _) = port.owner else { return };

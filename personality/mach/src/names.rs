@@ -131,18 +131,20 @@ impl<K: Kernel> Mach<K> {
             }
             _ => false,
         };
-        if invokes && !receives {
+        if invokes && let Some(port) = port {
             // The new slot is filled before the old one is emptied: it may be refused.
-            if let Some(port) = port {
-                self.install(task, new, port)?;
-            }
-            self.uninstall(task, old);
+            self.install(task, new, port)?;
+            // What a receive right's own senders have follows with that of the others.
+            self.uninstall(task, if receives { new } else { old });
         }
         if receives && let Some(port) = port {
             // Callers see the new name as the badge: what queues with the old one starts again.
             self.capabilities_remove(port);
         }
         if let Some(port) = port {
+            if let Some(port) = self.ports.get_mut(port) {
+                port.accept_rename((task, old), new);
+            }
             self.unlink(task, old, port);
         }
         let holder = self.task_mut(task)?;
@@ -241,15 +243,24 @@ impl<K: Kernel> Mach<K> {
         match own {
             // Rights of one port have one name.
             Some(own) if own != wanted => return Err(Error::KERN_RIGHT_EXISTS),
+            Some(own) if how == disposition::MOVE_RECEIVE && from == to => {
+                // It stays where it is, as one that has just arrived.
+                self.receiver_leaves(to, own, port);
+                self.receive_right_reset(port);
+                self.ready_add(port);
+                return Ok(());
+            }
             Some(_) => return self.right_transfer(from, name, how, to).map(drop),
             None if port == self.task(to)?.port => return Err(Error::KERN_RIGHT_EXISTS),
             None => self.name_charge(to, wanted)?,
         }
-        let given = self.right_transfer(from, name, how, to)?;
-        self.rename(to, given, wanted).inspect_err(|_| {
-            // Refused for want of memory: the right is lost with its name.
-            let _ = self.name_deallocate(to, given);
-        })
+        if from == to && how == disposition::MOVE_SEND_ONCE {
+            return self.rename(to, name, wanted);
+        }
+        self.task_mut(to)?.space.want(Some(wanted));
+        let given = self.right_transfer(from, name, how, to);
+        self.task_mut(to)?.space.want(None);
+        given.map(drop)
     }
 
     /// A receive right that would be destroyed goes to who asked for it. Answers whether it did.

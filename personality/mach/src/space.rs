@@ -58,6 +58,8 @@ pub(crate) struct Space {
     /// Name of the send or receive right to a port that very many names denote.
     by_port: HashMap<PortId, u32, FxBuildHasher>,
     used: u32,
+    /// The name that the next right gets.
+    wanted: Option<u32>,
 }
 
 const END: u32 = u32::MAX;
@@ -83,7 +85,13 @@ impl Space {
             free: END,
             by_port: HashMap::default(),
             used: 0,
+            wanted: None,
         }
+    }
+
+    /// The next right gets this name, which [`Space::check_name`] allows.
+    pub(crate) fn want(&mut self, name: Option<u32>) {
+        self.wanted = name;
     }
 
     /// The names of a task that begins with those names of this one for which `gets` says what they
@@ -224,6 +232,10 @@ impl Space {
 
     /// A new name for a right. Coalescing is the caller's business.
     pub(crate) fn insert(&mut self, right: Right) -> Result<u32> {
+        if let Some(name) = self.wanted.take() {
+            self.insert_at(name, right);
+            return Ok(name);
+        }
         while self.free == END {
             self.check_room()?;
             self.grow();

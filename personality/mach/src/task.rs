@@ -554,20 +554,20 @@ impl<K: Kernel> Mach<K> {
         let (kernel, task) = (thread.kernel, thread.task);
         self.kernel.thread_hold(kernel);
         let pc = self.kernel.program_counter(kernel);
-        let instruction = self.instruction_at(task, pc);
+        let instruction = self.instruction_at(task, pc).unwrap_or(0);
         self.kernel.thread_stop(kernel, pc, instruction);
     }
 
     /// The instruction at an address of a thread's task, 0 where there is none.
     pub fn instruction(&mut self, thread: ThreadId, pc: u64) -> u32 {
         match self.threads.get(thread).map(|thread| thread.task) {
-            Some(task) => self.instruction_at(task, pc),
+            Some(task) => self.instruction_at(task, pc).unwrap_or(0),
             None => 0,
         }
     }
 
     /// The four bytes at an address, 0 where there are none.
-    fn instruction_at(&mut self, task: TaskId, pc: u64) -> u32 {
+    fn instruction_at(&mut self, task: TaskId, pc: u64) -> Result<u32> {
         // It was executed: whether it may be read does not matter.
         let mut bytes = [0; 4];
         let read = |kernel: &mut K, frame, offset, length: usize| {
@@ -578,15 +578,17 @@ impl<K: Kernel> Mach<K> {
             }
         };
         match self.pieces(task, pc, 4, Protection::NONE, read) {
-            Ok(()) => u32::from_le_bytes(bytes),
-            Err(_) => 0,
+            Ok(()) => Ok(u32::from_le_bytes(bytes)),
+            Err(Error::KERN_RESOURCE_SHORTAGE) => Err(Error::KERN_RESOURCE_SHORTAGE),
+            Err(_) => Ok(0),
         }
     }
 
-    /// Ends the call that a thread waits in, if it does.
-    pub(crate) fn call_end(&mut self, id: ThreadId, error: Error) {
+    /// Ends the call that a thread waits in, if it does. It fails where there is no memory to look at
+    /// what the thread does.
+    pub(crate) fn call_end(&mut self, id: ThreadId, error: Error) -> Result<()> {
         let Some(thread) = self.threads.get(id).filter(|thread| thread.started) else {
-            return;
+            return Ok(());
         };
         let (kernel, task) = (thread.kernel, thread.task);
         let runs = !thread_is_held(Some(thread), &self.tasks);
@@ -595,10 +597,13 @@ impl<K: Kernel> Mach<K> {
         }
         let pc = self.kernel.program_counter(kernel);
         let instruction = self.instruction_at(task, pc);
-        self.kernel.call_interrupt(kernel, instruction, error);
+        if let Ok(instruction) = instruction {
+            self.kernel.call_interrupt(kernel, instruction, error);
+        }
         if runs {
             self.kernel.thread_release(kernel);
         }
+        instruction.map(drop)
     }
 
     pub(crate) fn thread_suspend(&mut self, id: ThreadId) -> Result<()> {
@@ -750,7 +755,7 @@ impl<K: Kernel> Mach<K> {
         };
         let (kernel, task) = (thread.kernel, thread.task);
         let pc = self.kernel.program_counter(kernel);
-        let instruction = self.instruction_at(task, pc);
+        let instruction = self.instruction_at(task, pc).unwrap_or(0);
         let error = Error::MACH_SEND_INVALID_DEST;
         self.kernel.call_interrupt(kernel, instruction, error)
     }
@@ -775,7 +780,11 @@ impl<K: Kernel> Mach<K> {
         let thread = self.threads.get(id).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let kernel = thread.kernel;
         let task = thread.task;
-        let (name, _) = self.kernel.published(kernel);
+        let (name, room) = self.kernel.published(kernel);
+        if (name, room) == (0, 0) {
+            // Its page could not be looked at.
+            return Err(Error::KERN_RESOURCE_SHORTAGE);
+        }
         if name != 0 {
             // What has not been sent is not sent; all else may have been heard.
             let sends = name == crate::abi::TASK_SELF
@@ -784,7 +793,7 @@ impl<K: Kernel> Mach<K> {
                 true => Error::MACH_SEND_INTERRUPTED,
                 false => Error::MACH_RCV_INTERRUPTED,
             };
-            self.call_end(id, error);
+            self.call_end(id, error)?;
             self.waits_purge(task);
         }
         Ok(())

@@ -835,3 +835,24 @@ fn a_thread_that_waits_is_told_in_what_it_was_interrupted() {
     w.refused(root, routine::MSG_RECEIVE, &[port, POLL], none);
     w.finish();
 }
+
+#[test]
+fn a_right_gets_the_name_that_is_asked_for_also_where_names_are_given_next() {
+    let mut w = World::new();
+    let root = w.boot_root();
+    let (_, task) = w.task(root, 0);
+    let port = w.port(root);
+    // The names up to this one are there, and free.
+    w.ask(root, routine::MACH_PORT_ALLOCATE_NAME, &[task, 1, 60])
+        .unwrap();
+    for wanted in (17..60).rev() {
+        let words = [task, wanted, port, MAKE_SEND_ONCE as u64];
+        match w.ask(root, routine::MACH_PORT_INSERT_RIGHT, &words) {
+            Ok(given) => assert_eq!(given, [wanted]),
+            // What the mach server keeps for the task's thread.
+            Err(error) => assert!(error == Error::KERN_NAME_EXISTS && wanted < 20),
+        }
+        w.check();
+    }
+    w.finish();
+}

@@ -32,6 +32,45 @@ impl Reply {
     }
 }
 
+/// Bytes that decide what is done; zeroes when they are used up.
+pub struct Bytes<'a>(std::slice::Iter<'a, u8>);
+
+impl Bytes<'_> {
+    pub fn new(bytes: &[u8]) -> Bytes<'_> {
+        Bytes(bytes.iter())
+    }
+
+    pub fn next(&mut self) -> u8 {
+        self.0.next().copied().unwrap_or(0)
+    }
+
+    pub fn below(&mut self, bound: u8) -> u8 {
+        self.next() % bound
+    }
+
+    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.next() as usize % from.len()]
+    }
+
+    /// One of several, each as often as its weight among all.
+    pub fn weighed<T: Copy>(&mut self, from: &[(u8, T)]) -> T {
+        let all: u8 = from.iter().map(|(weight, _)| weight).sum();
+        let mut place = self.below(all);
+        for (weight, one) in from {
+            match place.checked_sub(*weight) {
+                None => return *one,
+                Some(rest) => place = rest,
+            }
+        }
+        unreachable!("the weights' sum bounds it")
+    }
+
+    /// A number below `bound`, seldom.
+    pub fn seldom(&mut self, bound: u8) -> Option<u8> {
+        Some(self.next()).filter(|byte| *byte >= 218).map(|byte| byte % bound)
+    }
+}
+
 /// A thread of a task.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Caller {

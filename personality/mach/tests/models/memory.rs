@@ -1,0 +1,598 @@
+//! Memory maps against a simple model of them.
+//!
+//! The model keeps, for each page of each task, a cell with its contents: what
+//! is shared is one cell, what is copied is copied at once. The real thing must
+//! look the same however it shares frames, and its books must be right.
+
+use crate::common::{Bytes, Caller, Reply, World};
+use mach::abi::{disposition, inherit, routine};
+use mach::sim::SimTask;
+use mach::{Error, Protection};
+use std::collections::{BTreeMap, BTreeSet};
+
+const PAGE: u64 = 4096;
+/// Where the model looks: part of two blocks that the kernel can hide at once.
+const BASE: u64 = 0x5000_0000 + (2 << 20) - 48 * PAGE;
+/// Where threads have their pages, which the model does not look at.
+const THREAD_PAGE: u64 = 0x4000_0000;
+/// How many pages it looks at.
+const PAGES: u64 = 96;
+/// Pages of the object that tasks map.
+const OBJECT: u64 = 64;
+const TASKS: usize = 5;
+const SHORT: Error = Error::KERN_RESOURCE_SHORTAGE;
+
+#[derive(Clone, Copy, Debug)]
+struct Page {
+    cell: usize,
+    protection: u32,
+    maximum: u32,
+    inheritance: u64,
+}
+
+#[derive(Clone)]
+struct Task {
+    caller: Caller,
+    name: u64,
+    object: u64,
+    pages: BTreeMap<u64, Page>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Op {
+    Allocate {
+        page: u64,
+        count: u64,
+    },
+    Deallocate {
+        page: u64,
+        count: u64,
+    },
+    Protect {
+        page: u64,
+        count: u64,
+        maximum: bool,
+        protection: u32,
+    },
+    Inherit {
+        page: u64,
+        count: u64,
+        inheritance: u64,
+    },
+    Write {
+        page: u64,
+        byte: u8,
+    },
+    Touch {
+        page: u64,
+        byte: u8,
+    },
+    Fill {
+        page: u64,
+        count: u64,
+        byte: u8,
+    },
+    Read {
+        page: u64,
+    },
+    Map {
+        page: u64,
+        count: u64,
+        offset: u64,
+        copy: bool,
+    },
+    Copy {
+        page: u64,
+        count: u64,
+        to: u8,
+        target: u64,
+    },
+    Wire {
+        page: u64,
+        count: u64,
+        access: u32,
+    },
+    Fork,
+    End,
+}
+
+type Make = fn(&mut Bytes<'_>) -> Op;
+
+fn page(bytes: &mut Bytes<'_>) -> u64 {
+    bytes.below(PAGES as u8) as u64
+}
+
+/// Few, or enough that sharing is worth it.
+fn count(bytes: &mut Bytes<'_>) -> u64 {
+    let most = bytes.pick(&[3, 49]);
+    1 + bytes.below(most) as u64
+}
+
+/// What there is to do, and how often.
+const OPS: &[(u8, Make)] = &[
+    (3, |b| Op::Allocate { page: page(b), count: count(b) }),
+    (1, |b| Op::Deallocate { page: page(b), count: count(b) }),
+    (1, |b| {
+        let protection = b.pick(&[3, 3, 1, 1, 7, 7, 0, 2, 4, 5, 6]);
+        let maximum = b.below(2) > 0 && protection & 3 == 3;
+        Op::Protect { page: page(b), count: count(b), maximum, protection }
+    }),
+    (1, |b| Op::Inherit { page: page(b), count: count(b), inheritance: b.below(4) as u64 }),
+    (3, |b| Op::Write { page: page(b), byte: b.next() }),
+    (4, |b| Op::Touch { page: page(b), byte: b.next() }),
+    (3, |b| Op::Fill { page: page(b), count: count(b), byte: b.next() }),
+    (2, |b| Op::Read { page: page(b) }),
+    (2, |b| Op::Map {
+        page: page(b),
+        count: count(b),
+        offset: b.below(OBJECT as u8) as u64,
+        copy: b.below(2) > 0,
+    }),
+    (3, |b| Op::Copy { page: page(b), count: count(b), to: b.next(), target: page(b) }),
+    (1, |b| Op::Wire { page: page(b), count: count(b), access: b.below(4) as u32 }),
+    (2, |_| Op::Fork),
+    (1, |_| Op::End),
+];
+
+/// Bytes that an operation takes at most.
+pub const STEP_BYTES: usize = 8;
+/// An operation: in which task, what, and what fails.
+pub type Step = (u8, Op, Option<u8>);
+
+/// An operation out of bytes.
+pub fn decode(bytes: &[u8]) -> Step {
+    let mut bytes = Bytes::new(bytes);
+    let (at, fail) = (bytes.next(), bytes.seldom(6));
+    (at, bytes.weighed(OPS)(&mut bytes), fail)
+}
+
+struct Run {
+    world: World,
+    root: Caller,
+    object: u64,
+    cells: Vec<u8>,
+    object_cells: Vec<usize>,
+    tasks: Vec<Task>,
+}
+
+impl Run {
+    fn new() -> Run {
+        let mut world = World::new();
+        let root = world.boot_root();
+        let object = world.get(root, routine::MEMORY_OBJECT_CREATE, &[OBJECT * PAGE]);
+        let mut run = Run {
+            world,
+            root,
+            object,
+            cells: vec![0; OBJECT as usize],
+            object_cells: (0..OBJECT as usize).collect(),
+            tasks: Vec::new(),
+        };
+        let (caller, name) = run.world.task(root, 0);
+        run.tasks.push(Task {
+            caller,
+            name,
+            object: 0,
+            pages: BTreeMap::new(),
+        });
+        run.tasks[0].object = run.world.give(root, name, object, disposition::COPY_SEND);
+        run
+    }
+
+    fn cell(&mut self, byte: u8) -> usize {
+        self.cells.push(byte);
+        self.cells.len() - 1
+    }
+
+    /// The error of the first page of a range that does not allow an access.
+    fn allows(&self, at: usize, page: u64, count: u64, access: u32) -> Result<(), Error> {
+        for page in page..page + count {
+            let found = self.tasks[at]
+                .pages
+                .get(&page)
+                .ok_or(Error::KERN_INVALID_ADDRESS)?;
+            if found.protection & access != access || found.protection == 0 {
+                return Err(Error::KERN_PROTECTION_FAILURE);
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, at: u8, op: &Op, fail: Option<u8>) {
+        let at = at as usize % self.tasks.len();
+        let partial = matches!(op, Op::Copy { .. } | Op::Wire { .. } | Op::Fill { .. });
+        let fail = fail.filter(|_| !partial).map(u64::from);
+        self.world.mach.kernel().fail_after(fail);
+        self.carry_out(at, op);
+        self.world.mach.kernel().fail_after(None);
+    }
+
+    /// Asks as root, and checks the answer: what memory ran out for has changed nothing.
+    fn ask(&mut self, label: u32, words: &[u64], expected: Result<(), Error>) -> bool {
+        let answer = self.world.ask(self.root, label, words);
+        if answer == Err(SHORT) && self.world.mach.kernel().has_failed() {
+            return false;
+        }
+        assert_eq!(
+            answer.map(drop),
+            expected,
+            "{:?} {words:x?}",
+            routine::name(label)
+        );
+        expected.is_ok()
+    }
+
+    fn carry_out(&mut self, at: usize, op: &Op) {
+        let name = self.tasks[at].name;
+        let place = |page: u64| BASE + page * PAGE;
+        match *op {
+            Op::Allocate { page, count } => {
+                let taken = (page..page + count).any(|p| self.tasks[at].pages.contains_key(&p));
+                let expected = if taken {
+                    Err(Error::KERN_NO_SPACE)
+                } else {
+                    Ok(())
+                };
+                let words = [name, place(page), count * PAGE, 0];
+                if self.ask(routine::VM_ALLOCATE, &words, expected) {
+                    for page in page..page + count {
+                        let cell = self.cell(0);
+                        let new = Page {
+                            cell,
+                            protection: 3,
+                            maximum: 7,
+                            inheritance: 1,
+                        };
+                        self.tasks[at].pages.insert(page, new);
+                    }
+                }
+            }
+            Op::Deallocate { page, count } => {
+                let words = [name, place(page), count * PAGE];
+                if self.ask(routine::VM_DEALLOCATE, &words, Ok(())) {
+                    self.tasks[at]
+                        .pages
+                        .retain(|p, _| !(page..page + count).contains(p));
+                }
+            }
+            Op::Protect {
+                page,
+                count,
+                maximum,
+                protection,
+            } => {
+                let mut expected = Ok(());
+                for page in page..page + count {
+                    match self.tasks[at].pages.get(&page) {
+                        None => expected = Err(Error::KERN_INVALID_ADDRESS),
+                        Some(p) if p.maximum & protection != protection => {
+                            expected = Err(Error::KERN_PROTECTION_FAILURE);
+                        }
+                        Some(_) => continue,
+                    }
+                    break;
+                }
+                let words = [
+                    name,
+                    place(page),
+                    count * PAGE,
+                    maximum as u64,
+                    protection as u64,
+                ];
+                if self.ask(routine::VM_PROTECT, &words, expected) {
+                    for (_, p) in self.tasks[at].pages.range_mut(page..page + count) {
+                        if maximum {
+                            p.maximum = protection;
+                            p.protection &= protection;
+                        } else {
+                            p.protection = protection;
+                        }
+                    }
+                }
+            }
+            Op::Inherit {
+                page,
+                count,
+                inheritance,
+            } => {
+                let valid = inheritance <= 2;
+                let expected = if valid {
+                    Ok(())
+                } else {
+                    Err(Error::KERN_INVALID_ARGUMENT)
+                };
+                let words = [name, place(page), count * PAGE, inheritance];
+                if self.ask(routine::VM_INHERIT, &words, expected) {
+                    for (_, p) in self.tasks[at].pages.range_mut(page..page + count) {
+                        p.inheritance = inheritance;
+                    }
+                }
+            }
+            Op::Write { page, byte } => {
+                let expected = self.allows(at, page, 1, 2);
+                if self.ask(
+                    routine::VM_WRITE,
+                    &[name, place(page), 1, byte as u64],
+                    expected,
+                ) {
+                    let cell = self.tasks[at].pages[&page].cell;
+                    self.cells[cell] = byte;
+                }
+            }
+            Op::Touch { page, byte } => self.touch(at, page, byte),
+            Op::Fill { page, count, byte } => {
+                for page in page..(page + count).min(PAGES) {
+                    self.touch(at, page, byte.wrapping_add(page as u8));
+                }
+            }
+            Op::Read { page } => {
+                let expected = self.allows(at, page, 1, 1);
+                let words = [name, place(page), 1];
+                match self.world.ask(self.root, routine::VM_READ, &words) {
+                    Ok(words) => {
+                        assert_eq!(expected, Ok(()));
+                        let cell = self.tasks[at].pages[&page].cell;
+                        assert_eq!(words[1] as u8, self.cells[cell]);
+                    }
+                    Err(SHORT) if self.world.mach.kernel().has_failed() => {}
+                    Err(error) => assert_eq!(expected, Err(error)),
+                }
+            }
+            Op::Map {
+                page,
+                count,
+                offset,
+                copy,
+            } => {
+                let taken = (page..page + count).any(|p| self.tasks[at].pages.contains_key(&p));
+                let expected = if offset + count > OBJECT {
+                    Err(Error::KERN_INVALID_ARGUMENT)
+                } else if taken {
+                    Err(Error::KERN_NO_SPACE)
+                } else {
+                    Ok(())
+                };
+                let object = self.object;
+                let words = [
+                    name,
+                    place(page),
+                    count * PAGE,
+                    0,
+                    0,
+                    object,
+                    offset * PAGE,
+                    copy as u64,
+                    3,
+                    7,
+                    copy as u64,
+                ];
+                if self.ask(routine::VM_MAP, &words, expected) {
+                    for step in 0..count {
+                        let shared = self.object_cells[(offset + step) as usize];
+                        let cell = if copy {
+                            self.cell(self.cells[shared])
+                        } else {
+                            shared
+                        };
+                        let inheritance = copy as u64;
+                        let new = Page {
+                            cell,
+                            protection: 3,
+                            maximum: 7,
+                            inheritance,
+                        };
+                        self.tasks[at].pages.insert(page + step, new);
+                    }
+                }
+            }
+            Op::Copy {
+                page,
+                count,
+                to,
+                target,
+            } => {
+                let to = to as usize % self.tasks.len();
+                let cells = |at: usize, page: u64| -> BTreeSet<usize> {
+                    let pages = self.tasks[at].pages.range(page..page + count);
+                    pages.map(|(_, page)| page.cell).collect()
+                };
+                let (from_cells, to_cells) = (cells(at, page), cells(to, target));
+                let twice =
+                    to_cells.len() < self.tasks[to].pages.range(target..target + count).count();
+                if twice || !from_cells.is_disjoint(&to_cells) {
+                    return;
+                }
+                let expected = self
+                    .allows(at, page, count, 1)
+                    .and_then(|()| self.allows(to, target, count, 2));
+                let words = [
+                    name,
+                    place(page),
+                    self.tasks[to].name,
+                    place(target),
+                    count * PAGE,
+                ];
+                if self.ask(routine::VM_COPY, &words, expected) {
+                    for step in 0..count {
+                        let from = self.tasks[at].pages[&(page + step)].cell;
+                        let to = self.tasks[to].pages[&(target + step)].cell;
+                        self.cells[to] = self.cells[from];
+                    }
+                }
+            }
+            Op::Wire {
+                page,
+                count,
+                access,
+            } => {
+                let mut expected = Ok(());
+                for page in page..page + count {
+                    match self.tasks[at].pages.get(&page) {
+                        None => expected = Err(Error::KERN_INVALID_ADDRESS),
+                        Some(p) if p.protection & access != access => {
+                            expected = Err(Error::KERN_PROTECTION_FAILURE);
+                        }
+                        Some(_) => continue,
+                    }
+                    break;
+                }
+                let words = [name, place(page), count * PAGE, access as u64];
+                self.ask(routine::VM_WIRE, &words, expected);
+            }
+            Op::Fork => self.fork(at),
+            Op::End => {
+                if self.tasks.len() > 1 {
+                    let task = self.tasks.remove(at);
+                    self.world
+                        .ask(self.root, routine::TASK_TERMINATE, &[task.name])
+                        .unwrap();
+                    self.world
+                        .ask(self.root, routine::MACH_PORT_DEALLOCATE, &[0, task.name])
+                        .unwrap();
+                }
+            }
+        }
+    }
+
+    /// A thread writes: it faults first where it must.
+    fn touch(&mut self, at: usize, page: u64, byte: u8) {
+        if self.allows(at, page, 1, 2).is_err() {
+            return;
+        }
+        let (caller, address) = (self.tasks[at].caller, BASE + page * PAGE);
+        if !self
+            .world
+            .mach
+            .kernel()
+            .memory_write(caller.task, address, byte)
+        {
+            let badge = self.world.fault_badge(caller);
+            let thread = self.world.mach.thread_of_badge(badge).unwrap();
+            if !self.world.mach.fault(thread, address, Protection::WRITE) {
+                assert!(
+                    self.world.mach.kernel().has_failed(),
+                    "an exception at {address:#x}"
+                );
+                // The exception has ended the task.
+                let task = self.tasks.remove(at);
+                self.world
+                    .ask(self.root, routine::MACH_PORT_DEALLOCATE, &[0, task.name])
+                    .unwrap();
+                if self.tasks.is_empty() {
+                    self.world.mach.kernel().fail_after(None);
+                    let fresh = self.world.task(self.root, 0);
+                    let object =
+                        self.world
+                            .give(self.root, fresh.1, self.object, disposition::COPY_SEND);
+                    let pages = BTreeMap::new();
+                    self.tasks.push(Task {
+                        caller: fresh.0,
+                        name: fresh.1,
+                        object,
+                        pages,
+                    });
+                }
+                return;
+            }
+            assert!(
+                self.world
+                    .mach
+                    .kernel()
+                    .memory_write(caller.task, address, byte)
+            );
+        }
+        let cell = self.tasks[at].pages[&page].cell;
+        self.cells[cell] = byte;
+    }
+
+    fn fork(&mut self, at: usize) {
+        if self.tasks.len() >= TASKS {
+            return;
+        }
+        let words = [0, self.tasks[at].name, inherit::MEMORY];
+        let name = match self.world.request(self.root, routine::TASK_CREATE, &words) {
+            Reply::Done(Ok(words)) => words[0],
+            Reply::Done(Err(error)) => {
+                assert_eq!(error, SHORT);
+                assert!(self.world.mach.kernel().has_failed());
+                return;
+            }
+            other => panic!("{other:?}"),
+        };
+        self.world.mach.kernel().fail_after(None);
+        let task: SimTask = self.world.mach.kernel().task_newest().unwrap();
+        let (caller, thread) = self.world.thread_at(self.root, name, task, THREAD_PAGE);
+        self.world
+            .ask(self.root, routine::MACH_PORT_DEALLOCATE, &[0, thread])
+            .unwrap();
+        let object = self
+            .world
+            .give(self.root, name, self.object, disposition::COPY_SEND);
+        let mut pages = BTreeMap::new();
+        for (page, entry) in self.tasks[at].pages.clone() {
+            let cell = match entry.inheritance {
+                0 => entry.cell,
+                1 => self.cell(self.cells[entry.cell]),
+                _ => continue,
+            };
+            pages.insert(page, Page { cell, ..entry });
+        }
+        self.tasks.push(Task {
+            caller,
+            name,
+            object,
+            pages,
+        });
+    }
+
+    /// What is mapped shows what the model says.
+    fn compare(&mut self) {
+        for task in &self.tasks {
+            for (page, entry) in &task.pages {
+                let kernel = self.world.mach.kernel();
+                let seen = kernel.memory_read(task.caller.task, BASE + page * PAGE);
+                if let Some(byte) = seen {
+                    assert_eq!(
+                        byte, self.cells[entry.cell],
+                        "page {page} of {:?}",
+                        task.caller.task
+                    );
+                }
+            }
+        }
+    }
+
+    /// Every page, as the mach server itself reads it.
+    fn finish(mut self) {
+        for at in 0..self.tasks.len() {
+            for (page, entry) in self.tasks[at].pages.clone() {
+                if entry.protection & 1 != 0 {
+                    let words = [self.tasks[at].name, BASE + page * PAGE, 1];
+                    let words = self.world.ask(self.root, routine::VM_READ, &words).unwrap();
+                    assert_eq!(
+                        words[1] as u8, self.cells[entry.cell],
+                        "page {page} of task {at}"
+                    );
+                }
+            }
+        }
+        self.world.check();
+        self.world.finish();
+    }
+}
+
+/// After how many steps the books are looked at.
+const CHECK_EVERY: usize = 6;
+
+/// Carries operations out, and ends everything.
+pub fn run(steps: &[Step]) {
+    let mut run = Run::new();
+    for part in steps.chunks(CHECK_EVERY) {
+        for (at, op, fail) in part {
+            run.step(*at, op, *fail);
+        }
+        run.world.check();
+        run.compare();
+    }
+    run.finish();
+}
