@@ -117,6 +117,10 @@ pub struct TestArgs {
     #[arg(long)]
     pub long: bool,
 
+    /// Fuzz for so long in all; 0 for not at all.
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    pub fuzz: u64,
+
     /// Use a kernel with assertions and debug output.
     #[arg(long)]
     pub debug_kernel: bool,

@@ -1,6 +1,7 @@
 //! `hird test`: see docs/TESTING.md.
 
 mod console;
+mod fuzz;
 mod guest;
 mod host;
 mod judge;
@@ -18,6 +19,7 @@ pub fn command(workspace: &Workspace, arguments: &TestArgs) -> Result<u8> {
     let mut report = Report::default();
     if !arguments.guest {
         host::run(workspace, arguments, &mut report)?;
+        fuzz::run(workspace, arguments, &mut report)?;
     }
     if !arguments.host {
         guest::run(workspace, arguments, &mut report)?;
