@@ -219,14 +219,14 @@ pub struct Mach<K: Kernel> {
     pub(crate) device_tree: Option<(crate::object::ObjectId, u64)>,
 }
 
-/// Badge of a task's own port.
+/// Badge of a task's own port: never 0, by which a kernel says that nobody has sent.
 pub(crate) fn task_badge(id: TaskId) -> u32 {
-    (id.generation & 0x3f) << 20 | (id.index & 0xf_ffff)
+    (id.generation % 0x3f + 1) << 20 | (id.index & 0xf_ffff)
 }
 
 /// Badge of a thread's faults.
 pub(crate) fn thread_badge(id: ThreadId) -> u32 {
-    1 << 27 | task_badge(Id::new(id.index, id.generation))
+    1 << 27 | (id.generation & 0x3f) << 20 | (id.index & 0xf_ffff)
 }
 
 /// The number by which a task is known to others.

@@ -1273,3 +1273,11 @@ fn a_name_is_not_given_to_another_port_while_capabilities_of_the_last_one_are_th
     w.check();
     w.finish();
 }
+
+#[test]
+fn no_task_has_the_badge_that_stands_for_nobody() {
+    let mut w = World::new();
+    let root = w.boot_root();
+    assert_ne!(w.mach.kernel().task_badge(root.task), 0);
+    w.finish();
+}

@@ -9,7 +9,7 @@ extern crate alloc;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
-use ::mach::abi::memory_object;
+use ::mach::abi::{self, memory_object};
 use machuser::mach::{self, Place, inherit};
 use machuser::wire::{Disposition, RightArg};
 use machuser::{Call, Error, Outcome, ReceiveRight, Request, Result, Right, SendRight};
@@ -241,6 +241,72 @@ fn memory(bench: &Bench) -> Result<()> {
     Ok(())
 }
 
+/// A send right to a new port of another task.
+fn port_of(task: &SendRight) -> Result<SendRight> {
+    let task = task.as_raw() as u64;
+    let kind = abi::right::RECEIVE as u64;
+    let (_, port) = sys::mach_call(abi::routine::MACH_PORT_ALLOCATE, 2, [task, kind, 0, 0])?;
+    let words = [task, port[0], abi::disposition::MAKE_SEND as u64, 0];
+    let (_, right) = sys::mach_call(abi::routine::MACH_PORT_EXTRACT_RIGHT, 3, words)?;
+    Ok(SendRight::from_raw(right[0] as machuser::Name))
+}
+
+/// The cheap operations while there are many ports, with a right to each here, and many tasks.
+fn scale(bench: &Bench) -> Result<()> {
+    const PORTS: [usize; 3] = [10, 1000, 100_000];
+    const TASKS: [usize; 2] = [10, 1000];
+    let others = |names: &[&str]| names.iter().any(|name| bench.wants(name));
+    let operations = ["rpc.null", "rpc.right", "msg.oneway", "port.create.destroy"];
+    let name = |operation: &str, kind: &str, count: usize| alloc::format!("{operation}.{kind}.{count}");
+    let all: Vec<_> = operations
+        .iter()
+        .flat_map(|one| {
+            let ports = PORTS.map(|count| name(one, "ports", count));
+            ports.into_iter().chain(TASKS.map(|count| name(one, "tasks", count)))
+        })
+        .collect();
+    if !others(&all.iter().map(|name| &name[..]).collect::<Vec<_>>()) {
+        return Ok(());
+    }
+    let server = start_server()?;
+    let receive = ReceiveRight::allocate()?;
+    let send = receive.make_send()?;
+    let to = RightArg { name: send.as_raw(), disposition: Disposition::CopySend };
+    let measure = |kind: &str, count: usize| {
+        bench.measure(&name("rpc.null", kind, count), 1000, || probe::probe_null(&server));
+        bench.measure(&name("rpc.right", kind, count), 300, || {
+            probe::probe_right(&server).map(drop)
+        });
+        bench.measure(&name("msg.oneway", kind, count), 200, || {
+            sys::msg_send(to, 60003, &[1, 2, 3, 4], &[], None)?;
+            sys::msg_receive().map(drop)
+        });
+        bench.measure(&name("port.create.destroy", kind, count), 300, || {
+            ReceiveRight::allocate().map(drop)
+        });
+    };
+    let mut tasks = Vec::new();
+    for count in TASKS {
+        while tasks.len() < count {
+            tasks.push(mach::task_create(mach::SELF)?);
+        }
+        measure("tasks", count);
+    }
+    for task in tasks.drain(..) {
+        mach::task_terminate(&task)?;
+    }
+    let holder = mach::task_create(mach::SELF)?;
+    let mut rights = Vec::new();
+    for count in PORTS {
+        while rights.len() < count {
+            rights.push(port_of(&holder)?);
+        }
+        measure("ports", count);
+    }
+    drop(rights);
+    mach::task_terminate(&holder)
+}
+
 /// Faults on memory whose pages another thread of this program supplies.
 fn pager(bench: &Bench) -> Result<()> {
     const PAGES: u64 = 200;
@@ -399,6 +465,7 @@ fn program() -> i32 {
     check("pager", pager(&bench).err().map(|error| alloc::format!("{error}")));
     check("files", file_system(&bench).err().map(|error| alloc::format!("{error:?}")));
     check("processes", processes(&bench).err().map(|error| alloc::format!("{error:?}")));
+    check("scale", scale(&bench).err().map(|error| alloc::format!("{error}")));
     // Last: its thread takes the calls of this task for ever.
     check("kernel", raw(&bench).err().map(|error| alloc::format!("{error}")));
     status
