@@ -73,6 +73,8 @@ pub(crate) mod cost {
     pub(crate) const PAGER: u64 = 768;
     /// A page in a map.
     pub(crate) const MAPPING: u64 = 64;
+    /// What the first page of near ones in a map takes more.
+    pub(crate) const MAPPINGS: u64 = 640;
     /// An account.
     pub(crate) const ACCOUNT: u64 = 192;
     /// The entry of a name that a task has from its start, in use or not.

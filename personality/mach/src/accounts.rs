@@ -96,7 +96,8 @@ impl<K: Kernel> Mach<K> {
                 + task.name_bytes
                 + threads * K::THREAD_BYTES
                 + regions.count() as u64 * cost::REGION
-                + task.map.mapped.len() as u64 * cost::MAPPING,
+                + task.map.mapped.len() as u64 * cost::MAPPING
+                + task.map.mapped.groups() as u64 * cost::MAPPINGS,
             rights: task.space.len() as u64,
         };
         let mut add = |amount: Limits| {

@@ -438,7 +438,8 @@ impl<K: Kernel> Mach<K> {
                 pages == task.map.mapped.len(),
                 "{id:?} has pages mapped outside its regions"
             );
-            let mapped = Limits::objects(pages as u64 * cost::MAPPING);
+            let groups = task.map.mapped.groups() as u64;
+            let mapped = Limits::objects(pages as u64 * cost::MAPPING + groups * cost::MAPPINGS);
             counts.charge(task.account, mapped);
         }
         for (token, window) in self.windows.iter() {

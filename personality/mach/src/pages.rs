@@ -54,6 +54,16 @@ impl<T: Copy> Pages<T> {
         self.len == 0
     }
 
+    /// How many groups of near pages take memory.
+    pub(crate) fn groups(&self) -> usize {
+        self.chunks.len()
+    }
+
+    /// Whether something near a page takes memory for it already.
+    pub(crate) fn is_near(&self, page: u64) -> bool {
+        self.chunks.contains_key(&(page / SPAN))
+    }
+
     #[inline]
     pub(crate) fn get(&self, page: u64) -> Option<T> {
         self.chunks.get(&(page / SPAN))?.slots[(page % SPAN) as usize]
@@ -180,6 +190,7 @@ impl<T: Copy> FromIterator<(u64, T)> for Pages<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::collections::BTreeSet;
     use alloc::vec::Vec;
     use proptest::prelude::*;
 
@@ -206,6 +217,9 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(pages.len(), model.len());
+                let groups = model.keys().map(|page| page / SPAN).collect::<BTreeSet<_>>();
+                prop_assert_eq!(pages.groups(), groups.len());
+                prop_assert_eq!(pages.is_near(page), groups.contains(&(page / SPAN)));
                 prop_assert_eq!(pages.get(page), model.get(&page).copied());
                 let found: Vec<_> = pages.range(range.clone()).collect();
                 let expected: Vec<_> = model.range(range).map(|(page, value)| (*page, *value)).collect();

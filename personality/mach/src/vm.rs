@@ -427,6 +427,7 @@ impl<K: Kernel> Mach<K> {
         let Map { mapped, blocks, .. } = &mut holder.map;
         let (kernel, kernel_task) = (&mut self.kernel, holder.kernel);
         let (mut gone, mut tables) = (0, 0);
+        let groups = mapped.groups();
         mapped.take(start / PAGE..end / PAGE, |at, page| {
             kernel.frame_unmap(page.mapping);
             gone += cost::MAPPING;
@@ -434,6 +435,7 @@ impl<K: Kernel> Mach<K> {
                 tables += kernel.tables_free(kernel_task, at * PAGE);
             }
         });
+        gone += (groups - mapped.groups()) as u64 * cost::MAPPINGS;
         holder.table_bytes -= tables;
         self.accounts.refund(holder.account, Limits::objects(gone + tables));
     }
@@ -746,15 +748,18 @@ impl<K: Kernel> Mach<K> {
         protection: Protection,
         cache: Cache,
     ) -> Result<()> {
-        let account = self.task(task)?.account;
-        self.accounts.charge(account, Limits::objects(cost::MAPPING))?;
+        let holder = self.task(task)?;
+        let account = holder.account;
+        let first = !holder.map.mapped.is_near(page / PAGE);
+        let amount = Limits::objects(cost::MAPPING + if first { cost::MAPPINGS } else { 0 });
+        self.accounts.charge(account, amount)?;
         match self.frame_map_charged(task, page, frame, protection, cache) {
             Ok(mapping) => {
                 self.task_mut(task)?.map.mapped.insert(page / PAGE, Mapped { mapping, protection });
                 Ok(())
             }
             Err(error) => {
-                self.accounts.refund(account, Limits::objects(cost::MAPPING));
+                self.accounts.refund(account, amount);
                 Err(error)
             }
         }

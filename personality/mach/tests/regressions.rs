@@ -388,7 +388,7 @@ fn a_limit_on_kernel_objects_holds_for_page_tables() {
 fn who_unmaps_gets_back_what_page_tables_cost() {
     let mut w = World::new();
     let root = w.boot_root();
-    let account = w.get(root, routine::ACCOUNT_CREATE, &[1 << 30, 1 << 20, 100]);
+    let account = w.get(root, routine::ACCOUNT_CREATE, &[1 << 30, 1 << 21, 100]);
     let (_, name) = w.task(root, account);
     let objects_used = |w: &mut World| w.ask(root, routine::ACCOUNT_INFO, &[account]).unwrap()[4];
     let before = objects_used(&mut w);
