@@ -58,6 +58,32 @@ const fn class(layout: Layout) -> Option<usize> {
     }
 }
 
+impl<S: Source> State<S> {
+    /// Memory from the gaps, as a block of its list or of its own size.
+    ///
+    /// # Safety
+    /// The size is not zero.
+    #[cold]
+    #[inline(never)]
+    unsafe fn take(&mut self, layout: Layout) -> *mut u8 {
+        let layout = class(layout).map_or(layout, block);
+        // SAFETY: the caller's promise.
+        unsafe { self.talc.allocate(layout) }.map_or(null_mut(), NonNull::as_ptr)
+    }
+
+    /// Makes a gap of what [`State::take`] gave for the same layout.
+    ///
+    /// # Safety
+    /// It did, and nobody uses it.
+    #[cold]
+    #[inline(never)]
+    unsafe fn give(&mut self, start: *mut u8, layout: Layout) {
+        let layout = class(layout).map_or(layout, block);
+        // SAFETY: it was allocated with this layout.
+        unsafe { self.talc.deallocate(start, layout) };
+    }
+}
+
 /// The layout of the blocks in a list.
 #[inline(always)]
 const fn block(class: usize) -> Layout {
@@ -99,43 +125,35 @@ unsafe impl<L: RawMutex, S: Source> GlobalAlloc for Heap<L, S> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let mut state = self.state.lock();
-        let layout = match class(layout) {
-            Some(class) => {
-                let list = &mut state.kept[class];
-                if let Some(first) = list.first {
-                    // SAFETY: a block in a list is the heap's own.
-                    list.first = unsafe { first.as_ref() }.next;
-                    list.room += 1;
-                    return first.as_ptr().cast();
-                }
-                block(class)
+        if let Some(class) = class(layout) {
+            let list = &mut state.kept[class];
+            if let Some(first) = list.first {
+                // SAFETY: a block in a list is the heap's own.
+                list.first = unsafe { first.as_ref() }.next;
+                list.room += 1;
+                return first.as_ptr().cast();
             }
-            None => layout,
-        };
+        }
         // SAFETY: the size is not zero, as the caller promises.
-        unsafe { state.talc.allocate(layout) }.map_or(null_mut(), NonNull::as_ptr)
+        unsafe { state.take(layout) }
     }
 
     #[inline]
     unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
         let mut state = self.state.lock();
-        let layout = match class(layout) {
-            Some(class) => {
-                let list = &mut state.kept[class];
-                if list.room > 0 {
-                    let start = start.cast::<Block>();
-                    // SAFETY: the caller gives the block up; it is large enough, and aligned.
-                    unsafe { start.write(Block { next: list.first }) };
-                    list.first = NonNull::new(start);
-                    list.room -= 1;
-                    return;
-                }
-                block(class)
+        if let Some(class) = class(layout) {
+            let list = &mut state.kept[class];
+            if list.room > 0 {
+                let start = start.cast::<Block>();
+                // SAFETY: the caller gives the block up; it is large enough, and aligned.
+                unsafe { start.write(Block { next: list.first }) };
+                list.first = NonNull::new(start);
+                list.room -= 1;
+                return;
             }
-            None => layout,
-        };
-        // SAFETY: it was allocated with this layout.
-        unsafe { state.talc.deallocate(start, layout) };
+        }
+        // SAFETY: the caller got it for this layout, and gives it up.
+        unsafe { state.give(start, layout) };
     }
 
     unsafe fn realloc(&self, start: *mut u8, layout: Layout, size: usize) -> *mut u8 {

@@ -227,7 +227,9 @@ impl<K: Kernel> Mach<K> {
         self.copy_out(task, Carried::Send(port))
     }
 
-    /// Carries a routine out. `Ok(false)`: the caller is answered later or not at all.
+    /// Carries a routine out, those first that are asked for most. `Ok(false)`: the caller is
+    /// answered later or not at all.
+    #[inline]
     pub(crate) fn routine(
         &mut self,
         task: TaskId,
@@ -236,54 +238,74 @@ impl<K: Kernel> Mach<K> {
         out: &mut Output,
     ) -> Result<bool> {
         match label {
-            // ---- the hot paths first
-            routine::REPLY_NEW_PORT => {
-                let caller = self.caller_of(task, input.name()?, 1)?;
-                let life = match input.word()? {
-                    0 => Life::Lasting,
-                    1 => Life::Transient,
-                    2 => Life::Passing,
-                    _ => return Err(Error::KERN_INVALID_VALUE),
-                };
-                let (name, id) = self.port_allocate(task)?;
-                if let Some(port) = self.ports.get_mut(id) {
-                    port.srights = 1;
-                    port.mscount = 1;
-                    port.life = life;
-                }
-                let given = if caller.task == task {
-                    self.copy_out_word(task, Carried::Send(id))
-                } else {
-                    self.copy_out_fresh(caller.task, id)
-                };
-                self.kernel.inbox_push(caller.thread, given)?;
-                out.put(name as u64);
-                if life == Life::Passing {
-                    let holder = self.task_mut(task)?;
-                    for _ in 0..LAPSED_TOLD {
-                        out.put(holder.lapsed.pop().unwrap_or(0) as u64);
-                    }
-                }
-            }
-            routine::REPLY_RIGHTS => {
-                let caller = input.name()?;
-                let count = input.word()?;
-                let list = input.rights(count)?;
-                let caller = self.caller_of(task, caller, list.len())?;
-                if let [word] = list {
-                    let right = self.copy_in(task, *word as u32, (*word >> 32) as u32)?;
-                    self.inbox_give(&caller, right)?;
-                } else {
-                    for right in self.copy_in_all(task, list)? {
-                        self.inbox_give(&caller, right)?;
-                    }
-                }
-            }
+            routine::REPLY_NEW_PORT => self.reply_new_port(task, input, out)?,
+            routine::REPLY_RIGHTS => self.reply_rights(task, input)?,
             routine::MACH_PORT_DEALLOCATE => {
                 let target = self.target(task, input.name()?)?;
                 let name = input.name()?;
                 self.name_deallocate(target, name)?;
             }
+            _ => return self.routine_other(task, label, input, out),
+        }
+        Ok(true)
+    }
+
+    /// Gives the caller's client a send right to a new port.
+    fn reply_new_port(&mut self, task: TaskId, input: &mut Input<'_>, out: &mut Output) -> Result<()> {
+        let caller = self.caller_of(task, input.name()?, 1)?;
+        let life = match input.word()? {
+            0 => Life::Lasting,
+            1 => Life::Transient,
+            2 => Life::Passing,
+            _ => return Err(Error::KERN_INVALID_VALUE),
+        };
+        let (name, id) = self.port_allocate(task)?;
+        if let Some(port) = self.ports.get_mut(id) {
+            port.srights = 1;
+            port.mscount = 1;
+            port.life = life;
+        }
+        let given = if caller.task == task {
+            self.copy_out_word(task, Carried::Send(id))
+        } else {
+            self.copy_out_fresh(caller.task, id)
+        };
+        self.kernel.inbox_push(caller.thread, given)?;
+        out.put(name as u64);
+        if life == Life::Passing {
+            let holder = self.task_mut(task)?;
+            for _ in 0..LAPSED_TOLD {
+                out.put(holder.lapsed.pop().unwrap_or(0) as u64);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the caller's client rights.
+    fn reply_rights(&mut self, task: TaskId, input: &mut Input<'_>) -> Result<()> {
+        let caller = input.name()?;
+        let count = input.word()?;
+        let list = input.rights(count)?;
+        let caller = self.caller_of(task, caller, list.len())?;
+        if let [word] = list {
+            let right = self.copy_in(task, *word as u32, (*word >> 32) as u32)?;
+            return self.inbox_give(&caller, right);
+        }
+        for right in self.copy_in_all(task, list)? {
+            self.inbox_give(&caller, right)?;
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn routine_other(
+        &mut self,
+        task: TaskId,
+        label: u32,
+        input: &mut Input<'_>,
+        out: &mut Output,
+    ) -> Result<bool> {
+        match label {
             routine::GSYNC_WAKE => {
                 let (address, all) = (input.word()?, input.word()? != 0);
                 out.put(self.futex_wake(task, address, all));
