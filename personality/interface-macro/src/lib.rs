@@ -31,9 +31,6 @@
 //! Options of a routine: `#[routine(12, split)]` also generates `send_<routine>` (the request as a
 //! one-way message with a reply right), `reply_<routine>` (the answer, later) and
 //! `answer_of_<routine>` (reads the answer that came as a message).
-//!
-//! Options of the interface: `raw_rights` for interfaces of the mach server, where rights travel as
-//! names of the caller's space in words.
 
 use proc_macro::TokenStream;
 use proc_macro2::{Span, TokenStream as Tokens};
@@ -59,12 +56,11 @@ pub fn interface(attribute: TokenStream, item: TokenStream) -> TokenStream {
 struct Options {
     base: u32,
     name: String,
-    raw_rights: bool,
 }
 
 impl Parse for Options {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let (mut base, mut name, mut raw_rights) = (None, None, false);
+        let (mut base, mut name) = (None, None);
         while !input.is_empty() {
             let key: Ident = input.parse()?;
             match key.to_string().as_str() {
@@ -76,8 +72,7 @@ impl Parse for Options {
                     input.parse::<Token![=]>()?;
                     name = Some(input.parse::<LitStr>()?.value());
                 }
-                "raw_rights" => raw_rights = true,
-                _ => return Err(Error::new(key.span(), "expected base, name or raw_rights")),
+                _ => return Err(Error::new(key.span(), "expected base or name")),
             }
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;
@@ -87,7 +82,6 @@ impl Parse for Options {
         Ok(Options {
             base: base.ok_or_else(|| missing("base"))?,
             name: name.ok_or_else(|| missing("name"))?,
-            raw_rights,
         })
     }
 }
@@ -277,7 +271,7 @@ impl Interface {
                 split: routine.split,
                 arguments,
             };
-            routine.check(options.raw_rights)?;
+            routine.check()?;
             if routines
                 .last()
                 .is_some_and(|last| last.number >= routine.number)
@@ -296,9 +290,6 @@ impl Interface {
     }
 
     fn generate(&self) -> Tokens {
-        if self.options.raw_rights {
-            return self.generate_raw();
-        }
         let Interface {
             attributes,
             visibility,
@@ -340,7 +331,6 @@ impl Interface {
     fn table(&self) -> Tokens {
         let interface = &self.options.name;
         let base = self.options.base;
-        let raw = self.options.raw_rights;
         let rows = self.routines.iter().map(|routine| {
             let Routine {
                 number, one_way, ..
@@ -349,7 +339,7 @@ impl Interface {
             let arguments = routine.arguments.iter().map(|argument| {
                 let name = argument.name.to_string();
                 let type_name = &argument.type_name;
-                let kind = argument.kind.table(raw);
+                let kind = argument.kind.table();
                 let direction = match argument.direction {
                     Direction::In => quote!(In),
                     Direction::Out => quote!(Out),
@@ -390,56 +380,6 @@ impl Interface {
         }
     }
 
-    fn generate_raw(&self) -> Tokens {
-        let Interface {
-            attributes,
-            visibility,
-            name,
-            ..
-        } = self;
-        let methods = self.routines.iter().map(Routine::raw_method);
-        let clients = self.routines.iter().map(Routine::raw_client);
-        let arms = self.routines.iter().map(Routine::raw_arm);
-        let table = self.table();
-        quote! {
-            #(#attributes)*
-            ///
-            /// `C` is whatever the server needs to know of a request. Names are those of the
-            /// caller's space.
-            #visibility trait #name<C: ?Sized> {
-                #(#methods)*
-            }
-            #(#clients)*
-            /// Serves a request given as its number and the words of its body; the words of the
-            /// reply's body go to `reply`. `None` if the interface has no such routine.
-            pub fn dispatch_words<C: ?Sized, T: #name<C> + ?Sized>(
-                this: &mut T,
-                context: &mut C,
-                number: u32,
-                words: &[u64],
-                reply: &mut ::machuser::Writer<'_>,
-            ) -> ::core::option::Option<::machuser::Result<()>> {
-                dispatch_reader(this, context, number, ::machuser::wire::Reader::words(words), reply)
-            }
-            /// As `dispatch_words`, of a body that may lie in a window.
-            pub fn dispatch_reader<C: ?Sized, T: #name<C> + ?Sized>(
-                this: &mut T,
-                context: &mut C,
-                number: u32,
-                mut reader: ::machuser::wire::Reader<'_>,
-                reply: &mut ::machuser::Writer<'_>,
-            ) -> ::core::option::Option<::machuser::Result<()>> {
-                #[allow(unused_imports)]
-                use ::machuser::wire::{Source as _, Wire as _};
-                let result: ::machuser::Result<()> = match number {
-                    #(#arms)*
-                    _ => return ::core::option::Option::None,
-                };
-                ::core::option::Option::Some(result)
-            }
-            #table
-        }
-    }
 }
 
 impl Kind {
@@ -452,16 +392,8 @@ impl Kind {
     fn fixed_words(&self) -> Tokens {
         match self {
             Kind::Wire(ty) => quote!(<#ty as ::machuser::Wire>::WORDS),
-            Kind::Right(_) => quote!(0),
+            Kind::Right(_) | Kind::Str => quote!(0),
             _ => quote!(1),
-        }
-    }
-
-    fn raw_fixed_words(&self) -> Tokens {
-        match self {
-            Kind::Right(name) if name == "AnyRight" => quote!(2),
-            Kind::Right(_) => quote!(1),
-            other => other.fixed_words(),
         }
     }
 
@@ -469,14 +401,13 @@ impl Kind {
     fn value_words(&self, value: &Tokens) -> Tokens {
         match self {
             Kind::Wire(_) | Kind::Right(_) | Kind::RightArray(_) => quote!(0),
-            Kind::Str | Kind::Data | Kind::Bytes => {
-                quote!(::machuser::wire::words_of(#value.len()))
-            }
+            Kind::Str => quote!(::machuser::wire::string_words(#value.len())),
+            Kind::Data | Kind::Bytes => quote!(::machuser::wire::words_of(#value.len())),
             Kind::Array(ty) => quote!(#value.len() * <#ty as ::machuser::Wire>::WORDS),
         }
     }
 
-    fn table(&self, raw: bool) -> Tokens {
+    fn table(&self) -> Tokens {
         let right = |name: &Ident| match name.to_string().as_str() {
             "SendRight" => quote!(::machuser::wire::RightType::Send),
             "SendOnce" => quote!(::machuser::wire::RightType::SendOnce),
@@ -489,15 +420,6 @@ impl Kind {
             Kind::Data | Kind::Bytes => quote!(::machuser::wire::Kind::Bytes),
             Kind::Array(ty) => {
                 quote!(::machuser::wire::Kind::Array(&<#ty as ::machuser::Wire>::KIND))
-            }
-            Kind::Right(name) if raw && name == "AnyRight" => {
-                quote!(<::machuser::RightArg as ::machuser::Wire>::KIND)
-            }
-            Kind::Right(_) if raw => quote!(::machuser::wire::Kind::RawName),
-            Kind::RightArray(_) if raw => {
-                quote!(::machuser::wire::Kind::Array(
-                    &::machuser::wire::Kind::RawName
-                ))
             }
             Kind::Right(name) => {
                 let right = right(name);
@@ -581,7 +503,7 @@ fn tuple(types: Vec<Tokens>) -> Tokens {
 }
 
 impl Routine {
-    fn check(&self, raw: bool) -> Result<()> {
+    fn check(&self) -> Result<()> {
         let error = |text: &str| Err(Error::new(self.name.span(), text));
         if self.one_way && self.outs().next().is_some() {
             return error("a simple routine has no results");
@@ -602,9 +524,6 @@ impl Routine {
         }
         if data > 1 {
             return error("there can be one Out<Data> only");
-        }
-        if raw && data > 0 {
-            return error("with raw_rights, use Out<Bytes>");
         }
         Ok(())
     }
@@ -720,7 +639,10 @@ impl Routine {
         let statements = self.ins().map(|argument| {
             let name = &argument.name;
             match &argument.kind {
-                Kind::Str => quote!(let #name = #name.as_ref();),
+                Kind::Str => quote! {
+                    let #name = #name.as_ref();
+                    ::machuser::wire::check_string(#name)?;
+                },
                 _ => quote!(),
             }
         });
@@ -737,7 +659,8 @@ impl Routine {
             let name = &argument.name;
             match &argument.kind {
                 Kind::Wire(_) => quote!(::machuser::Wire::encode(&#name, w);),
-                Kind::Str | Kind::Data | Kind::Bytes => quote!(w.bytes(#name);),
+                Kind::Str => quote!(w.string(#name);),
+                Kind::Data | Kind::Bytes => quote!(w.bytes(#name);),
                 Kind::Array(_) => quote!(w.array(#name);),
                 Kind::Right(_) => quote!(),
                 Kind::RightArray(_) => {
@@ -772,7 +695,8 @@ impl Routine {
                     quote!(let #result = <#ty as ::machuser::Wire>::decode(&mut reply)?;)
                 }
                 Kind::Data => quote!(let #result = reply.data(#name)?;),
-                Kind::Str | Kind::Bytes => quote!(let #result = reply.bytes()?;),
+                Kind::Str => quote!(let #result = reply.string()?;),
+                Kind::Bytes => quote!(let #result = reply.bytes()?;),
                 Kind::Array(ty) => quote!(let #result = reply.array::<#ty>()?;),
                 Kind::Right(right) => quote!(let #result = reply.right::<::machuser::#right>()?;),
                 Kind::RightArray(right) => {
@@ -1034,7 +958,8 @@ impl Routine {
             match &argument.kind {
                 Kind::Wire(_) => quote!(::machuser::Wire::encode(&#name, w);),
                 Kind::Data => quote!(w.data(&#name);),
-                Kind::Str | Kind::Bytes => quote!(w.bytes(&#name);),
+                Kind::Str => quote!(w.string(&#name);),
+                Kind::Bytes => quote!(w.bytes(&#name);),
                 Kind::Array(_) => quote!(w.array(&#name);),
                 Kind::Right(_) => quote!(),
                 Kind::RightArray(_) => {
@@ -1097,6 +1022,15 @@ impl Routine {
             None => (quote!(), quote!(::core::option::Option::None)),
         };
         let (names, words, rights, outs) = self.server_encode();
+        let checks = self.outs().filter(|a| matches!(a.kind, Kind::Str)).map(|argument| {
+            let name = format_ident!("out_{}", argument.name);
+            quote! {
+                if let ::core::result::Result::Err(error) = ::machuser::wire::check_string(&#name) {
+                    return request.fail(&snapshot, error);
+                }
+            }
+        });
+        let checks = quote!(#(#checks)*);
         let plain = self.may_be_plain().then(|| {
             let in_words = self.in_words();
             let out_words = self.out_words();
@@ -1171,6 +1105,7 @@ impl Routine {
                 })();
                 match result {
                     ::core::result::Result::Ok(#names) => {
+                        #checks
                         let words = #words;
                         #rights
                         request.reply(&snapshot, caller, words, #data_argument, rights, &|w| {
@@ -1184,245 +1119,6 @@ impl Routine {
         }
     }
 
-    // ---- interfaces of the mach server
-
-    fn raw_method(&self) -> Tokens {
-        let Routine {
-            name, attributes, ..
-        } = self;
-        let parameters = self.ins().map(|argument| {
-            let name = &argument.name;
-            let ty = match &argument.kind {
-                Kind::Right(right) if right == "AnyRight" => quote!(::machuser::RightArg),
-                Kind::Right(_) => quote!(::machuser::Name),
-                Kind::RightArray(_) => quote!(::machuser::Vec<::machuser::Name>),
-                _ => argument.server_type(),
-            };
-            quote!(#name: #ty)
-        });
-        let names = self.ins().map(|argument| &argument.name);
-        let result = tuple(
-            self.outs()
-                .map(|argument| match &argument.kind {
-                    Kind::Right(_) => quote!(::machuser::Name),
-                    Kind::RightArray(_) => quote!(::machuser::Vec<::machuser::Name>),
-                    _ => argument.server_result(),
-                })
-                .collect(),
-        );
-        quote! {
-            #(#attributes)*
-            #[allow(clippy::too_many_arguments, clippy::type_complexity)]
-            fn #name(
-                &mut self,
-                context: &mut C,
-                #(#parameters),*
-            ) -> ::machuser::Result<#result> {
-                let _ = (context, #(#names,)*);
-                ::core::result::Result::Err(::machuser::Error::EOPNOTSUPP)
-            }
-        }
-    }
-
-    fn raw_arm(&self) -> Tokens {
-        let Routine { number, name, .. } = self;
-        let decodes = self.ins().map(|argument| {
-            let name = format_ident!("in_{}", argument.name);
-            let value = match &argument.kind {
-                Kind::Wire(ty) => quote!(<#ty>::decode(&mut reader)?),
-                Kind::Str => quote!(reader.string()?),
-                Kind::Data => quote!(reader.data()?),
-                Kind::Bytes => quote!(reader.bytes(usize::MAX)?),
-                Kind::Array(ty) => quote!(reader.array::<#ty>()?),
-                Kind::Right(right) if right == "AnyRight" => {
-                    quote!(::machuser::RightArg::decode(&mut reader)?)
-                }
-                Kind::Right(_) => quote!(::machuser::Name::decode(&mut reader)?),
-                Kind::RightArray(_) => quote!(reader.array::<::machuser::Name>()?),
-            };
-            quote!(let #name = #value;)
-        });
-        let arguments = self.ins().map(|argument| {
-            let name = format_ident!("in_{}", argument.name);
-            match argument.kind {
-                Kind::Str => quote!(&#name),
-                _ => quote!(#name),
-            }
-        });
-        let names = tuple(
-            self.outs()
-                .map(|a| {
-                    let name = format_ident!("out_{}", a.name);
-                    quote!(#name)
-                })
-                .collect(),
-        );
-        let encodes = self.outs().map(|argument| {
-            let name = format_ident!("out_{}", argument.name);
-            match &argument.kind {
-                Kind::Wire(_) | Kind::Right(_) => quote!(#name.encode(reply);),
-                Kind::Str | Kind::Data | Kind::Bytes => quote!(reply.bytes(&#name);),
-                Kind::Array(_) | Kind::RightArray(_) => quote!(reply.array(&#name);),
-            }
-        });
-        quote! {
-            #number => (|| {
-                #(#decodes)*
-                reader.finish()?;
-                #[allow(clippy::let_unit_value)]
-                let #names = this.#name(context, #(#arguments),*)?;
-                #(#encodes)*
-                ::core::result::Result::Ok(())
-            })(),
-        }
-    }
-
-    fn raw_client(&self) -> Tokens {
-        let Routine {
-            name,
-            number,
-            attributes,
-            ..
-        } = self;
-        let is_poly = |kind: &Kind| matches!(kind, Kind::Right(right) if right == "AnyRight");
-        let has_poly = self.ins().any(|argument| is_poly(&argument.kind));
-        let generics = if has_poly { quote!(<'a>) } else { quote!() };
-        let parameters = self.ins().map(|argument| {
-            let name = &argument.name;
-            let ty = match &argument.kind {
-                kind if is_poly(kind) => quote!(impl ::core::convert::Into<::machuser::Right<'a>>),
-                Kind::Right(_) => quote!(impl ::machuser::AsName),
-                Kind::RightArray(_) => quote!(&[::machuser::Name]),
-                _ => argument.client_type(),
-            };
-            quote!(#name: #ty)
-        });
-        let result = self.client_outputs();
-        let prepare = self.ins().map(|argument| {
-            let name = &argument.name;
-            match &argument.kind {
-                Kind::Str => quote!(let #name = #name.as_ref();),
-                kind if is_poly(kind) => {
-                    let owned = format_ident!("owned_{}", name);
-                    quote!(let mut #owned = #name.into(); let #name = #owned.argument();)
-                }
-                Kind::Right(_) => quote!(let #name = #name.as_name();),
-                _ => quote!(),
-            }
-        });
-        let sent = self
-            .ins()
-            .filter(|argument| is_poly(&argument.kind))
-            .map(|argument| {
-                let owned = format_ident!("owned_{}", argument.name);
-                quote!(#owned.sent();)
-            });
-        let sent = quote!(#(#sent)*);
-        let encode = self.ins().map(|argument| {
-            let name = &argument.name;
-            match &argument.kind {
-                Kind::Wire(_) | Kind::Right(_) => quote!(::machuser::Wire::encode(&#name, w);),
-                Kind::Str | Kind::Data | Kind::Bytes => quote!(w.bytes(#name);),
-                Kind::Array(_) | Kind::RightArray(_) => quote!(w.array(#name);),
-            }
-        });
-        let body_words = sum(self.ins().map(|argument| {
-            let name = &argument.name;
-            let fixed = argument.kind.raw_fixed_words();
-            let value = match &argument.kind {
-                Kind::RightArray(_) => quote!(#name.len()),
-                kind => kind.value_words(&quote!(#name)),
-            };
-            quote!((#fixed + #value))
-        }));
-        let decode: Vec<_> = self
-            .outs()
-            .map(|argument| {
-                let name = format_ident!("out_{}", argument.name);
-                let value = match &argument.kind {
-                    Kind::Wire(ty) => quote!(<#ty as ::machuser::Wire>::decode(&mut reply)?),
-                    Kind::Str | Kind::Data | Kind::Bytes => quote!(reply.bytes()?),
-                    Kind::Array(ty) => quote!(reply.array::<#ty>()?),
-                    Kind::Right(right) => quote! {
-                        ::machuser::right::from_raw_word::<::machuser::#right>(
-                            <::machuser::Name as ::machuser::Wire>::decode(&mut reply)?)?
-                    },
-                    Kind::RightArray(right) => quote! {
-                        reply.array::<::machuser::Name>()?
-                            .into_iter()
-                            .map(::machuser::right::from_raw_word::<::machuser::#right>)
-                            .collect::<::machuser::Result<_>>()?
-                    },
-                };
-                quote!(let #name = #value;)
-            })
-            .collect();
-        let values = tuple(
-            self.outs()
-                .map(|a| {
-                    let name = format_ident!("out_{}", a.name);
-                    quote!(#name)
-                })
-                .collect(),
-        );
-        let fixed = self
-            .arguments
-            .iter()
-            .all(|argument| argument.kind.is_fixed());
-        let encode = quote!(#(#encode)*);
-        let plain = fixed.then(|| {
-            let in_words = sum(self.ins().map(|a| a.kind.raw_fixed_words()));
-            let out_words = sum(self.outs().map(|a| match &a.kind {
-                Kind::Right(_) => quote!(1),
-                kind => kind.fixed_words(),
-            }));
-            quote! {
-                const IN_WORDS: usize = #in_words;
-                const OUT_WORDS: usize = #out_words;
-                if IN_WORDS <= 4 && OUT_WORDS <= 4 {
-                    let mut registers = ::machuser::wire::Registers::default();
-                    {
-                        let w = &mut registers;
-                        let _ = &w;
-                        #encode
-                    }
-                    #[allow(unused_mut, unused_variables)]
-                    let mut reply = ::machuser::client::call_registers(
-                        port, #number, IN_WORDS, registers, OUT_WORDS)?;
-                    #sent
-                    #(#decode)*
-                    return ::core::result::Result::Ok(#values);
-                }
-            }
-        });
-        quote! {
-            #(#attributes)*
-            #[allow(clippy::too_many_arguments, clippy::type_complexity)]
-            pub fn #name #generics(
-                port: impl ::machuser::AsName,
-                #(#parameters),*
-            ) -> ::machuser::Result<#result> {
-                let port = port.as_name();
-                #(#prepare)*
-                #plain
-                let shape = ::machuser::client::Shape {
-                    number: #number,
-                    body_words: #body_words,
-                    reply_words: 0,
-                    wants_rights: false,
-                    has_rights: false,
-                };
-                #[allow(unused_mut, unused_variables)]
-                let mut reply = ::machuser::client::Reply::default();
-                ::machuser::client::invoke(
-                    port, shape, &mut [], &mut reply, &|w| { let _ = &w; #encode })?;
-                #sent
-                #(#decode)*
-                reply.finish()?;
-                ::core::result::Result::Ok(#values)
-            }
-        }
-    }
 }
 
 /// Statements that note the counts of the arrays of rights among `arguments`, and collect all

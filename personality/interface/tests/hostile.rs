@@ -228,7 +228,7 @@ fn a_message_is_printed_with_the_names_of_its_arguments() {
     let mut text = String::new();
     routine
         .print_request(
-            &[5, u64::from_le_bytes(*b"hello\0\0\0"), 1, 0o644],
+            &[u64::from_le_bytes(*b"hello\0\0\0"), 1, 0o644],
             &mut text,
         )
         .unwrap();

@@ -208,6 +208,20 @@ impl Reply {
         Ok(bytes)
     }
 
+    /// The next string.
+    pub fn string(&mut self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        for _ in 0..string_words(STRING_MAX) {
+            let word = self.word()?;
+            let end = string_end(word).map_err(|_| Error::MIG_TYPE_ERROR)?;
+            bytes.extend_from_slice(&word.to_le_bytes()[..end.unwrap_or(8)]);
+            if end.is_some() {
+                return Ok(bytes);
+            }
+        }
+        Err(Error::MIG_TYPE_ERROR)
+    }
+
     fn length(&mut self) -> Result<usize> {
         let length = usize::try_from(self.word()?).map_err(|_| Error::MIG_TYPE_ERROR)?;
         if words_of(length) > self.end - self.at {

@@ -493,39 +493,3 @@ pub fn arguments(rights: &[Right<'_>]) -> smallvec::SmallVec<[RightArg; 8]> {
 pub fn all_sent(rights: &mut [Right<'_>]) {
     rights.iter_mut().for_each(Right::sent);
 }
-
-/// A right of the type that is expected, of a word in which the mach server answers it: the name
-/// for a given type, a [`Carried`] word for `AnyRight`.
-pub fn from_raw_word<R: FromRawWord>(word: u32) -> Result<Option<R>> {
-    Ok(R::from_raw_word(word))
-}
-
-/// See [`from_raw_word`].
-pub trait FromRawWord: Sized {
-    /// The right; `None` for the null word.
-    fn from_raw_word(word: u32) -> Option<Self>;
-}
-
-impl FromRawWord for SendRight {
-    fn from_raw_word(word: u32) -> Option<Self> {
-        (word != NULL).then_some(SendRight(word))
-    }
-}
-
-impl FromRawWord for SendOnce {
-    fn from_raw_word(word: u32) -> Option<Self> {
-        (word != NULL).then_some(SendOnce(word))
-    }
-}
-
-impl FromRawWord for ReceiveRight {
-    fn from_raw_word(word: u32) -> Option<Self> {
-        (word != NULL).then_some(ReceiveRight(word))
-    }
-}
-
-impl FromRawWord for AnyRight {
-    fn from_raw_word(word: u32) -> Option<Self> {
-        Carried::from_raw(word).take()
-    }
-}

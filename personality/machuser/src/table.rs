@@ -137,7 +137,6 @@ impl Shown {
         match kind {
             Kind::Unsigned(_) => write!(to, "{}", get!(reader.word()))?,
             Kind::Signed(_) => write!(to, "{}", get!(reader.word()) as i64)?,
-            Kind::RawName => write!(to, "port {:#x}", get!(reader.word()))?,
             Kind::Bool => match get!(reader.word()) {
                 0 => to.write_str("false")?,
                 1 => to.write_str("true")?,
@@ -156,14 +155,15 @@ impl Shown {
                 let count = get!(reader.count(1));
                 get!(Self::items(kind, count, reader, to)?);
             }
-            Kind::Str | Kind::Bytes => {
+            Kind::Str => {
+                let text = get!(reader.string());
+                Self::bytes(&text[..text.len().min(SHOWN_BYTES)], text.len(), to)?;
+            }
+            Kind::Bytes => {
                 let data = get!(reader.data());
                 let mut shown = [0; SHOWN_BYTES];
                 let count = data.copy_to(0, &mut shown);
-                write!(to, "\"{}\"", shown[..count].escape_ascii())?;
-                if count < data.len() {
-                    write!(to, "... ({} bytes)", data.len())?;
-                }
+                Self::bytes(&shown[..count], data.len(), to)?;
             }
             Kind::Right(kind) => to.write_str(right_name(*kind))?,
             Kind::RightArray(kind) => {
@@ -171,6 +171,15 @@ impl Shown {
             }
         }
         Ok(Ok(()))
+    }
+
+    /// The first of `length` bytes.
+    fn bytes(first: &[u8], length: usize, to: &mut dyn fmt::Write) -> fmt::Result {
+        write!(to, "\"{}\"", first.escape_ascii())?;
+        if first.len() < length {
+            write!(to, "... ({length} bytes)")?;
+        }
+        Ok(())
     }
 
     fn items(

@@ -3,6 +3,9 @@
 //! A body is a sequence of 64-bit words; docs/ABI.md has the rules. Everything here is pure: it
 //! reads words from a [`Source`] and writes them to a [`Sink`], and knows no system call.
 
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+
 use crate::{Error, Name, Result};
 
 /// Words that a message carries in registers, at most.
@@ -119,7 +122,8 @@ pub enum Kind {
     Struct(&'static [(&'static str, Kind)]),
     /// So many values of one kind.
     Fixed(&'static Kind, usize),
-    /// A length in bytes, then the bytes padded to a word; at most [`STRING_MAX`], no zero byte.
+    /// Bytes, at most [`STRING_MAX`] and none of them zero, then zeroes to the end of a word, at
+    /// least one.
     Str,
     /// A length in bytes, then the bytes padded to a word.
     Bytes,
@@ -129,8 +133,6 @@ pub enum Kind {
     Right(RightType),
     /// A count; as many rights.
     RightArray(RightType),
-    /// A name in the caller's space as a word (interfaces with `raw_rights`).
-    RawName,
 }
 
 /// Which rights a parameter accepts.
@@ -286,21 +288,6 @@ impl RightArg {
     };
 }
 
-impl Wire for RightArg {
-    const WORDS: usize = 2;
-    const KIND: Kind =
-        Kind::Struct(&[("name", Kind::RawName), ("disposition", Kind::Unsigned(32))]);
-    fn encode<S: Sink>(&self, sink: &mut S) {
-        self.name.encode(sink);
-        (self.disposition as u32).encode(sink);
-    }
-    fn decode<S: Source>(source: &mut S) -> Result<Self> {
-        let name = u32::decode(source)?;
-        let disposition = Disposition::try_from(u32::decode(source)?)?;
-        Ok(RightArg { name, disposition })
-    }
-}
-
 /// Words that `bytes` bytes occupy, without their length word. Saturates.
 #[inline]
 pub const fn words_of(bytes: usize) -> usize {
@@ -322,6 +309,63 @@ pub fn put_bytes<S: Sink>(sink: &mut S, bytes: &[u8]) {
         word[..rest.len()].copy_from_slice(rest);
         sink.put(u64::from_le_bytes(word));
     }
+}
+
+/// Words that a string of `bytes` bytes occupies.
+#[inline]
+pub const fn string_words(bytes: usize) -> usize {
+    bytes / 8 + 1
+}
+
+/// Whether a word has a byte that is zero.
+#[inline(always)]
+const fn has_zero(word: u64) -> bool {
+    word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080 != 0
+}
+
+/// The words of a string, the last with its zeroes.
+#[inline]
+fn words_of_string(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    let (whole, rest) = bytes.as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let whole = whole.iter().map(|chunk| u64::from_le_bytes(*chunk));
+    whole.chain([u64::from_le_bytes(last)])
+}
+
+/// Whether bytes can travel as a string: `MIG_ARRAY_TOO_LARGE` for more than [`STRING_MAX`],
+/// `MIG_BAD_ARGUMENTS` for a zero byte.
+#[inline]
+pub fn check_string(bytes: &[u8]) -> Result<()> {
+    if bytes.len() > STRING_MAX {
+        return Err(Error::MIG_ARRAY_TOO_LARGE);
+    }
+    let (whole, rest) = bytes.as_chunks::<8>();
+    if rest.contains(&0) || whole.iter().any(|chunk| has_zero(u64::from_le_bytes(*chunk))) {
+        return Err(Error::MIG_BAD_ARGUMENTS);
+    }
+    Ok(())
+}
+
+/// Appends a string that [`check_string`] accepts.
+pub fn put_string<S: Sink>(sink: &mut S, bytes: &[u8]) {
+    words_of_string(bytes).for_each(|word| sink.put(word));
+}
+
+/// How many bytes of a string are in a word, if it ends there: the others are zero. `None` if it
+/// goes on; `MIG_BAD_ARGUMENTS` for something else behind the end.
+#[inline]
+pub(crate) fn string_end(word: u64) -> Result<Option<usize>> {
+    if !has_zero(word) {
+        return Ok(None);
+    }
+    let bytes = word.to_le_bytes();
+    let length = bytes.iter().take_while(|byte| **byte != 0).count();
+    // The shift is below 64, since a byte is zero.
+    if word >> (8 * length) != 0 {
+        return Err(Error::MIG_BAD_ARGUMENTS);
+    }
+    Ok(Some(length))
 }
 
 /// Defines a structure that travels in messages: its fields in order.
@@ -450,6 +494,11 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Appends a string that [`check_string`] accepts.
+    pub fn string(&mut self, bytes: &[u8]) {
+        put_string(self, bytes);
+    }
+
     /// Appends an array: its count, then its items.
     pub fn array<T: Wire>(&mut self, items: &[T]) {
         self.put(items.len() as u64);
@@ -570,13 +619,27 @@ impl<'a> Reader<'a> {
     }
 
     /// A string: at most [`STRING_MAX`] bytes, none of them zero.
-    pub fn string(&mut self) -> Result<alloc::borrow::Cow<'a, [u8]>> {
-        let bytes = self.data()?.into_bytes();
-        if bytes.len() > STRING_MAX || bytes.contains(&0) {
-            Err(Error::MIG_BAD_ARGUMENTS)
-        } else {
-            Ok(bytes)
+    pub fn string(&mut self) -> Result<Cow<'a, [u8]>> {
+        let start = self.at;
+        let mut copy = Vec::new();
+        for whole in 0..string_words(STRING_MAX) {
+            let word = self.word()?;
+            let end = string_end(word)?;
+            match (&self.origin, end) {
+                (Origin::Words(words), Some(length)) => {
+                    let data = crate::Data::from_words(&words[start..], 8 * whole + length);
+                    return Ok(data.into_bytes());
+                }
+                // Whoever shares the window may change what has been read.
+                (Origin::Window(_), Some(length)) => {
+                    copy.extend_from_slice(&word.to_le_bytes()[..length]);
+                    return Ok(Cow::Owned(copy));
+                }
+                (Origin::Window(_), None) => copy.extend_from_slice(&word.to_le_bytes()),
+                (Origin::Words(_), None) => {}
+            }
         }
+        Err(Error::MIG_BAD_ARGUMENTS)
     }
 
     /// A count of things of which each needs at least `words` words.
@@ -611,5 +674,48 @@ impl Source for Reader<'_> {
         };
         self.at += 1;
         word.ok_or(Error::MIG_BAD_ARGUMENTS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_string_is_read_as_it_was_written(
+            text in prop::collection::vec(1u8..=255, 0..=STRING_MAX),
+            behind in any::<u64>(),
+        ) {
+            prop_assert_eq!(check_string(&text), Ok(()));
+            let mut words = Vec::new();
+            put_string(&mut words, &text);
+            prop_assert_eq!(words.len(), string_words(text.len()));
+            words.push(behind);
+            let mut reader = Reader::words(&words);
+            prop_assert_eq!(&*reader.string()?, &text[..]);
+            prop_assert_eq!(reader.word(), Ok(behind));
+        }
+
+        #[test]
+        fn what_cannot_travel_as_a_string_is_known(
+            text in prop::collection::vec(any::<u8>(), 0..1100),
+        ) {
+            let fits = text.len() <= STRING_MAX && !text.contains(&0);
+            prop_assert_eq!(check_string(&text).is_ok(), fits);
+        }
+
+        #[test]
+        fn a_string_ends_with_zeroes_or_is_refused(
+            words in prop::collection::vec(prop_oneof![0u64..1 << 20, any::<u64>()], 0..160),
+        ) {
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            let expected = bytes.iter().position(|byte| *byte == 0).filter(|end| {
+                *end <= STRING_MAX && bytes[*end..].iter().take(8 - end % 8).all(|byte| *byte == 0)
+            });
+            let read = Reader::words(&words).string().ok();
+            prop_assert_eq!(read.as_deref(), expected.map(|end| &bytes[..end]));
+        }
     }
 }

@@ -406,9 +406,13 @@ impl<'p> Attack<'p> {
                 let name = *self.random.pick(NAMES);
                 if self.random.one_in(16) {
                     let long = alloc::vec![b'x'; self.random.below(900) as usize];
-                    machuser::wire::put_bytes(&mut draft.words, &long);
+                    machuser::wire::put_string(&mut draft.words, &long);
+                } else if self.random.one_in(16) {
+                    // It may go on for too long, or have something behind its end.
+                    let count = self.random.below(140);
+                    (0..count).for_each(|_| draft.words.push(self.random.next() | 1));
                 } else {
-                    machuser::wire::put_bytes(&mut draft.words, name);
+                    machuser::wire::put_string(&mut draft.words, name);
                 }
             }
             Kind::Bytes => {
@@ -435,10 +439,6 @@ impl<'p> Attack<'p> {
                     let right = self.right(*kind);
                     draft.rights.push(right);
                 }
-            }
-            Kind::RawName => {
-                let word = self.word();
-                draft.words.push(word);
             }
         }
     }
