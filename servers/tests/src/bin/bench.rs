@@ -9,6 +9,8 @@ extern crate alloc;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::time::Duration;
+
 use ::mach::abi::{self, memory_object};
 use machuser::mach::{self, Place, inherit};
 use machuser::wire::{Disposition, RightArg};
@@ -95,6 +97,23 @@ struct Bench {
     filter: Vec<u8>,
 }
 
+/// Waits until what ends in pieces, such as a task with many ports, has ended: the mach server goes
+/// on with it between the requests of everybody else.
+fn rest() {
+    const PAUSE: Duration = Duration::from_millis(5);
+    const PAUSES: usize = 1000;
+    let now = || mach::vm_statistics().map(|now| (now.free, now.tasks, now.ports)).ok();
+    let mut before = now();
+    for _ in 0..PAUSES {
+        thread::sleep(PAUSE);
+        let after = now();
+        if after == before {
+            return;
+        }
+        before = after;
+    }
+}
+
 impl Bench {
     fn wants(&self, name: &str) -> bool {
         self.filter.is_empty()
@@ -121,6 +140,7 @@ impl Bench {
         let mut run = || -> core::result::Result<u64, E> {
             operation()?;
             operation()?;
+            rest();
             let start = sys::now();
             for _ in 0..rounds {
                 operation()?;
