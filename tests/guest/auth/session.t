@@ -20,3 +20,5 @@
   $ vmstat | grep -c limit
   0
   [1]
+  $ hog='/tests/bin/test-mach-accounts hog'; ps -A > list
+  $ while read pid parent state time command; do case $command in "$hog") kill -9 $pid;; esac; done < list; wait
