@@ -1025,7 +1025,7 @@ impl Routine {
         let checks = self.outs().filter(|a| matches!(a.kind, Kind::Str)).map(|argument| {
             let name = format_ident!("out_{}", argument.name);
             quote! {
-                if let ::core::result::Result::Err(error) = ::machuser::wire::check_string(&#name) {
+                if let ::core::result::Result::Err(error) = ::machuser::wire::check_result(&#name) {
                     return request.fail(&snapshot, error);
                 }
             }

@@ -211,7 +211,7 @@ impl Reply {
     /// The next string.
     pub fn string(&mut self) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        for _ in 0..string_words(STRING_MAX) {
+        loop {
             let word = self.word()?;
             let end = string_end(word).map_err(|_| Error::MIG_TYPE_ERROR)?;
             bytes.extend_from_slice(&word.to_le_bytes()[..end.unwrap_or(8)]);
@@ -219,7 +219,6 @@ impl Reply {
                 return Ok(bytes);
             }
         }
-        Err(Error::MIG_TYPE_ERROR)
     }
 
     fn length(&mut self) -> Result<usize> {

@@ -122,8 +122,8 @@ pub enum Kind {
     Struct(&'static [(&'static str, Kind)]),
     /// So many values of one kind.
     Fixed(&'static Kind, usize),
-    /// Bytes, at most [`STRING_MAX`] and none of them zero, then zeroes to the end of a word, at
-    /// least one.
+    /// Bytes, in a request at most [`STRING_MAX`] and none of them zero, then zeroes to the end of a
+    /// word, at least one.
     Str,
     /// A length in bytes, then the bytes padded to a word.
     Bytes,
@@ -333,13 +333,19 @@ fn words_of_string(bytes: &[u8]) -> impl Iterator<Item = u64> {
     whole.chain([u64::from_le_bytes(last)])
 }
 
-/// Whether bytes can travel as a string: `MIG_ARRAY_TOO_LARGE` for more than [`STRING_MAX`],
-/// `MIG_BAD_ARGUMENTS` for a zero byte.
+/// Whether bytes can travel as a string of a request: `MIG_BAD_ARGUMENTS` for more than
+/// [`STRING_MAX`], and for a zero byte.
 #[inline]
 pub fn check_string(bytes: &[u8]) -> Result<()> {
     if bytes.len() > STRING_MAX {
-        return Err(Error::MIG_ARRAY_TOO_LARGE);
+        return Err(Error::MIG_BAD_ARGUMENTS);
     }
+    check_result(bytes)
+}
+
+/// The same for a string of a reply, which may be of any length.
+#[inline]
+pub fn check_result(bytes: &[u8]) -> Result<()> {
     let (whole, rest) = bytes.as_chunks::<8>();
     if rest.contains(&0) || whole.iter().any(|chunk| has_zero(u64::from_le_bytes(*chunk))) {
         return Err(Error::MIG_BAD_ARGUMENTS);
@@ -347,7 +353,7 @@ pub fn check_string(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Appends a string that [`check_string`] accepts.
+/// Appends a string that [`check_result`] accepts.
 pub fn put_string<S: Sink>(sink: &mut S, bytes: &[u8]) {
     words_of_string(bytes).for_each(|word| sink.put(word));
 }
@@ -494,7 +500,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Appends a string that [`check_string`] accepts.
+    /// Appends a string that [`check_result`] accepts.
     pub fn string(&mut self, bytes: &[u8]) {
         put_string(self, bytes);
     }
@@ -618,7 +624,7 @@ impl<'a> Reader<'a> {
         Ok(data.to_vec())
     }
 
-    /// A string: at most [`STRING_MAX`] bytes, none of them zero.
+    /// A string of a request.
     pub fn string(&mut self) -> Result<Cow<'a, [u8]>> {
         let start = self.at;
         let mut copy = Vec::new();
