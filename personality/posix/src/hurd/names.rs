@@ -3,6 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use interface::fs::{self, FS_RETRY_MAGICAL, FS_RETRY_NORMAL, FS_RETRY_REAUTH};
 use interface::{io, term};
@@ -17,6 +18,10 @@ use crate::{Errno, Fd, Result};
 
 /// How many retries one look-up takes.
 const RETRIES: usize = 32;
+/// How often a look-up begins again that was led to a file system which has just died.
+const DEATHS: u32 = 10;
+/// How long it waits before.
+const DEATH: Duration = Duration::from_millis(5);
 /// The longest name that one request carries.
 const LONGEST: usize = 1023;
 
@@ -53,8 +58,19 @@ pub(super) fn lookup_at(
     if flags & O_NOFOLLOW != 0 {
         server_flags |= O_NOLINK;
     }
-    let mut walk = Walk { retries: 0 };
-    let file = walk.resolve(Start::Shared(directory), name, server_flags as i32, mode)?;
+    let mut tries = 0;
+    let file = loop {
+        let mut walk = Walk { retries: 0, crossed: false };
+        let start = Start::Shared(directory.clone());
+        match walk.resolve(start, name.clone(), server_flags as i32, mode) {
+            // Who led there knows a moment later that it is gone.
+            Err(Errno::EDIED | Errno::EIEIO) if walk.crossed && tries < DEATHS => {
+                tries += 1;
+                machuser::thread::sleep(DEATH);
+            }
+            file => break file?,
+        }
+    };
     if flags & O_NOFOLLOW != 0 {
         let stat = io::io_stat(&file).map_err(errno)?;
         if Kind::from_mode(stat.mode) == Kind::Symlink {
@@ -91,6 +107,8 @@ pub(super) fn parent(path: &[u8]) -> Result<(Arc<SendRight>, Vec<u8>)> {
 
 struct Walk {
     retries: usize,
+    /// Whether it has left the file system where it began.
+    crossed: bool,
 }
 
 /// Where the next name is looked up.
@@ -152,6 +170,7 @@ impl Walk {
                         return Ok(port);
                     }
                     directory = Start::Crossed(Crossed::new(port));
+                    self.crossed = true;
                     name = Cow::Owned(next);
                 }
                 FS_RETRY_REAUTH => {
