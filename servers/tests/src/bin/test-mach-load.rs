@@ -118,13 +118,18 @@ mod guest {
                     Ok(())
                 };
                 get!(rounds(1000));
-                let before = get!(resources());
-                get!(rounds(lookups));
-                let after = get!(resources());
-                same!(after[1..], before[1..]);
-                // A server's thread may have come to a page of its stack that it never used before;
-                // what each look-up leaves would be far more.
-                same!(before[0].saturating_sub(after[0]) < 16 * 4096, true);
+                // A server's thread may come once to a page of its stack that it never used before;
+                // what a look-up leaves, each round leaves.
+                for last in [false, false, true] {
+                    let before = get!(resources());
+                    get!(rounds(lookups));
+                    let after = get!(resources());
+                    if last {
+                        same!(after, before);
+                    } else if after == before {
+                        break;
+                    }
+                }
                 get!(files::unlink(path));
                 for folder in [&b"/tmp/load/a"[..], b"/tmp/load"] {
                     get!(files::rmdir(folder));
