@@ -2,8 +2,9 @@
 //!
 //! A copy of memory is made of the same frames: each object that holds a frame
 //! pays for a page of its own, and the one that wants to write while there are
-//! other holders takes a new frame. There are no chains of objects however often
-//! something is copied.
+//! other holders takes a new frame. Objects hold near frames as one group, which
+//! copies have in common until one of them changes a page of it. There are no
+//! chains of objects however often something is copied.
 
 use crate::account::{AccountId, Limits, cost};
 use crate::error::{Error, Result};
@@ -13,10 +14,12 @@ use crate::pager::Pager;
 use crate::pages::Pages;
 use crate::slab::Id;
 use crate::task::{Mach, TaskId};
-use crate::vm::PAGE;
+use crate::vm::{Mapped, PAGE};
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
+use core::cell::RefCell;
+use core::ops::Range;
 
 /// A handle to a memory object.
 pub type ObjectId = Id<ObjectTag>;
@@ -174,8 +177,9 @@ impl<K: Kernel> Mach<K> {
             self.pages_end(object.pages, account);
             count = 0;
         } else {
-            for (_, frame) in object.pages.iter() {
-                self.kernel.frame_free(frame);
+            let mut pages = object.pages;
+            while !pages.is_empty() {
+                pages.take_some(|frame| self.kernel.frame_free(frame));
             }
         }
         let pager = if object.pager.is_some() {
@@ -224,11 +228,11 @@ impl<K: Kernel> Mach<K> {
         access: Protection,
     ) -> Result<(K::Frame, Protection)> {
         let object = self.objects.get(id).ok_or(Error::KERN_INVALID_ARGUMENT)?;
-        if let Some(frame) = object.pages.get(page) {
+        if let Some((frame, common)) = object.pages.get_common(page) {
             if object.pager.is_some() {
                 return self.pager_page(id, page, frame, access);
             }
-            if !self.kernel.frame_is_shared(frame) {
+            if !common && !self.kernel.frame_is_shared(frame) {
                 return Ok((frame, Protection::ALL));
             }
             if !access.contains(Protection::WRITE) {
@@ -269,9 +273,7 @@ impl<K: Kernel> Mach<K> {
         match self.kernel.frame_allocate() {
             Ok(frame) => {
                 self.counters.zero_fills += 1;
-                if let Some(object) = self.objects.get_mut(id) {
-                    object.pages.insert(page, frame);
-                }
+                self.page_put(id, page, frame);
                 Ok(frame)
             }
             Err(error) => {
@@ -281,13 +283,19 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
+    /// A frame becomes an object's page; one that was there is the caller's then.
+    #[inline]
+    pub(crate) fn page_put(&mut self, id: ObjectId, page: u64, frame: K::Frame) {
+        if let Some(object) = self.objects.get_mut(id) {
+            object.pages.insert(page, frame, |frame| self.kernel.frame_retain(frame));
+        }
+    }
+
     /// Gives an object a frame of its own for a page whose frame has other holders.
     pub(crate) fn page_own(&mut self, id: ObjectId, page: u64, old: K::Frame) -> Result<K::Frame> {
         let new = self.frame_duplicate(old)?;
         self.object_withdraw(id, page, 1, Protection::NONE);
-        if let Some(object) = self.objects.get_mut(id) {
-            object.pages.insert(page, new);
-        }
+        self.page_put(id, page, new);
         self.kernel.frame_free(old);
         self.counters.cow_faults += 1;
         Ok(new)
@@ -327,9 +335,7 @@ impl<K: Kernel> Mach<K> {
         at: u64,
     ) {
         self.kernel.frame_retain(frame);
-        if let Some(object) = self.objects.get_mut(to) {
-            object.pages.insert(at, frame);
-        }
+        self.page_put(to, at, frame);
         self.object_withdraw(from, page, 1, READ_ONLY);
     }
 
@@ -386,17 +392,28 @@ impl<K: Kernel> Mach<K> {
             return;
         };
         let mut pages = Vec::new();
-        holder.map.mapped.for_each(start / PAGE..end / PAGE, |at, page| {
+        let range = start / PAGE..end / PAGE;
+        let mut look = |at, page: Mapped<K::Mapping>| {
             if !keep.contains(page.protection) {
                 pages.push(at * PAGE);
             }
-        });
+        };
+        // What has not changed since it was made read only is so still.
+        match keep {
+            READ_ONLY => holder.map.mapped.for_each_noted(range.clone(), &mut look),
+            _ => holder.map.mapped.for_each(range.clone(), &mut look),
+        }
         for part in pages.chunk_by(|a, b| a / BLOCK == b / BLOCK) {
             if part.len() < HIDE_FROM || !self.block_hide(task, part[0]) {
                 for at in part {
                     self.page_limit(task, *at, keep);
                 }
             }
+        }
+        if keep == READ_ONLY
+            && let Some(holder) = self.tasks.get_mut(task)
+        {
+            holder.map.mapped.forget_noted(range);
         }
     }
 
@@ -405,7 +422,7 @@ impl<K: Kernel> Mach<K> {
         let Some(holder) = self.tasks.get_mut(task) else {
             return;
         };
-        if let Some(page) = holder.map.mapped.get_mut(at / PAGE) {
+        if let Some(page) = holder.map.mapped.get_mut(at / PAGE, drop) {
             page.protection = page.protection & keep;
             self.kernel
                 .frame_protect(holder.kernel, page.mapping, page.protection, cache);
@@ -488,56 +505,73 @@ impl<K: Kernel> Mach<K> {
         to: ObjectId,
         at: u64,
     ) -> Result<()> {
-        let object = self.objects.get(from).ok_or(Error::KERN_INVALID_ARGUMENT)?;
-        let pinned = object.pinned;
-        let hides = |page| object.pager.as_ref().is_some_and(|pager| pager.hides(page));
-        let mut pages: Vec<(u64, K::Frame)> = Vec::new();
-        object.pages.for_each(first..first.saturating_add(count), |page, frame| {
-            if !hides(page) {
-                pages.push((page, frame));
-            }
-        });
+        let range = first..first.saturating_add(count);
+        let source = self.objects.get(from).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let target = self.objects.get(to).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let account = target.account.ok_or(Error::KERN_INVALID_ARGUMENT)?;
-        let target_pinned = target.pinned;
-        let amount = Limits::memory(pages.len() as u64 * PAGE);
-        self.accounts.charge(account, amount)?;
-        let wired: Vec<(u64, u64)> = if pinned {
-            Vec::new()
-        } else {
-            self.object_wired(from)
-        };
-        let mut shared = false;
-        for at_page in 0..pages.len() {
-            let (page, frame) = pages[at_page];
-            let own = pinned
-                || target_pinned
-                || wired
-                    .iter()
-                    .any(|(start, end)| (*start..*end).contains(&page));
-            let frame = if own {
-                match self.frame_duplicate(frame) {
-                    Ok(frame) => frame,
-                    Err(error) => {
-                        for (_, frame) in &pages[..at_page] {
-                            self.kernel.frame_free(*frame);
-                        }
-                        self.accounts.refund(account, amount);
-                        return Err(error);
-                    }
-                }
-            } else {
-                shared = true;
-                self.kernel.frame_retain(frame);
-                frame
-            };
-            pages[at_page] = (page - first + at, frame);
+        let bound = source.pinned || target.pinned;
+        let wired = if bound { Vec::new() } else { self.object_wired(from) };
+        if bound || !wired.is_empty() || source.pager.is_some() {
+            let is_own = |page| bound || wired.iter().any(|(start, end)| (*start..*end).contains(&page));
+            return self.pages_share_some(from, range, to, at, account, is_own);
+        }
+        let present = source.pages.count(range.clone());
+        if present == 0 {
+            return Ok(());
+        }
+        self.accounts.charge(account, Limits::memory(present as u64 * PAGE))?;
+        let target = self.objects.get_mut(to).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        let mut pages = core::mem::replace(&mut target.pages, Pages::new());
+        if let Some(source) = self.objects.get(from) {
+            pages.share(&source.pages, range, at, |frame| self.kernel.frame_retain(frame));
         }
         if let Some(target) = self.objects.get_mut(to) {
-            target.pages.extend(pages);
+            target.pages = pages;
+        }
+        self.object_withdraw(from, first, count, READ_ONLY);
+        Ok(())
+    }
+
+    /// The same page by page, where the new object must have some frames for itself, or where a
+    /// pager hides some.
+    fn pages_share_some(
+        &mut self,
+        from: ObjectId,
+        range: Range<u64>,
+        to: ObjectId,
+        at: u64,
+        account: AccountId,
+        is_own: impl Fn(u64) -> bool,
+    ) -> Result<()> {
+        let source = self.objects.get(from).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        let hides = |page| source.pager.as_ref().is_some_and(|pager| pager.hides(page));
+        let mut pages: Vec<(u64, K::Frame)> =
+            source.pages.range(range.clone()).filter(|(page, _)| !hides(*page)).collect();
+        let amount = Limits::memory(pages.len() as u64 * PAGE);
+        self.accounts.charge(account, amount)?;
+        for done in 0..pages.len() {
+            let (page, frame) = pages[done];
+            if !is_own(page) {
+                self.kernel.frame_retain(frame);
+                continue;
+            }
+            match self.frame_duplicate(frame) {
+                Ok(frame) => pages[done].1 = frame,
+                Err(error) => {
+                    for (_, frame) in &pages[..done] {
+                        self.kernel.frame_free(*frame);
+                    }
+                    self.accounts.refund(account, amount);
+                    return Err(error);
+                }
+            }
+        }
+        let shared = pages.iter().any(|(page, _)| !is_own(*page));
+        for (page, frame) in pages {
+            self.page_put(to, page - range.start + at, frame);
         }
         if shared {
-            self.object_withdraw(from, first, count, READ_ONLY);
+            self.object_withdraw(from, range.start, range.end - range.start, READ_ONLY);
         }
         Ok(())
     }
@@ -560,9 +594,8 @@ impl<K: Kernel> Mach<K> {
             return Ok(false);
         }
         let pages = |id, first| {
-            self.objects.get(id).map_or(0, |object| {
-                object.pages.range(first..first + count).count() as u64
-            })
+            let object = self.objects.get(id);
+            object.map_or(0, |object| object.pages.count(first..first + count) as u64)
         };
         let (new, old) = (pages(from, first), pages(to, at));
         let target = self.objects.get(to).ok_or(Error::KERN_INVALID_ARGUMENT)?;
@@ -604,11 +637,11 @@ impl<K: Kernel> Mach<K> {
             return;
         };
         let end = first.saturating_add(count);
-        let (kernel, mut freed) = (&mut self.kernel, 0);
-        object.pages.take(first..end, |_, frame| {
-            kernel.frame_free(frame);
-            freed += PAGE;
-        });
+        let before = object.pages.len();
+        let kernel = RefCell::new(&mut self.kernel);
+        let keep = |frame| kernel.borrow_mut().frame_retain(frame);
+        object.pages.take(first..end, keep, |_, frame| kernel.borrow_mut().frame_free(frame));
+        let freed = (before - object.pages.len()) as u64 * PAGE;
         self.accounts.refund(account, Limits::memory(freed));
     }
 }

@@ -694,11 +694,9 @@ impl<K: Kernel> Mach<K> {
         if moves && !bound && source.private && source.account == Some(account) {
             self.pages_unmap(task, address, address + PAGE);
             if let Some(source) = self.objects.get_mut(from) {
-                source.pages.remove(index);
+                source.pages.remove(index, |frame| self.kernel.frame_retain(frame));
             }
-            if let Some(object) = self.objects.get_mut(id) {
-                object.pages.insert(page, frame);
-            }
+            self.page_put(id, page, frame);
             return Ok(());
         }
         self.accounts.charge(account, Limits::memory(PAGE))?;
@@ -708,9 +706,7 @@ impl<K: Kernel> Mach<K> {
         }
         match self.frame_duplicate(frame) {
             Ok(frame) => {
-                if let Some(object) = self.objects.get_mut(id) {
-                    object.pages.insert(page, frame);
-                }
+                self.page_put(id, page, frame);
                 Ok(())
             }
             Err(error) => {
@@ -748,9 +744,7 @@ impl<K: Kernel> Mach<K> {
                 self.accounts.refund(account, Limits::memory(PAGE));
             })?;
             self.counters.zero_fills += 1;
-            if let Some(object) = self.objects.get_mut(id) {
-                object.pages.insert(page, frame);
-            }
+            self.page_put(id, page, frame);
             self.pager_wake(id, page, 1, None);
         }
         Ok(())

@@ -80,7 +80,8 @@ pub(crate) struct Map<K: Kernel> {
     /// How many pages are mapped in a [`BLOCK`], those of threads too, where there are some.
     pub(crate) blocks: HashMap<u64, u32, FxBuildHasher>,
     /// Free addresses between regions: whether they lie below `VM_ANYWHERE`, bytes, the first one.
-    pub(crate) holes: BTreeSet<(bool, u64, u64)>,
+    /// `None` before somebody looks for some.
+    pub(crate) holes: Option<BTreeSet<(bool, u64, u64)>>,
     /// Whether new regions are wired (`VM_WIRE_FUTURE`).
     pub(crate) wire_future: bool,
 }
@@ -91,7 +92,7 @@ impl<K: Kernel> Map<K> {
             regions: BTreeMap::new(),
             mapped: Pages::new(),
             blocks: HashMap::default(),
-            holes: holes_between(VM_MIN, VM_MAX).collect(),
+            holes: None,
             wire_future: false,
         }
     }
@@ -120,10 +121,12 @@ impl<K: Kernel> Map<K> {
     /// A region takes addresses that are free.
     fn insert(&mut self, start: u64, region: Region) {
         let (low, high) = self.around(start, region.end);
-        for hole in holes_between(low, high) {
-            self.holes.remove(&hole);
+        if let Some(holes) = &mut self.holes {
+            for hole in holes_between(low, high) {
+                holes.remove(&hole);
+            }
+            holes.extend(holes_between(low, start).chain(holes_between(region.end, high)));
         }
-        self.holes.extend(holes_between(low, start).chain(holes_between(region.end, high)));
         self.regions.insert(start, region);
     }
 
@@ -131,16 +134,38 @@ impl<K: Kernel> Map<K> {
     fn remove(&mut self, start: u64) -> Option<Region> {
         let region = self.regions.remove(&start)?;
         let (low, high) = self.around(start, region.end);
-        for hole in holes_between(low, start).chain(holes_between(region.end, high)) {
-            self.holes.remove(&hole);
+        if let Some(holes) = &mut self.holes {
+            for hole in holes_between(low, start).chain(holes_between(region.end, high)) {
+                holes.remove(&hole);
+            }
+            holes.extend(holes_between(low, high));
         }
-        self.holes.extend(holes_between(low, high));
         Some(region)
+    }
+
+    /// The same where nobody looks for free addresses any more.
+    fn remove_last(&mut self, start: u64) -> Option<Region> {
+        if let Some(holes) = &mut self.holes {
+            holes.pop_first();
+        }
+        self.regions.remove(&start)
+    }
+
+    /// All free addresses.
+    pub(crate) fn holes(&self) -> BTreeSet<(bool, u64, u64)> {
+        let ends = self.regions.values().map(|region| region.end);
+        let starts = self.regions.keys().copied();
+        let between = core::iter::once(VM_MIN).chain(ends).zip(starts.chain([VM_MAX]));
+        between.flat_map(|(low, high)| holes_between(low, high)).collect()
     }
 
     /// Free addresses for `size` bytes; the low bits in `mask` of the address are zero. The smallest
     /// hole is taken, so that addresses, and the page tables for them, are used again.
-    fn find(&self, size: u64, mask: u64) -> Result<u64> {
+    fn find(&mut self, size: u64, mask: u64) -> Result<u64> {
+        if self.holes.is_none() {
+            self.holes = Some(self.holes());
+        }
+        let Some(holes) = &self.holes else { return Err(Error::KERN_NO_SPACE) };
         let fits = |&(_, bytes, start): &(bool, u64, u64)| {
             let at = align(start, mask)?;
             (at - start <= bytes - size).then_some(at)
@@ -150,14 +175,14 @@ impl<K: Kernel> Map<K> {
         [(false, ample), (false, size), (true, ample), (true, size)]
             .into_iter()
             .find_map(|(low, least)| {
-                self.holes.range((low, least, 0)..=(low, u64::MAX, 0)).find_map(fits)
+                holes.range((low, least, 0)..=(low, u64::MAX, 0)).find_map(fits)
             })
             .ok_or(Error::KERN_NO_SPACE)
     }
 }
 
 /// Free addresses as holes: those that programs choose from lie apart.
-pub(crate) fn holes_between(start: u64, end: u64) -> impl Iterator<Item = (bool, u64, u64)> {
+fn holes_between(start: u64, end: u64) -> impl Iterator<Item = (bool, u64, u64)> {
     let border = VM_ANYWHERE.clamp(start, end);
     let parts = [(true, border - start, start), (false, end - border, border)];
     parts.into_iter().filter(|(_, bytes, _)| *bytes > 0)
@@ -285,8 +310,8 @@ impl<K: Kernel> Mach<K> {
     }
 
     /// A free address for `size` bytes.
-    pub(crate) fn map_find(&self, task: TaskId, size: u64) -> Result<u64> {
-        self.task(task)?.map.find(size, 0)
+    pub(crate) fn map_find(&mut self, task: TaskId, size: u64) -> Result<u64> {
+        self.task_mut(task)?.map.find(size, 0)
     }
 
     /// Adds a region to a map; the object gets a user more.
@@ -428,7 +453,7 @@ impl<K: Kernel> Mach<K> {
         let (kernel, kernel_task) = (&mut self.kernel, holder.kernel);
         let (mut gone, mut tables) = (0, 0);
         let groups = mapped.groups();
-        mapped.take(start / PAGE..end / PAGE, |at, page| {
+        mapped.take(start / PAGE..end / PAGE, drop, |at, page| {
             kernel.frame_unmap(page.mapping);
             gone += cost::MAPPING;
             if block_leave(blocks, at * PAGE) {
@@ -482,7 +507,8 @@ impl<K: Kernel> Mach<K> {
     pub(crate) fn region_end(&mut self, task: TaskId, at: u64) {
         let Some(holder) = self.tasks.get_mut(task) else { return };
         let account = holder.account;
-        if let Some(id) = holder.map.remove(at).and_then(|region| region.object) {
+        let removed = if holder.ending { holder.map.remove_last(at) } else { holder.map.remove(at) };
+        if let Some(id) = removed.and_then(|region| region.object) {
             self.accounts.refund(account, Limits::objects(cost::REGION));
             if let Some(object) = self.objects.get_mut(id) {
                 object.places.remove(&(task.index, at));
@@ -727,7 +753,7 @@ impl<K: Kernel> Mach<K> {
             .get(object)
             .map_or(Cache::Normal, |object| object.cache);
         let holder = self.tasks.get_mut(task).ok_or(Error::KERN_INVALID_TASK)?;
-        if let Some(there) = holder.map.mapped.get_mut(page / PAGE) {
+        if let Some(there) = holder.map.mapped.get_mut(page / PAGE, drop) {
             let present = there.protection.contains(access);
             if !present || there.protection == Protection::NONE {
                 there.protection = allowed;
@@ -755,7 +781,7 @@ impl<K: Kernel> Mach<K> {
         self.accounts.charge(account, amount)?;
         match self.frame_map_charged(task, page, frame, protection, cache) {
             Ok(mapping) => {
-                self.task_mut(task)?.map.mapped.insert(page / PAGE, Mapped { mapping, protection });
+                self.task_mut(task)?.map.mapped.insert(page / PAGE, Mapped { mapping, protection }, drop);
                 Ok(())
             }
             Err(error) => {

@@ -29,6 +29,12 @@ fn send_words(to: u64, how: u32, label: u64, time: u64, rights: &[u64], body: &[
     words
 }
 
+/// Runs something that could nest deeply, but must not.
+fn on_a_small_stack(f: fn()) {
+    let thread = std::thread::Builder::new().stack_size(256 << 10).spawn(f).unwrap();
+    thread.join().unwrap();
+}
+
 #[test]
 fn an_empty_system_leaves_nothing_behind() {
     let mut w = World::new();
@@ -840,53 +846,46 @@ fn a_task_with_thousands_of_names_ends_in_reasonable_time() {
 
 #[test]
 fn a_chain_of_receive_rights_is_received_without_recursion() {
-    let mut w = World::new();
-    let root = w.boot_root();
-    let task = mach::abi::TASK_SELF as u64;
-    // A message in a queue that moves with a receive right, and so on.
-    let mut inner = w.port(root);
-    w.ask(
-        root,
-        routine::MSG_SEND,
-        &send_words(inner, MAKE_SEND, 1, POLL, &[], &[]),
-    )
-    .unwrap();
-    for _ in 0..2000 {
-        let outer = w.port(root);
-        let rights = [right_word(inner, MOVE_RECEIVE)];
-        let words = send_words(outer, MAKE_SEND, 1, POLL, &rights, &[]);
-        w.ask(root, routine::MSG_SEND, &words).unwrap();
-        inner = outer;
-    }
-    let set = w.get(root, routine::MACH_PORT_ALLOCATE, &[0, 3]);
-    w.ask(root, routine::MACH_PORT_MOVE_MEMBER, &[0, inner, set])
+    on_a_small_stack(|| {
+        let mut w = World::new();
+        let root = w.boot_root();
+        let task = mach::abi::TASK_SELF as u64;
+        // A message in a queue that moves with a receive right, and so on.
+        let mut inner = w.port(root);
+        w.ask(
+            root,
+            routine::MSG_SEND,
+            &send_words(inner, MAKE_SEND, 1, POLL, &[], &[]),
+        )
         .unwrap();
-    let mut waiting = Vec::new();
-    for _ in 0..2001 {
-        let (thread, name) = w.thread(root, task, root.task);
-        w.ask(root, routine::MACH_PORT_DEALLOCATE, &[0, name])
+        for _ in 0..2000 {
+            let outer = w.port(root);
+            let rights = [right_word(inner, MOVE_RECEIVE)];
+            let words = send_words(outer, MAKE_SEND, 1, POLL, &rights, &[]);
+            w.ask(root, routine::MSG_SEND, &words).unwrap();
+            inner = outer;
+        }
+        let set = w.get(root, routine::MACH_PORT_ALLOCATE, &[0, 3]);
+        w.ask(root, routine::MACH_PORT_MOVE_MEMBER, &[0, inner, set])
             .unwrap();
-        assert_eq!(
-            w.request(thread, routine::MSG_RECEIVE, &[0, 0]),
-            Reply::Waits
-        );
-        waiting.push(thread);
-    }
-    // A small stack is enough for all of them.
-    let mut w = std::thread::Builder::new()
-        .stack_size(256 << 10)
-        .spawn(move || {
-            w.ask(root, routine::MACH_PORT_MOVE_MEMBER, &[0, inner, 0])
+        let mut waiting = Vec::new();
+        for _ in 0..2001 {
+            let (thread, name) = w.thread(root, task, root.task);
+            w.ask(root, routine::MACH_PORT_DEALLOCATE, &[0, name])
                 .unwrap();
-            w
-        })
-        .unwrap()
-        .join()
-        .unwrap();
-    assert_eq!(w.answers().len(), 2001);
-    w.mach.task_terminate(w.mach.audit_tasks_all()[0]).unwrap();
-    w.rest();
-    w.nothing_left();
+            assert_eq!(
+                w.request(thread, routine::MSG_RECEIVE, &[0, 0]),
+                Reply::Waits
+            );
+            waiting.push(thread);
+        }
+        w.ask(root, routine::MACH_PORT_MOVE_MEMBER, &[0, inner, 0])
+            .unwrap();
+        assert_eq!(w.answers().len(), 2001);
+        w.mach.task_terminate(w.mach.audit_tasks_all()[0]).unwrap();
+        w.rest();
+        w.nothing_left();
+    });
 }
 
 #[test]
@@ -1051,36 +1050,30 @@ fn senders_that_wait_are_admitted_in_their_order() {
 
 #[test]
 fn a_task_that_nobody_can_reach_ends() {
-    let mut w = World::new();
-    let root = w.boot_root();
-    // A chain: each holds the only right to the next.
-    let mut last = None;
-    for _ in 0..3000 {
-        let task = w.get(root, routine::TASK_CREATE, &[0]);
-        if let Some(last) = last {
-            w.give(root, task, last, MOVE_SEND);
+    on_a_small_stack(|| {
+        let mut w = World::new();
+        let root = w.boot_root();
+        // A chain: each holds the only right to the next.
+        let mut last = None;
+        for _ in 0..3000 {
+            let task = w.get(root, routine::TASK_CREATE, &[0]);
+            if let Some(last) = last {
+                w.give(root, task, last, MOVE_SEND);
+            }
+            last = Some(task);
         }
-        last = Some(task);
-    }
-    let (child, name) = w.task(root, 0);
-    w.ask(root, routine::MACH_PORT_DEALLOCATE, &[0, name])
-        .unwrap();
-    let mut w = std::thread::Builder::new()
-        .stack_size(256 << 10)
-        .spawn(move || {
-            let words = [0, last.unwrap()];
-            w.ask(root, routine::MACH_PORT_DEALLOCATE, &words).unwrap();
-            w
-        })
-        .unwrap()
-        .join()
-        .unwrap();
-    assert_eq!(w.mach.audit_tasks_all().len(), 2);
-    w.check();
-    // One with a thread lives, until the thread is gone.
-    w.request(child, routine::THREAD_TERMINATE, &[0, child.number as u64]);
-    assert_eq!(w.mach.audit_tasks_all().len(), 1);
-    w.finish();
+        let (child, name) = w.task(root, 0);
+        w.ask(root, routine::MACH_PORT_DEALLOCATE, &[0, name])
+            .unwrap();
+        let words = [0, last.unwrap()];
+        w.ask(root, routine::MACH_PORT_DEALLOCATE, &words).unwrap();
+        assert_eq!(w.mach.audit_tasks_all().len(), 2);
+        w.check();
+        // One with a thread lives, until the thread is gone.
+        w.request(child, routine::THREAD_TERMINATE, &[0, child.number as u64]);
+        assert_eq!(w.mach.audit_tasks_all().len(), 1);
+        w.finish();
+    });
 }
 
 /// A server and a client that calls it: (server, client, the name of the client's task).
