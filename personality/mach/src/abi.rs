@@ -440,7 +440,8 @@ routines! {
     /// Life 0: an ordinary port. 1: it dies with its last send right, and its receiver is told at once
     /// by NO_SENDERS with the name, on port name 0. 2: it dies so, too, but unless its receiver
     /// has asked for NO_SENDERS, it is told with the answer to the next such request (up to three names,
-    /// 0 for none), and by NO_SENDERS only where that does not come within a millisecond
+    /// 0 for none), and by NO_SENDERS only where that does not come within a millisecond. The new port
+    /// can have the name of one that the answer tells of: its client has just given that one back
     REPLY_NEW_PORT = 5003;
     /// (port, bytes) -> token, address, bytes
     WINDOW_CREATE = 5004;

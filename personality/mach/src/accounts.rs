@@ -91,7 +91,7 @@ impl<K: Kernel> Mach<K> {
         let regions = task.map.regions.values().filter(|region| region.object.is_some());
         let mut charge = Limits {
             memory: threads * PAGE,
-            objects: K::TASK_BYTES
+            objects: Self::TASK_COST
                 + task.table_bytes
                 + task.name_bytes
                 + threads * K::THREAD_BYTES

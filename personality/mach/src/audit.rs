@@ -101,6 +101,8 @@ impl<K: Kernel> Mach<K> {
                 counts.right(*right);
             }
         }
+        let spares = self.ports.iter().filter(|(_, port)| port.spare.is_some()).count();
+        check!(self.spares == spares, "{} ports of {spares} are spare", self.spares);
         for (id, port) in self.ports.iter() {
             let (send, once) = (count(&counts.send, id), count(&counts.once, id));
             check!(
@@ -160,7 +162,9 @@ impl<K: Kernel> Mach<K> {
                         );
                         continue;
                     }
-                    Right::Free { .. } | Right::Set | Right::Reserved => continue,
+                    Right::Free { .. } | Right::Spare { .. } | Right::Set | Right::Reserved => {
+                        continue;
+                    }
                 };
                 if let Some(request) = entry.dead_name_request {
                     counts.right(Carried::SendOnce(request));
@@ -193,6 +197,7 @@ impl<K: Kernel> Mach<K> {
                     });
                 }
             }
+            self.audit_spares(id, counts, installed, &mut names)?;
             check!(
                 used == task.space.len(),
                 "{id:?} counts {} names of {used}",
@@ -219,7 +224,7 @@ impl<K: Kernel> Mach<K> {
             }
             let amount = Limits {
                 memory: task.threads.len() as u64 * PAGE,
-                objects: K::TASK_BYTES
+                objects: Self::TASK_COST
                     + task.table_bytes
                     + task.name_bytes
                     + task.threads.len() as u64 * K::THREAD_BYTES,
@@ -273,6 +278,45 @@ impl<K: Kernel> Mach<K> {
                 listed == there,
                 "{id:?} lists names {listed:x?} of {there:x?}"
             );
+        }
+        Ok(())
+    }
+
+    /// The places that a task's space keeps for spare ports.
+    fn audit_spares(
+        &self,
+        id: TaskId,
+        counts: &mut Counts,
+        installed: &mut Vec<Installed<K::Task>>,
+        names: &mut BTreeMap<u64, Vec<(u32, u32)>>,
+    ) -> Result<(), String> {
+        let task = self.tasks.get(id).ok_or("a task that is gone")?;
+        for (name, entry) in task.space.places_taken(0) {
+            let Right::Spare { port } = entry.right else { continue };
+            check!(entry.dead_name_request.is_none(), "{id:?} {name:#x} is spare");
+            let target = self.ports.get(port).ok_or("a spare port that is gone")?;
+            let Owner::Task(server, badge) = target.owner else {
+                return Err(format!("spare {port:?} belongs to {:?}", target.owner));
+            };
+            let receiver = self.tasks.get(server).ok_or("a receiver that is gone")?;
+            names.entry(port.to_word()).or_default().push((id.index, name & INDEX_MASK));
+            if (server, badge) == (id, name) {
+                counts.right(Carried::Receive(port));
+                let spare = target.spare.map(|(client, _)| (client, port));
+                let told = task.lapsed.iter().filter(|lapsed| lapsed.name == name);
+                check!(
+                    told.map(|lapsed| lapsed.spare).eq([spare]) && spare.is_some(),
+                    "{id:?} {name:#x} is spare and not to be told of"
+                );
+            } else {
+                check!(target.spare == Some((id, name)), "{name:#x} is spare for somebody else");
+                installed.push(Installed {
+                    holder: task.kernel,
+                    slot: name & INDEX_MASK,
+                    receiver: receiver.kernel,
+                    badge,
+                });
+            }
         }
         Ok(())
     }
@@ -674,7 +718,7 @@ impl<K: Kernel> Mach<K> {
         [
             self.tasks.len(),
             self.threads.len(),
-            self.ports.len(),
+            self.ports.len() - self.spares,
             self.objects
                 .iter()
                 .filter(|(_, object)| object.account.is_some())

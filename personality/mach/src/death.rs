@@ -177,13 +177,14 @@ impl<K: Kernel> Mach<K> {
         };
         let next = task
             .space
-            .names(ending.name)
+            .places_taken(ending.name)
             .next()
             .map(|(name, entry)| (name, entry.right));
         if let Some((name, right)) = next {
             ending.name = (name & crate::abi::INDEX_MASK) + 1;
             match right {
                 Right::Reserved => self.slot_unreserve(id, name),
+                Right::Spare { port } => self.spare_end(port),
                 // Its members end, too.
                 Right::Set => self.forget_name(id, name),
                 _ => {
@@ -243,7 +244,7 @@ impl<K: Kernel> Mach<K> {
             return true;
         };
         self.kernel.task_destroy(task.kernel);
-        let objects = K::TASK_BYTES + task.table_bytes + task.name_bytes;
+        let objects = Self::TASK_COST + task.table_bytes + task.name_bytes;
         self.accounts.refund(task.account, Limits::objects(objects));
         self.accounts.release(task.account);
         true

@@ -67,7 +67,9 @@ impl<K: Kernel> Mach<K> {
             routine::PROCESSOR_SET_TASKS => self.put_tasks(task, from, out)?,
             routine::HOST_PORTS => {
                 put_entries(&self.ports, from, INSPECTED_PORT, out, |place, port, found| {
-                    found.extend(self.describe_port(place, port));
+                    if port.spare.is_none() {
+                        found.extend(self.describe_port(place, port));
+                    }
                 });
             }
             routine::HOST_PORT_RIGHTS => self.put_queued(from, input.word()?, out)?,
@@ -101,7 +103,9 @@ impl<K: Kernel> Mach<K> {
                     }
                     Right::SendOnce { port } => (1, Some(port)),
                     Right::Dead { urefs } => (urefs, None),
-                    Right::Set | Right::Free { .. } | Right::Reserved => (0, None),
+                    Right::Set | Right::Free { .. } | Right::Spare { .. } | Right::Reserved => {
+                        (0, None)
+                    }
                 };
                 let name = (type_bits(entry) as u64) << 32 | name as u64;
                 [name, refs as u64, port.map_or(u64::MAX, |port| port.index as u64)]

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::slab::Id;
 use crate::space::{Entry, Right, UREFS_MAX, is_valid};
+use crate::spare::Lapsed;
 use crate::sync::Timed;
 use crate::task::{Mach, TaskId, ThreadId, Ticket};
 use crate::object::ObjectId;
@@ -71,7 +72,7 @@ pub(crate) enum Life {
     /// It dies, and its receiver is told.
     Transient,
     /// It dies, and its receiver is told with the answer to its next [`REPLY_NEW_PORT`], or a
-    /// moment later, unless it has asked to be told.
+    /// moment later, unless it has asked to be told. Until it is told, the port may be spare.
     ///
     /// [`REPLY_NEW_PORT`]: crate::abi::routine::REPLY_NEW_PORT
     Passing,
@@ -105,6 +106,10 @@ pub struct Port {
     pub(crate) moving: bool,
     /// Whether it dies with its last send right.
     pub(crate) life: Life,
+    /// It was made for a client's answer, and nobody else had a name for it since.
+    pub(crate) sole: bool,
+    /// It has gone, and is kept for this task under this name.
+    pub(crate) spare: Option<(TaskId, u32)>,
     /// The set that it is a member of (a name in the receiver's space).
     pub(crate) set: Option<u32>,
     /// First name in the list of those that denote this port, as (task index, name index).
@@ -135,6 +140,11 @@ pub enum Carried {
 }
 
 impl Carried {
+    /// The word of an inbox for a right with a name.
+    pub(crate) fn word(self, name: u32) -> u32 {
+        self.kind() << 28 | name
+    }
+
     /// The number of its kind, as the word of an inbox has it.
     fn kind(self) -> u32 {
         match self {
@@ -161,6 +171,21 @@ pub struct Message {
 }
 
 impl Port {
+    /// Whether there is nothing to it but one send right.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.srights == 1
+            && self.sorights == 0
+            && self.queue.is_empty()
+            && self.blocked.is_empty()
+            && self.accept_requests.is_empty()
+            && self.no_senders_request.is_none()
+            && self.destroyed_request.is_none()
+            && self.payload.is_none()
+            && self.set.is_none()
+            && self.memory.is_none()
+            && self.dying.is_none()
+    }
+
     /// A name through which a message was forced is another one now; 0 if it is gone.
     pub(crate) fn accept_rename(&mut self, old: (TaskId, u32), new: u32) {
         for (key, _) in &mut self.accept_requests {
@@ -246,6 +271,8 @@ impl<K: Kernel> Mach<K> {
             moving: false,
             dying: None,
             life: Life::Lasting,
+            sole: false,
+            spare: None,
             set: None,
             first: None,
             names: 0,
@@ -313,6 +340,7 @@ impl<K: Kernel> Mach<K> {
         };
         let first = target.first.replace(here);
         target.names += 1;
+        target.sole = false;
         let (indexed, many) = (target.indexed, target.names > NAMES_SEARCHED);
         if let Some((other, index)) = first
             && let Some(entry) = self.entry_at(other, index) {
@@ -604,6 +632,7 @@ impl<K: Kernel> Mach<K> {
     pub(crate) fn receive_right_reset(&mut self, port: PortId) {
         if let Some(port) = self.ports.get_mut(port) {
             port.life = Life::Lasting;
+            port.sole = false;
             port.payload = None;
             port.seqno = 0;
             port.mscount = 0;
@@ -849,7 +878,7 @@ impl<K: Kernel> Mach<K> {
     pub(crate) fn copy_out_fresh(&mut self, task: TaskId, port: PortId) -> u32 {
         let right = Carried::Send(port);
         match self.copy_out_new(task, port) {
-            Ok(name) => right.kind() << 28 | name,
+            Ok(name) => right.word(name),
             Err(_) => {
                 self.release(right);
                 0
@@ -961,7 +990,7 @@ impl<K: Kernel> Mach<K> {
                 let passing = port.life == Life::Passing && port.no_senders_request.is_none();
                 self.port_destroy(id);
                 if passing {
-                    self.lapse(task, name);
+                    self.lapse(task, Lapsed { name, spare: None });
                 } else {
                     self.notice(task, notify::NO_SENDERS, &[name as u64]);
                 }
@@ -1036,6 +1065,10 @@ impl<K: Kernel> Mach<K> {
             }
             Right::Send { port, .. } => {
                 let port = *port;
+                if let Some((server, own)) = self.spare_make(task, name, port) {
+                    self.lapse(server, Lapsed { name: own, spare: Some((task, port)) });
+                    return Ok(());
+                }
                 if self.is_installed(port) {
                     self.uninstall(task, name);
                 }
@@ -1110,7 +1143,7 @@ impl<K: Kernel> Mach<K> {
                 self.receivers_abort(task, Some(name), Error::MACH_RCV_PORT_DIED);
                 self.forget_name(task, name);
             }
-            Right::Free { .. } => return Err(Error::KERN_INVALID_NAME),
+            Right::Free { .. } | Right::Spare { .. } => return Err(Error::KERN_INVALID_NAME),
         }
         Ok(())
     }
@@ -1348,9 +1381,9 @@ impl<K: Kernel> Mach<K> {
     }
 
     /// A port has died of which its receiver is to be told in passing.
-    fn lapse(&mut self, task: TaskId, name: u32) {
+    fn lapse(&mut self, task: TaskId, lapsed: Lapsed) {
         let Some(holder) = self.tasks.get_mut(task) else { return };
-        holder.lapsed.push(name);
+        holder.lapsed.push(lapsed);
         if holder.lapsed.len() >= LAPSED_MAX {
             self.lapsed_tell(task);
         } else if holder.lapse.is_none() {
@@ -1363,9 +1396,10 @@ impl<K: Kernel> Mach<K> {
 
     /// Tells a task by messages of the ports of which it was to be told in passing.
     pub(crate) fn lapsed_tell(&mut self, task: TaskId) {
+        self.spares_end(task);
         let lapsed = self.tasks.get_mut(task).map(|holder| core::mem::take(&mut holder.lapsed));
-        for name in lapsed.into_iter().flatten() {
-            self.notice(task, notify::NO_SENDERS, &[name as u64]);
+        for lapsed in lapsed.into_iter().flatten() {
+            self.notice(task, notify::NO_SENDERS, &[lapsed.name as u64]);
         }
     }
 

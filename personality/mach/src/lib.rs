@@ -31,6 +31,7 @@ pub mod sim;
 mod segments;
 mod slab;
 mod space;
+mod spare;
 mod sync;
 mod task;
 mod vm;

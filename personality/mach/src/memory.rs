@@ -125,7 +125,7 @@ impl<K: Kernel> Mach<K> {
                     self.kernel.memory_free(),
                     self.tasks.len() as u64,
                     self.threads.len() as u64,
-                    self.ports.len() as u64,
+                    (self.ports.len() - self.spares) as u64,
                     self.objects.len() as u64,
                     limit.memory,
                     limit.objects,

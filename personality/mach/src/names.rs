@@ -53,6 +53,7 @@ impl<K: Kernel> Mach<K> {
         if self.is_lingering(task, name) {
             return Err(Error::KERN_NAME_EXISTS);
         }
+        self.spare_clear(task, name);
         let holder = self.task(task)?;
         if !holder.space.check_name(name)? {
             return Ok(());

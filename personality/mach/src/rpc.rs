@@ -259,6 +259,15 @@ impl<K: Kernel> Mach<K> {
             2 => Life::Passing,
             _ => return Err(Error::KERN_INVALID_VALUE),
         };
+        if life == Life::Passing
+            && let Some((name, given)) = self.spare_take(task, caller.task)
+        {
+            self.kernel.inbox_push(caller.thread, given)?;
+            for word in [name, name, 0, 0] {
+                out.put(word as u64);
+            }
+            return Ok(());
+        }
         let (name, id) = self.port_allocate(task)?;
         if let Some(port) = self.ports.get_mut(id) {
             port.srights = 1;
@@ -268,14 +277,19 @@ impl<K: Kernel> Mach<K> {
         let given = if caller.task == task {
             self.copy_out_word(task, Carried::Send(id))
         } else {
-            self.copy_out_fresh(caller.task, id)
+            let given = self.copy_out_fresh(caller.task, id);
+            self.spare_allow(id);
+            given
         };
         self.kernel.inbox_push(caller.thread, given)?;
         out.put(name as u64);
         if life == Life::Passing {
-            let holder = self.task_mut(task)?;
             for _ in 0..LAPSED_TOLD {
-                out.put(holder.lapsed.pop().unwrap_or(0) as u64);
+                let lapsed = self.task_mut(task)?.lapsed.pop();
+                if let Some((_, port)) = lapsed.as_ref().and_then(|lapsed| lapsed.spare) {
+                    self.spare_end(port);
+                }
+                out.put(lapsed.map_or(0, |lapsed| lapsed.name as u64));
             }
         }
         Ok(())
@@ -1065,7 +1079,7 @@ pub(crate) fn type_bits(entry: &crate::space::Entry) -> u32 {
         Right::SendOnce { .. } => bit(right::SEND_ONCE),
         Right::Dead { .. } => bit(right::DEAD_NAME),
         Right::Set => bit(right::PORT_SET),
-        Right::Free { .. } | Right::Reserved => 0,
+        Right::Free { .. } | Right::Spare { .. } | Right::Reserved => 0,
     };
     if entry.dead_name_request.is_some() {
         bits | 0x8000_0000

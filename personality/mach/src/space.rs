@@ -24,6 +24,8 @@ pub(crate) enum Right {
     SendOnce { port: PortId },
     /// The port is gone.
     Dead { urefs: u32 },
+    /// Nothing, as far as its task can tell: the place is kept for a spare port.
+    Spare { port: PortId },
     /// A port set.
     Set,
     /// A slot that holds a kernel capability of the mach server's choice (a fault
@@ -170,7 +172,7 @@ impl Space {
         match entry {
             Some(entry)
                 if entry.generation as u32 == name >> INDEX_BITS
-                    && !matches!(entry.right, Right::Free { .. }) =>
+                    && !matches!(entry.right, Right::Free { .. } | Right::Spare { .. }) =>
             {
                 Ok(entry)
             }
@@ -354,6 +356,23 @@ impl Space {
         self.used -= 1;
     }
 
+    /// A name in use, which stays in its port's list, is free for its task from now on, and is kept for
+    /// the port; a `fresh` one comes back as another name. Answers the name that it will be.
+    pub(crate) fn spare(&mut self, name: u32, port: PortId, fresh: bool) -> u32 {
+        let Some(entry) = Self::place(name).and_then(|place| self.entry_mut(place)) else { return 0 };
+        entry.right = Right::Spare { port };
+        entry.generation = entry.generation.wrapping_add(fresh as u8);
+        let generation = entry.generation;
+        self.used -= 1;
+        (generation as u32) << INDEX_BITS | name & INDEX_MASK
+    }
+
+    /// A name that was kept for a port is in use again.
+    pub(crate) fn revive(&mut self, name: u32, right: Right) {
+        self.set(name, right);
+        self.used += 1;
+    }
+
     /// Changes what a name in use denotes.
     pub(crate) fn set(&mut self, name: u32, right: Right) {
         let Some(place) = Self::place(name) else {
@@ -366,6 +385,11 @@ impl Space {
 
     /// All names in use, from an index on.
     pub(crate) fn names(&self, from: u32) -> impl Iterator<Item = (u32, &Entry)> {
+        self.places_taken(from).filter(|(_, entry)| !matches!(entry.right, Right::Spare { .. }))
+    }
+
+    /// The same, with those that are kept for spare ports.
+    pub(crate) fn places_taken(&self, from: u32) -> impl Iterator<Item = (u32, &Entry)> {
         let start = from.saturating_sub(FIRST_NAME) as usize;
         let far = self.far.range(start / BLOCK..).flat_map(move |(block, entries)| {
             let first = block * BLOCK;

@@ -10,6 +10,7 @@ use crate::ipc::{Carried, KernelObject, Port, PortId, Receiver, Sender};
 use crate::kernel::{Kernel, Protection};
 use crate::slab::{Id, Slab};
 use crate::space::Space;
+use crate::spare::{Lapsed, SPARES_BYTES};
 use crate::sync::{Futexes, Serial, Waits};
 use crate::object::Object;
 use crate::pager::{Awaited, Paging, Parked, Woken};
@@ -115,8 +116,8 @@ pub(crate) struct Task<K: Kernel> {
     pub(crate) notices: Option<PortId>,
     /// Bytes charged for names that it chose far behind its others.
     pub(crate) name_bytes: u64,
-    /// Names of its ports that died and of which it was not told yet.
-    pub(crate) lapsed: Vec<u32>,
+    /// Its ports that died and of which it was not told yet.
+    pub(crate) lapsed: Vec<Lapsed>,
     /// When it will be.
     pub(crate) lapse: Option<Serial>,
     /// Bytes of page tables, and of the names that it began with, charged.
@@ -187,6 +188,8 @@ pub struct Mach<K: Kernel> {
     pub(crate) tasks: Table<TaskTag, Task<K>>,
     pub(crate) threads: Table<ThreadTag, Thread<K>>,
     pub(crate) ports: Slab<Port>,
+    /// How many of them are spare.
+    pub(crate) spares: usize,
     pub(crate) objects: Table<crate::object::ObjectTag, Object<K>>,
     pub(crate) accounts: Accounts,
     pub(crate) windows: Windows,
@@ -240,6 +243,9 @@ pub(crate) fn thread_number(id: ThreadId) -> u32 {
 }
 
 impl<K: Kernel> Mach<K> {
+    /// Bytes of kernel objects that an empty task is charged.
+    pub(crate) const TASK_COST: u64 = K::TASK_BYTES + SPARES_BYTES;
+
     /// A mach server with no task.
     pub fn new(kernel: K) -> Mach<K> {
         let mut accounts = Accounts::default();
@@ -249,6 +255,7 @@ impl<K: Kernel> Mach<K> {
             tasks: Table::new(),
             threads: Table::new(),
             ports: Slab::default(),
+            spares: 0,
             objects: Table::new(),
             accounts,
             windows: Windows::default(),
@@ -303,7 +310,7 @@ impl<K: Kernel> Mach<K> {
     /// An empty task charged to `account`.
     pub fn task_create(&mut self, account: AccountId) -> Result<TaskId> {
         self.accounts
-            .charge(account, Limits::objects(K::TASK_BYTES))?;
+            .charge(account, Limits::objects(Self::TASK_COST))?;
         let port = self.port_create(crate::ipc::Owner::Transit(None));
         // The badge needs the handle, the handle the place in the table.
         let badge = task_badge(self.tasks.slab_next());
@@ -311,7 +318,7 @@ impl<K: Kernel> Mach<K> {
             Ok(task) => task,
             Err(error) => {
                 self.accounts
-                    .refund(account, Limits::objects(K::TASK_BYTES));
+                    .refund(account, Limits::objects(Self::TASK_COST));
                 self.ports.remove(port);
                 return Err(error);
             }

@@ -90,8 +90,15 @@ struct Entry {
     idle: AtomicBool,
     /// How many [`Port`]s there are.
     handles: AtomicUsize,
-    /// The mach server has destroyed the port already.
+    /// The mach server has destroyed the port already. Its name may be that of another one.
     gone: AtomicBool,
+}
+
+impl Entry {
+    /// The port's name as long as there is the port; then the dead name.
+    fn live_name(&self) -> Name {
+        if self.gone.load(Ordering::SeqCst) { machuser::DEAD } else { self.right.as_raw() }
+    }
 }
 
 impl Drop for Entry {
@@ -130,11 +137,14 @@ impl Port {
 
     /// A send right for a message.
     pub fn right(&self) -> Right<'static> {
-        Right::make_send_owned(self.name(), Arc::new(Given(self.clone())))
+        Right::make_send_owned(self.0.live_name(), Arc::new(Given(self.clone())))
     }
 
     /// A send right for this program itself. The port has a sender as long as it is kept.
     pub fn make_send(&self) -> Result<SendRight> {
+        if self.0.gone.load(Ordering::SeqCst) {
+            return Err(Error::KERN_INVALID_NAME);
+        }
         let right = self.0.right.make_send()?;
         self.0.made.store(true, Ordering::SeqCst);
         Ok(right)
@@ -150,7 +160,7 @@ impl core::fmt::Debug for Port {
 impl AsName for Port {
     fn as_name(&self) -> Name {
         self.0.made.store(true, Ordering::SeqCst);
-        self.name()
+        self.0.live_name()
     }
 }
 
@@ -160,6 +170,7 @@ impl Drop for Port {
         let unused = !self.0.made.load(Ordering::SeqCst) || self.0.idle.load(Ordering::SeqCst);
         if last
             && unused
+            && !self.0.gone.load(Ordering::SeqCst)
             && let Some(server) = self.0.server.upgrade()
         {
             server.remove_if_unused(self.0.right.as_raw());
@@ -426,9 +437,11 @@ impl Server {
     /// Takes a port out of service: its rights become dead names as soon as no [`Port`] of it is
     /// left.
     pub fn destroy(&self, port: &Port) {
-        self.cancel_requests(port.name(), None);
-        let entry = self.take(port.name(), |_| true);
-        drop(entry);
+        if !port.0.gone.load(Ordering::SeqCst) {
+            self.cancel_requests(port.name(), None);
+            let entry = self.take(port.name(), |entry| Arc::ptr_eq(entry, &port.0));
+            drop(entry);
+        }
     }
 
     fn take(&self, name: Name, condition: impl Fn(&Arc<Entry>) -> bool) -> Option<Arc<Entry>> {

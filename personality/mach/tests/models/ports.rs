@@ -88,7 +88,10 @@ struct Object {
     forced: VecDeque<((usize, u32), Port)>,
     payload: Option<u64>,
     set: Option<u32>,
-    transient: bool,
+    /// What the end of its last send right means, as the request that makes it says.
+    life: u64,
+    /// The task that it was made for, if nobody else had a name for it since.
+    sole: Option<usize>,
     blocked: VecDeque<usize>,
 }
 
@@ -116,6 +119,10 @@ struct Task {
     account: usize,
     names: BTreeMap<u32, Entry>,
     bootstrap: Held,
+    /// Ports that died and of which it was not told yet, with the only task that had a name for them.
+    lapsed: Vec<(u32, Option<usize>)>,
+    /// When it is told of them.
+    lapse: Option<u64>,
     alive: bool,
 }
 
@@ -267,7 +274,8 @@ impl Model {
             forced: VecDeque::new(),
             payload: None,
             set: None,
-            transient: false,
+            life: 0,
+            sole: None,
             blocked: VecDeque::new(),
         });
         self.ports.len() - 1
@@ -356,10 +364,16 @@ impl Model {
         }
         let made = self.ports[port].made as u64;
         match self.ports[port].owner {
-            Owner::Task(task, name) if self.ports[port].transient => {
+            Owner::Task(task, name) if self.ports[port].life > 0 => {
+                let passing = self.ports[port].life == 2 && self.ports[port].watched.is_none();
+                let sole = self.ports[port].sole;
                 self.die(port);
-                let notices = self.notices(task);
-                self.tell(notices, notify::NO_SENDERS, &[name as u64]);
+                if passing {
+                    self.lapse(task, name, sole);
+                } else {
+                    let notices = self.notices(task);
+                    self.tell(notices, notify::NO_SENDERS, &[name as u64]);
+                }
             }
             Owner::Kernel => {}
             _ => {
@@ -367,6 +381,25 @@ impl Model {
                     self.tell(to, notify::NO_SENDERS, &[made]);
                 }
             }
+        }
+    }
+
+    /// A port has died of which its receiver is to be told in passing.
+    fn lapse(&mut self, task: usize, name: u32, sole: Option<usize>) {
+        let until = self.now + 1_000_000;
+        let receiver = &mut self.tasks[task];
+        receiver.lapsed.push((name, sole));
+        if receiver.lapsed.len() >= 64 {
+            self.lapsed_tell(task);
+        } else {
+            receiver.lapse.get_or_insert(until);
+        }
+    }
+
+    fn lapsed_tell(&mut self, task: usize) {
+        for (name, _) in std::mem::take(&mut self.tasks[task].lapsed) {
+            let notices = self.notices(task);
+            self.tell(notices, notify::NO_SENDERS, &[name as u64]);
         }
     }
 
@@ -422,7 +455,7 @@ impl Model {
         object.owner = Owner::Moving(None);
         object.made = 0;
         object.number = 0;
-        object.transient = false;
+        object.life = 0;
         object.payload = None;
         match self.tasks[task].names[&name].kind {
             Kind::Receive { refs: refs @ 1.., .. } => {
@@ -809,7 +842,10 @@ impl Model {
                     self.kind_set(task, name, kind);
                     name
                 }
-                None => self.name_new(task, word, Kind::Send { port, refs: 1 }),
+                None => {
+                    self.ports[port].sole = None;
+                    self.name_new(task, word, Kind::Send { port, refs: 1 })
+                }
             },
             Held::Once(port) => self.name_new(task, word, Kind::Once { port }),
             Held::Receive(port) => {
@@ -1106,7 +1142,7 @@ impl Model {
                 self.receiver_leaves(port);
                 let object = &mut self.ports[port];
                 (object.made, object.number) = (0, 0);
-                (object.transient, object.payload) = (false, None);
+                (object.life, object.payload) = (0, None);
                 Ok(())
             }
             Some(_) => self.transfer(from, name, how, to, Ok(&answer)).map(drop),
@@ -1357,7 +1393,7 @@ enum Op {
     AnswerNew {
         thread: u8,
         name: u8,
-        transient: bool,
+        life: u64,
     },
     Bootstrap {
         task: u8,
@@ -1440,7 +1476,7 @@ const OPS: &[(u8, Make)] = &[
     (2, |b| Op::Ticket { name: b.next(), gifts: gifts(b) }),
     (2, |b| Op::Redeem { thread: b.next(), name: b.next() }),
     (2, |b| Op::Answer { thread: b.next(), name: b.next(), gifts: gifts(b) }),
-    (2, |b| Op::AnswerNew { thread: b.next(), name: b.next(), transient: b.below(2) > 0 }),
+    (2, |b| Op::AnswerNew { thread: b.next(), name: b.next(), life: b.below(3) as u64 }),
     (1, |b| Op::Bootstrap { task: b.next(), name: b.next() }),
     (1, |b| Op::GetBootstrap { task: b.next() }),
     (2, |b| Op::NewThread { task: b.next() }),
@@ -1515,6 +1551,8 @@ impl Run {
             account,
             names: BTreeMap::new(),
             bootstrap: Held::Null,
+            lapsed: Vec::new(),
+            lapse: None,
             alive: true,
         });
         self.model.tasks.len() - 1
@@ -1942,11 +1980,11 @@ impl Run {
             Op::AnswerNew {
                 thread,
                 name: n,
-                transient,
+                life,
             } => {
                 let (caller, _) = self.caller(actor, *thread, *n)?;
                 let number = model.threads[caller].caller.number as u64;
-                (routine::REPLY_NEW_PORT, vec![number, *transient as u64])
+                (routine::REPLY_NEW_PORT, vec![number, *life])
             }
             Op::Bootstrap { task: t, name: n } => {
                 let (_, to) = self.target(task, *t);
@@ -2237,15 +2275,31 @@ impl Run {
                 model.put_all(client, rights, answer?);
                 Ok(())
             }
-            Op::AnswerNew { transient, .. } => {
+            Op::AnswerNew { life, .. } => {
                 let client = thread_numbered(model, words[0]);
                 model.charge(model.tasks[task].account, 1)?;
                 let answer = answer?;
+                let (told, given) = match life {
+                    2 => (&answer[1..4], answer[4]),
+                    _ => (&[][..], answer[1]),
+                };
+                let untold = model.tasks[task].lapsed.len();
+                for name in told.iter().copied().filter(|name| *name != 0) {
+                    let lapsed = &mut model.tasks[task].lapsed;
+                    let at = lapsed.iter().position(|(lapsed, _)| *lapsed as u64 == name);
+                    let (_, sole) = lapsed.remove(at.expect("a port that died is told of once"));
+                    // Whoever has the port's badge from before is who gets the new port.
+                    assert!(name != answer[0] || sole == Some(client), "{name:#x} comes back");
+                }
+                let told = untold - model.tasks[task].lapsed.len();
+                let comes_back = answer[1] == answer[0];
+                assert!(*life != 2 || comes_back || told == untold.min(3), "{told} of {untold} are told");
                 let port = model.port_new(Owner::Task(task, answer[0] as u32));
                 model.name_new(task, answer[0], Kind::Receive { port, refs: 0 });
                 model.ports[port].made = 1;
-                model.ports[port].transient = *transient;
-                model.put_typed(client, Held::Send(port), answer[1]);
+                model.ports[port].life = *life;
+                model.put_typed(client, Held::Send(port), given);
+                model.ports[port].sole = Some(client);
                 Ok(())
             }
             Op::Bootstrap { .. } => {
@@ -2302,6 +2356,8 @@ impl Run {
                     account: *limited as usize,
                     names: BTreeMap::new(),
                     bootstrap: Held::Null,
+                    lapsed: Vec::new(),
+                    lapse: None,
                     alive: true,
                 });
                 model.put(task, Held::Send(port), answer[0]);
@@ -2416,6 +2472,12 @@ impl Run {
 
     fn time_passes(&mut self) {
         let now = self.model.now;
+        for task in 0..self.model.tasks.len() {
+            let receiver = &mut self.model.tasks[task];
+            if receiver.alive && receiver.lapse.take_if(|until| *until <= now).is_some() {
+                self.model.lapsed_tell(task);
+            }
+        }
         for at in 0..self.model.threads.len() {
             let over = |until: &Option<u64>| until.is_some_and(|until| until <= now);
             match &self.model.threads[at].wait {

@@ -82,7 +82,7 @@ mod guest {
                     }
                     Err(error) => (label, mrs[0]) = (REPLY_ERROR, error.0 as u64),
                 },
-                NEW_PORT => match sys::reply_new_port(mrs[1] as u32, false) {
+                NEW_PORT => match sys::reply_new_port(mrs[1] as u32, mrs[0] != 0) {
                     Ok((name, _)) => mrs[0] = name as u64,
                     Err(error) => (label, mrs[0]) = (REPLY_ERROR, error.0 as u64),
                 },
@@ -298,6 +298,37 @@ mod guest {
                 before + 50
             );
             same!(call(&fresh[49], ADD, 5), Ok(6));
+            Ok(())
+        });
+        suite.check("reply_new_port, a port that its client gave back comes again", || {
+            let server = get!(server());
+            let words = [1, sys::thread_number() as u64, 0, 0];
+            let fresh = || -> Result<(u64, SendRight), Error> {
+                drop(sys::inbox_take());
+                let (label, _, mrs) = sys::call(server.port.as_raw(), NEW_PORT, 2, words);
+                let name = sys::inbox_take().pop().map(|carried| carried.into_raw() & 0xfff_ffff);
+                match (label, name) {
+                    (REPLY_OK, Some(name)) => Ok((mrs[0], SendRight::from_raw(name))),
+                    _ => Err(Error(mrs[0] as u32)),
+                }
+            };
+            let before = get!(mach_calls::task_info(&server.child.task)).names;
+            let mut again = 0;
+            let (mut last, mut port) = get!(fresh());
+            for _ in 0..300 {
+                let old = port.as_raw();
+                drop(port);
+                // Nobody can tell that anything is left of it.
+                same!(sys::port_get_refs(old, PortRight::Send), Err(Error::KERN_INVALID_NAME));
+                same!(get!(mach_calls::task_info(&server.child.task)).names, before);
+                let next = get!(fresh());
+                again += (next.0 == last && next.1.as_raw() & 0xf_ffff == old & 0xf_ffff) as u32;
+                same!(next.1.as_raw() == old, false);
+                same!(call(&next.1, ADD, 5), Ok(6));
+                (last, port) = next;
+            }
+            // What is left lasts a moment only.
+            same!(again > 0, true);
             Ok(())
         });
         suite.check(
