@@ -320,9 +320,8 @@ impl Interface {
             ) -> ::machuser::Outcome {
                 match request.number() {
                     #(#arms)*
-                    _ => return ::machuser::Outcome::Unknown,
+                    _ => ::machuser::Outcome::Unknown,
                 }
-                ::machuser::Outcome::Done
             }
             #table
         }
@@ -1062,16 +1061,15 @@ impl Routine {
                     if let ::core::option::Option::Some(mut registers) = request.plain(IN_WORDS) {
                         #(#decodes)*
                         let call = request.plain_call();
-                        match #interface::#name(this, &call, #(#arguments),*) {
+                        return match #interface::#name(this, &call, #(#arguments),*) {
                             ::core::result::Result::Ok(#names) => {
                                 #[allow(unused_mut)]
                                 let mut registers = ::machuser::wire::Registers::default();
                                 #(#encodes)*
-                                request.answer_plain(OUT_WORDS, registers);
+                                request.answer_plain(OUT_WORDS, registers)
                             }
                             ::core::result::Result::Err(error) => request.answer_error(error),
-                        }
-                        return;
+                        };
                     }
                 }
             }
@@ -1084,15 +1082,23 @@ impl Routine {
         let slow = format_ident!("serve_{}_message", name);
         quote! {
             #inline
-            fn #serve<T: #interface + ?Sized>(this: &T, request: &mut ::machuser::Request<'_>) {
+            fn #serve<T: #interface + ?Sized>(
+                this: &T,
+                request: &mut ::machuser::Request<'_>,
+            ) -> ::machuser::Outcome {
                 #plain
                 #slow(this, request)
             }
             #[inline(never)]
-            fn #slow<T: #interface + ?Sized>(this: &T, request: &mut ::machuser::Request<'_>) {
+            fn #slow<T: #interface + ?Sized>(
+                this: &T,
+                request: &mut ::machuser::Request<'_>,
+            ) -> ::machuser::Outcome {
                 let mut snapshot = ::machuser::server::Snapshot::new();
-                let ::core::result::Result::Ok(opened) =
-                    request.open(&mut snapshot, #gives, #takes) else { return };
+                let opened = match request.open(&mut snapshot, #gives, #takes) {
+                    ::core::result::Result::Ok(opened) => opened,
+                    ::core::result::Result::Err(answered) => return answered,
+                };
                 let caller = opened.caller;
                 let call = request.call(&snapshot, caller);
                 let mut input = snapshot.input(opened);
@@ -1111,7 +1117,7 @@ impl Routine {
                         request.reply(&snapshot, caller, words, #data_argument, rights, &|w| {
                             let _ = &w;
                             #outs
-                        });
+                        })
                     }
                     ::core::result::Result::Err(error) => request.fail(&snapshot, error),
                 }

@@ -13,6 +13,7 @@ pub mod env;
 pub mod error;
 pub mod fork;
 pub mod mach;
+pub mod objects;
 pub mod right;
 #[cfg(target_os = "none")]
 pub mod rt;

@@ -7,7 +7,6 @@ use crate::window::{self, ServerWindow, SharedMemory, WINDOW_MAX};
 use crate::wire::*;
 use crate::{AnyRight, CarriedList, Error, FromCarried, Name, Result, Right};
 use alloc::borrow::Cow;
-use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -18,8 +17,8 @@ use core::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Outcome {
-    /// It was one of its routines; the answer is in the request.
-    Done,
+    /// It was one of its routines, and has been answered.
+    Done(Answered),
     /// It has no such routine.
     Unknown,
 }
@@ -29,90 +28,37 @@ impl Outcome {
     #[inline(always)]
     pub fn or_else(self, other: impl FnOnce() -> Outcome) -> Outcome {
         match self {
-            Outcome::Done => Outcome::Done,
+            Outcome::Done(answered) => Outcome::Done(answered),
             Outcome::Unknown => other(),
         }
     }
 }
 
-/// The answer to a call, as it goes into the registers.
+/// What an answer is beside its words, which are in the [`MessageBuffer`].
 #[derive(Clone, Copy, Debug)]
 pub struct Answer {
     /// The label, see [`crate::wire`].
     pub label: u32,
     /// Number of words.
-    pub len: usize,
-    /// The first four words; the others are in the buffer.
-    pub mrs: [u64; 4],
-}
-
-impl Answer {
-    /// An error.
-    #[inline]
-    pub fn error(error: Error) -> Answer {
-        Answer {
-            label: REPLY_ERROR,
-            len: 1,
-            mrs: [error.0.into(), 0, 0, 0],
-        }
-    }
+    pub len: u32,
 }
 
 /// A server thread's place for the words of the message that it serves. The thread's own buffer is
 /// used by every call that it makes, so the words are taken out first, and put back last.
-pub struct MessageBuffer {
-    input: [u64; REGISTER_WORDS],
-    output: [u64; REGISTER_WORDS],
+pub struct MessageBuffer<'b> {
+    taken: Taken<'b>,
+    given: Given,
 }
 
-impl Default for MessageBuffer {
-    fn default() -> Self {
-        Self::new()
-    }
+struct Taken<'b> {
+    words: [u64; REGISTER_WORDS],
+    cancel: Option<&'b Cancel>,
 }
 
-impl MessageBuffer {
-    /// Empty.
-    pub const fn new() -> MessageBuffer {
-        MessageBuffer {
-            input: [0; REGISTER_WORDS],
-            output: [0; REGISTER_WORDS],
-        }
-    }
-
-    /// The request of a call that has just arrived on this thread.
-    #[inline(always)]
-    pub fn request<'c>(
-        &'c mut self,
-        incoming: &Incoming,
-        cancel: Option<&'c Cancel>,
-    ) -> Request<'c> {
-        let len = incoming.len.min(REGISTER_WORDS);
-        self.input[..4].copy_from_slice(&incoming.mrs);
-        if len > 4 {
-            sys::buffer_read(4, &mut self.input[4..len]);
-        }
-        Request {
-            port: incoming.badge,
-            label: incoming.label,
-            len,
-            mrs: incoming.mrs,
-            input: &self.input[..len],
-            output: Some(&mut self.output),
-            message: None,
-            cancel,
-            answer: Answer::error(Error::MIG_BAD_ID),
-        }
-    }
-
-    /// Puts the words of an answer where the reply takes them from. Nothing else may be called
-    /// before the reply.
-    #[inline(always)]
-    pub fn put(&self, answer: &Answer) {
-        if answer.len > 4 {
-            sys::buffer_write(4, &self.output[4..answer.len.min(REGISTER_WORDS)]);
-        }
-    }
+struct Given {
+    words: [u64; REGISTER_WORDS],
+    answer: Answer,
+    message: Option<MessageBody>,
 }
 
 struct MessageBody {
@@ -120,38 +66,100 @@ struct MessageBody {
     rights: CarriedList,
 }
 
+impl<'b> MessageBuffer<'b> {
+    /// Empty; for requests that others cancel with `cancel`.
+    pub const fn new(cancel: Option<&'b Cancel>) -> MessageBuffer<'b> {
+        MessageBuffer {
+            taken: Taken {
+                words: [0; REGISTER_WORDS],
+                cancel,
+            },
+            given: Given {
+                words: [0; REGISTER_WORDS],
+                answer: Answer { label: REPLY_ERROR, len: 0 },
+                message: None,
+            },
+        }
+    }
+
+    /// The request of a call that has just arrived on this thread.
+    #[inline(always)]
+    pub fn request(&mut self, incoming: &Incoming) -> Request<'_> {
+        self.taken.words[..4].copy_from_slice(&incoming.mrs);
+        let mut len = incoming.len;
+        if len > 4 {
+            len = len.min(REGISTER_WORDS);
+            sys::buffer_read(4, &mut self.taken.words[4..len]);
+        }
+        Request {
+            port: incoming.badge,
+            label: incoming.label,
+            len,
+            taken: &self.taken,
+            given: &mut self.given,
+        }
+    }
+
+    /// The request of a one-way message. If it carries a reply right, the answer is sent there.
+    pub fn message(&mut self, message: Message) -> Request<'_> {
+        self.given.message = Some(MessageBody {
+            words: message.words,
+            rights: message.rights,
+        });
+        Request {
+            port: message.port,
+            label: message.label | MESSAGE,
+            len: 0,
+            taken: &self.taken,
+            given: &mut self.given,
+        }
+    }
+
+    /// An answer's label, number of words and first four words. The others go to where a reply
+    /// takes them from: nothing else may be called before it.
+    #[inline(always)]
+    pub fn put(&self, answer: Answer) -> (u32, usize, [u64; 4]) {
+        let [a, b, c, d, rest @ ..] = &self.given.words;
+        let len = answer.len as usize;
+        if len > 4 {
+            sys::buffer_write(4, &rest[..(len - 4).min(rest.len())]);
+        }
+        (answer.label, len, [*a, *b, *c, *d])
+    }
+
+    /// Answers the last caller.
+    pub fn reply(&self, answer: Answer) {
+        let (label, len, words) = self.put(answer);
+        sys::reply(label, len, words);
+    }
+
+    /// Answers the last caller and waits for the next call.
+    #[inline(always)]
+    pub fn reply_receive(&self, answer: Answer) -> Result<Incoming> {
+        let (label, len, words) = self.put(answer);
+        sys::reply_receive(label, len, words)
+    }
+}
+
+/// In a request's label: it came as a one-way message.
+const MESSAGE: u32 = 1 << 31;
+
 /// A request on its way through the dispatchers.
 pub struct Request<'c> {
     port: Name,
     label: u32,
     len: usize,
-    mrs: [u64; 4],
-    input: &'c [u64],
-    output: Option<&'c mut [u64; REGISTER_WORDS]>,
-    message: Option<Box<MessageBody>>,
-    cancel: Option<&'c Cancel>,
-    answer: Answer,
+    taken: &'c Taken<'c>,
+    given: &'c mut Given,
+}
+
+/// Why a request could not be opened.
+enum Refusal {
+    Error(Error),
+    UnknownWindow,
 }
 
 impl<'c> Request<'c> {
-    /// Of a one-way message. If it carries a reply right, the answer is sent there.
-    pub fn from_message(message: Message, cancel: Option<&'c Cancel>) -> Request<'c> {
-        Request {
-            port: message.port,
-            label: message.label,
-            len: message.words.len(),
-            mrs: [0; 4],
-            input: &[],
-            output: None,
-            message: Some(Box::new(MessageBody {
-                words: message.words,
-                rights: message.rights,
-            })),
-            cancel,
-            answer: Answer::error(Error::MIG_BAD_ID),
-        }
-    }
-
     /// Name of the receive right that it came to.
     #[inline]
     pub fn port(&self) -> Name {
@@ -166,14 +174,17 @@ impl<'c> Request<'c> {
 
     /// Whether nobody waits in a call for the answer.
     pub fn is_message(&self) -> bool {
-        self.message.is_some()
+        self.label & MESSAGE != 0
     }
 
     /// The words of a call without rights or window and with exactly `words` words, at most four.
     #[inline(always)]
     pub fn plain(&self, words: usize) -> Option<Registers> {
-        let fits = self.label & LABEL_WINDOW == 0 && self.len == words && self.message.is_none();
-        fits.then_some(Registers::new(self.mrs))
+        let fits = self.label & (LABEL_WINDOW | MESSAGE) == 0 && self.len == words;
+        fits.then(|| {
+            let [a, b, c, d, ..] = self.taken.words;
+            Registers::new([a, b, c, d])
+        })
     }
 
     /// The context of a call without rights.
@@ -183,43 +194,41 @@ impl<'c> Request<'c> {
             port: self.port,
             number: self.number(),
             caller: 0,
-            cancel: self.cancel,
+            cancel: self.taken.cancel,
             reply: None,
         }
     }
 
     /// Answers with up to four words.
     #[inline(always)]
-    pub fn answer_plain(&mut self, words: usize, registers: Registers) {
-        self.answer = Answer {
-            label: REPLY_OK,
-            len: words,
-            mrs: registers.words,
-        };
+    pub fn answer_plain(&mut self, words: usize, registers: Registers) -> Outcome {
+        self.answer_words(REPLY_OK, &registers.words[..words])
+    }
+
+    #[inline(always)]
+    fn answer_words(&mut self, label: u32, words: &[u64]) -> Outcome {
+        self.given.words[..words.len()].copy_from_slice(words);
+        self.answered(label, words.len())
+    }
+
+    /// The words are there already.
+    #[inline(always)]
+    fn answered(&mut self, label: u32, len: usize) -> Outcome {
+        let len = len as u32;
+        self.given.answer = Answer { label, len };
+        Outcome::Done(Answered(()))
     }
 
     /// Answers with an error.
     #[inline]
-    pub fn answer_error(&mut self, error: Error) {
-        self.answer = Answer::error(error);
-    }
-
-    /// The answer, for the reply.
-    #[inline(always)]
-    pub fn answer(&self) -> Answer {
-        self.answer
+    pub fn answer_error(&mut self, error: Error) -> Outcome {
+        self.answer_words(REPLY_ERROR, &[error.0.into()])
     }
 
     /// The answer, when the request is done with.
     #[inline(always)]
     pub fn into_answer(self) -> Answer {
-        let Request {
-            message, answer, ..
-        } = self;
-        if let Some(message) = message {
-            drop(message);
-        }
-        answer
+        self.given.answer
     }
 
     /// Reads the header and takes the rights; then [`Snapshot::input`] has the arguments. On
@@ -229,12 +238,13 @@ impl<'c> Request<'c> {
         snapshot: &mut Snapshot<'c>,
         caller: bool,
         ticket: bool,
-    ) -> core::result::Result<Opened, Answered> {
+    ) -> core::result::Result<Opened, Outcome> {
         snapshot.number = self.number();
-        self.open_inner(snapshot, caller, ticket).map_err(|answer| {
-            self.answer = answer;
-            Answered
-        })
+        self.open_inner(snapshot, caller, ticket)
+            .map_err(|refusal| match refusal {
+                Refusal::Error(error) => self.answer_error(error),
+                Refusal::UnknownWindow => self.answer_words(REPLY_WINDOW_UNKNOWN, &[]),
+            })
     }
 
     fn open_inner(
@@ -242,14 +252,13 @@ impl<'c> Request<'c> {
         snapshot: &mut Snapshot<'c>,
         caller: bool,
         ticket: bool,
-    ) -> core::result::Result<Opened, Answer> {
-        let malformed = Answer::error(Error::MIG_BAD_ARGUMENTS);
-        if let Some(message) = self.message.take() {
-            let MessageBody { words, mut rights } = *message;
+    ) -> core::result::Result<Opened, Refusal> {
+        let malformed = || Refusal::Error(Error::MIG_BAD_ARGUMENTS);
+        if let Some(MessageBody { words, mut rights }) = self.given.message.take() {
             snapshot.message = Some(words);
             if self.label & LABEL_WINDOW != 0 {
                 if rights.is_empty() {
-                    return Err(malformed);
+                    return Err(malformed());
                 }
                 snapshot.reply.set(rights.remove(0).take());
             }
@@ -257,10 +266,10 @@ impl<'c> Request<'c> {
             return Ok(Opened { caller: 0, rights });
         }
 
-        let input = self.input;
+        let input = &self.taken.words[..self.len.min(REGISTER_WORDS)];
         let len = input.len();
         snapshot.words = input;
-        let word = |at: usize| input.get(at).copied().ok_or(malformed);
+        let word = |at: usize| input.get(at).copied().ok_or_else(malformed);
 
         let mut at = 0;
         let mut token = None;
@@ -269,14 +278,14 @@ impl<'c> Request<'c> {
             at += 1;
             token = Some(first & !TOKEN_BODY);
             if first & TOKEN_BODY != 0 {
-                let words = usize::try_from(word(at)?).map_err(|_| malformed)?;
+                let words = usize::try_from(word(at)?).map_err(|_| malformed())?;
                 at += 1;
                 snapshot.body_words = Some(words);
             }
         }
         let mut thread = 0;
         if caller {
-            thread = u32::try_from(word(at)?).map_err(|_| malformed)?;
+            thread = u32::try_from(word(at)?).map_err(|_| malformed())?;
             at += 1;
         }
         let mut rights_ticket = None;
@@ -285,25 +294,20 @@ impl<'c> Request<'c> {
             at += 1;
         }
         if snapshot.body_words.is_some() && at != len {
-            return Err(malformed);
+            return Err(malformed());
         }
         if let Some(token) = token {
-            let unknown = Answer {
-                label: REPLY_WINDOW_UNKNOWN,
-                len: 0,
-                mrs: [0; 4],
-            };
-            let window = window::accept(token).map_err(|_| unknown)?;
+            let window = window::accept(token).map_err(|_| Refusal::UnknownWindow)?;
             if snapshot
                 .body_words
                 .is_some_and(|words| words > window.memory().len() / 8)
             {
-                return Err(malformed);
+                return Err(malformed());
             }
             snapshot.window = Some(window);
         }
         let rights = match rights_ticket {
-            Some(ticket) => sys::rights_receive(ticket, self.port).map_err(|_| malformed)?,
+            Some(ticket) => sys::rights_receive(ticket, self.port).map_err(|_| malformed())?,
             None => CarriedList::new(),
         };
         snapshot.start = at;
@@ -322,29 +326,30 @@ impl<'c> Request<'c> {
             port: self.port,
             number: self.number(),
             caller,
-            cancel: self.cancel,
+            cancel: self.taken.cancel,
             reply: snapshot.is_message.then_some(&snapshot.reply),
         }
     }
 
     /// Answers a request that no dispatcher knows with an error, and releases what it carries.
     pub fn refuse(&mut self, error: Error) {
-        if self.message.is_some() {
-            let mut snapshot = Snapshot::new();
-            if self.open(&mut snapshot, false, false).is_ok() {
-                self.fail(&snapshot, error);
-            }
+        let mut snapshot = Snapshot::new();
+        let _ = if !self.is_message() {
+            self.answer_error(error)
         } else {
-            self.answer_error(error);
-        }
+            match self.open(&mut snapshot, false, false) {
+                Ok(_) => self.fail(&snapshot, error),
+                Err(answered) => answered,
+            }
+        };
     }
 
     /// Answers an opened request with an error.
-    pub fn fail(&mut self, snapshot: &Snapshot<'_>, error: Error) {
-        self.answer_error(error);
+    pub fn fail(&mut self, snapshot: &Snapshot<'_>, error: Error) -> Outcome {
         if snapshot.is_message && error != Error::MIG_NO_REPLY {
             send_reply(snapshot.reply.take(), snapshot.number, Err(error));
         }
+        self.answer_error(error)
     }
 
     /// Answers an opened request: `words` words that `encode` writes, and `rights`.
@@ -356,63 +361,38 @@ impl<'c> Request<'c> {
         data: Option<&DataOut<'_>>,
         rights: &mut [Right<'_>],
         encode: &dyn Fn(&mut Writer<'_>),
-    ) {
+    ) -> Outcome {
         if snapshot.is_message {
             let reply = snapshot.reply.take();
             send_reply(reply, snapshot.number, Ok((words, rights, encode)));
-            self.answer = Answer {
-                label: REPLY_OK,
-                len: 0,
-                mrs: [0; 4],
-            };
-            return;
+            return self.answer_words(REPLY_OK, &[]);
         }
         if words > WINDOW_MAX / 8 {
-            self.answer_error(Error::MIG_ARRAY_TOO_LARGE);
-            return;
+            return self.answer_error(Error::MIG_ARRAY_TOO_LARGE);
         }
         if let Err(error) = give_rights(caller, rights) {
-            self.answer_error(error);
-            return;
+            return self.answer_error(error);
         }
         let window = snapshot.window.as_deref().map(ServerWindow::memory);
         let room = window.map_or(0, |memory| memory.len() / 8);
         let data_in_window = data.is_some_and(|data| data.staged().is_none());
-        self.answer = if words <= REGISTER_WORDS && !data_in_window {
-            let mut nowhere = [0; 4];
-            let output = match &mut self.output {
-                Some(output) => &mut output[..],
-                None => &mut nowhere[..],
-            };
-            let mut writer = Writer::slice(output);
+        if words <= REGISTER_WORDS && !data_in_window {
+            let mut writer = Writer::slice(&mut self.given.words);
             encode(&mut writer);
             let len = writer.len();
-            let mrs = [output[0], output[1], output[2], output[3]];
-            Answer {
-                label: REPLY_OK,
-                len,
-                mrs,
-            }
+            self.answered(REPLY_OK, len)
         } else if let Some(memory) = window.filter(|_| words <= room) {
             let mut writer = Writer::window(memory);
             encode(&mut writer);
-            Answer {
-                label: REPLY_WINDOW,
-                len: 1,
-                mrs: [writer.len() as u64, 0, 0, 0],
-            }
+            self.answer_words(REPLY_WINDOW, &[writer.len() as u64])
         } else {
             let mut writer = Writer::memory(words);
             encode(&mut writer);
             let body = writer.into_memory();
             let words = body.len() as u64;
             let cookie = KEPT.lock().keep(self.port, body);
-            Answer {
-                label: REPLY_TOO_LARGE,
-                len: 2,
-                mrs: [words, cookie, 0, 0],
-            }
-        };
+            self.answer_words(REPLY_TOO_LARGE, &[words, cookie])
+        }
     }
 
     /// Serves the requests that every port has: fetching a kept body.
@@ -421,8 +401,9 @@ impl<'c> Request<'c> {
             return Outcome::Unknown;
         }
         let mut snapshot = Snapshot::new();
-        let Ok(opened) = self.open(&mut snapshot, false, false) else {
-            return Outcome::Done;
+        let opened = match self.open(&mut snapshot, false, false) {
+            Ok(opened) => opened,
+            Err(answered) => return answered,
         };
         let mut input = snapshot.input(opened);
         let answer = input.reader.word().and_then(|cookie| {
@@ -442,14 +423,12 @@ impl<'c> Request<'c> {
             for (i, word) in body.iter().enumerate() {
                 memory.set_word(i, *word);
             }
-            Ok(Answer {
-                label: REPLY_WINDOW,
-                len: 1,
-                mrs: [body.len() as u64, 0, 0, 0],
-            })
+            Ok(body.len() as u64)
         });
-        self.answer = answer.unwrap_or_else(Answer::error);
-        Outcome::Done
+        match answer {
+            Ok(words) => self.answer_words(REPLY_WINDOW, &[words]),
+            Err(error) => self.answer_error(error),
+        }
     }
 }
 
@@ -558,9 +537,9 @@ pub struct Opened {
     rights: CarriedList,
 }
 
-/// The request was malformed and has its answer.
-#[derive(Debug)]
-pub struct Answered;
+/// Proof that a request has its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answered(());
 
 /// What a request refers to while it is served.
 pub struct Snapshot<'c> {

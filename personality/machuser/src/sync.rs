@@ -310,14 +310,19 @@ unsafe impl Send for Sleeper {}
 /// A server thread has one, and marks with [`Cancel::begin`] and [`Cancel::end`] which port's
 /// request it serves.
 #[derive(Default)]
+#[repr(C)]
 pub struct Cancel {
-    /// The request being served: its count in the upper half, the port's name in the lower.
+    /// The port whose request is being served in the lower half, what others did to the request
+    /// above.
     current: AtomicU64,
-    /// The request that was cancelled last.
-    cancelled: AtomicU64,
-    waiting: Mutex<Option<Sleeper>>,
     must_not_wait: AtomicBool,
+    waiting: Mutex<Option<Sleeper>>,
 }
+
+/// The request has been cancelled.
+const CANCELLED: u64 = 1 << 32;
+/// There is something to do when the request is over.
+const MARKED: u64 = 1 << 63;
 
 impl fmt::Debug for Cancel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -330,9 +335,8 @@ impl Cancel {
     pub const fn new() -> Cancel {
         Cancel {
             current: AtomicU64::new(0),
-            cancelled: AtomicU64::new(0),
-            waiting: Mutex::new(None),
             must_not_wait: AtomicBool::new(false),
+            waiting: Mutex::new(None),
         }
     }
 
@@ -344,22 +348,25 @@ impl Cancel {
     }
 
     /// A request that came to `port` begins.
-    #[inline]
+    #[inline(always)]
     pub fn begin(&self, port: Name) {
-        let count = (self.current.load(Ordering::Relaxed) >> 32).wrapping_add(1);
-        self.current
-            .store(count << 32 | u64::from(port), Ordering::SeqCst);
+        self.current.store(port.into(), Ordering::SeqCst);
     }
 
-    /// The request is over.
-    #[inline]
-    pub fn end(&self) {
-        let count = self.current.load(Ordering::Relaxed) >> 32;
-        self.current.store(count << 32, Ordering::SeqCst);
+    /// The request is over. Answers whether somebody marked it.
+    #[inline(always)]
+    pub fn end(&self) -> bool {
+        self.turn_to(0)
+    }
+
+    /// The same, and another one begins.
+    #[inline(always)]
+    pub(crate) fn turn_to(&self, port: Name) -> bool {
+        self.current.swap(port.into(), Ordering::SeqCst) & MARKED != 0
     }
 
     /// The port whose request is being served, or 0.
-    #[inline]
+    #[inline(always)]
     pub fn port(&self) -> Name {
         self.current.load(Ordering::SeqCst) as Name
     }
@@ -367,20 +374,38 @@ impl Cancel {
     /// Whether the request that is being served has been cancelled.
     #[inline]
     pub fn is_cancelled(&self) -> bool {
-        let current = self.current.load(Ordering::Relaxed);
-        current as u32 != 0 && self.cancelled.load(Ordering::SeqCst) == current
+        self.current.load(Ordering::SeqCst) & CANCELLED != 0
+    }
+
+    /// Does something to the request in progress, if there is one and `condition` holds for its
+    /// port. Answers whether it was done.
+    fn set(&self, what: u64, condition: impl Fn(Name) -> bool) -> bool {
+        let mut current = self.current.load(Ordering::SeqCst);
+        while current as Name != 0 && condition(current as Name) {
+            let set = current | what;
+            let (success, failure) = (Ordering::SeqCst, Ordering::SeqCst);
+            match self.current.compare_exchange_weak(current, set, success, failure) {
+                Ok(_) => return true,
+                Err(now) => current = now,
+            }
+        }
+        false
+    }
+
+    /// Lets whoever serves the request know at its end that there is something to do, if
+    /// `condition` holds for the request's port. Answers whether there was such a request.
+    pub fn mark(&self, condition: impl Fn(Name) -> bool) -> bool {
+        self.set(MARKED, condition)
     }
 
     /// Cancels the request being served if it came to `port` (to any port if that is `None`), and
     /// wakes its thread if it sleeps at a condition variable. Answers whether there was one.
     pub fn cancel(&self, port: Option<Name>) -> bool {
-        let current = self.current.load(Ordering::SeqCst);
-        if current as u32 == 0 || port.is_some_and(|port| port != current as Name) {
+        if !self.set(CANCELLED, |at| port.is_none_or(|port| port == at)) {
             return false;
         }
-        self.cancelled.store(current, Ordering::SeqCst);
         let waiting = self.waiting.lock();
-        if self.current.load(Ordering::SeqCst) == current
+        if self.is_cancelled()
             && let Some(sleeper) = &*waiting
         {
             // SAFETY: the sleeper empties this place, under the lock that is held here, before it

@@ -31,15 +31,18 @@ fn open<T>(
         len: words.len(),
         mrs,
     };
-    let mut buffer = MessageBuffer::new();
-    let mut request = buffer.request(&incoming, None);
+    let mut buffer = MessageBuffer::new(None);
+    let mut request = buffer.request(&incoming);
     let mut snapshot = Snapshot::new();
     match request.open(&mut snapshot, false, false) {
         Ok(opened) => {
             let mut input = snapshot.input(opened);
             then(Ok((&mut input, &snapshot)))
         }
-        Err(_) => then(Err(request.answer().mrs[0] as u32)),
+        Err(_) => {
+            let answer = request.into_answer();
+            then(Err(buffer.put(answer).2[0] as u32))
+        }
     }
 }
 

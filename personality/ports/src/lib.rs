@@ -20,10 +20,11 @@ use core::any::Any;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use core::time::Duration;
 use interface::{interrupt, notify};
+use machuser::objects::{Busy, Direct, Named, Objects, Seat};
 use machuser::right::RightOwner;
-use machuser::server::{Answer, MessageBuffer};
-use machuser::sync::{Cancel, Condvar, Mutex, RwLock};
-use machuser::sys::{self, Incoming, Message, Notification};
+use machuser::server::MessageBuffer;
+use machuser::sync::{Cancel, Condvar, Mutex};
+use machuser::sys::{self, Message, Notification};
 use machuser::wire::WINDOW_GONE;
 use machuser::{
     AsName, Call, Error, Name, Outcome, ReceiveRight, Request, Result, Right, SendRight, thread,
@@ -33,10 +34,12 @@ use machuser::{
 /// What is behind a port.
 pub trait Object: Any + Send + Sync {
     /// Serves a request, mostly by the `dispatch` functions of its interfaces. Called on several
-    /// threads at a time. `interrupt_operation` and notifications never come here.
+    /// threads at a time. `interrupt_operation`, which it does not know, is served for it.
+    /// Notifications never come here.
     fn dispatch(&self, request: &mut Request<'_>) -> Outcome;
 
-    /// The class that the port belongs to: for [`Server::inhibit`] and [`Server::count`].
+    /// The class that the port belongs to: for [`Server::inhibit`] and [`Server::count`]. It is asked
+    /// under locks of the server's, and must take none.
     fn class(&self) -> u32 {
         0
     }
@@ -73,8 +76,6 @@ const IDLE_THREADS: usize = 8;
 const MESSAGE_THREADS: usize = 32;
 /// One-way messages that wait for a thread, at most.
 const MESSAGE_BACKLOG: usize = 256;
-/// Bits of a name that are its index.
-const INDEX: u32 = 0xf_ffff;
 
 /// How often, and at which distance, [`Server::is_unused`] looks.
 const UNUSED_ROUNDS: usize = 10;
@@ -82,7 +83,7 @@ const UNUSED_PAUSE: Duration = Duration::from_millis(10);
 
 struct Entry {
     right: ReceiveRight,
-    object: Arc<dyn Object>,
+    object: Direct<dyn Object>,
     server: Weak<Server>,
     /// Whether a send right has ever been given out.
     made: AtomicBool,
@@ -97,7 +98,18 @@ struct Entry {
 impl Entry {
     /// The port's name as long as there is the port; then the dead name.
     fn live_name(&self) -> Name {
-        if self.gone.load(Ordering::SeqCst) { machuser::DEAD } else { self.right.as_raw() }
+        if self.gone.load(Ordering::SeqCst) {
+            machuser::DEAD
+        } else {
+            self.name()
+        }
+    }
+}
+
+impl Named for Entry {
+    #[inline(always)]
+    fn name(&self) -> Name {
+        self.right.as_raw()
     }
 }
 
@@ -132,7 +144,7 @@ impl Port {
 
     /// The object behind it.
     pub fn object(&self) -> &Arc<dyn Object> {
-        &self.0.object
+        Direct::owner(&self.0.object)
     }
 
     /// A send right for a message.
@@ -188,12 +200,6 @@ impl RightOwner for Given {
 }
 
 #[derive(Default)]
-struct Worker {
-    cancel: Cancel,
-    class: AtomicU32,
-}
-
-#[derive(Default)]
 struct Inhibition {
     /// Classes, and how often.
     classes: BTreeMap<u32, usize>,
@@ -246,14 +252,11 @@ type DeathCallback = Box<dyn FnOnce() + Send>;
 /// A program's server: its ports and its threads.
 pub struct Server {
     me: Weak<Server>,
-    table: RwLock<Vec<Option<Arc<Entry>>>>,
-    workers: RwLock<Vec<Arc<Worker>>>,
+    objects: Arc<Objects<Entry>>,
     thread_limit: AtomicUsize,
     threads: AtomicUsize,
-    idle: AtomicUsize,
     backlog: Mutex<Backlog>,
     backlog_filled: Condvar,
-    inhibited: AtomicU32,
     inhibition: Mutex<Inhibition>,
     inhibition_changed: Condvar,
     /// Where the mach server tells of dead names; nobody else has a right of it.
@@ -287,7 +290,7 @@ impl Drop for Inhibited<'_> {
                 inhibition.classes.remove(&self.class);
             }
         }
-        self.server.inhibited.fetch_sub(1, Ordering::SeqCst);
+        self.server.objects.release();
         self.server.inhibition_changed.notify_all();
     }
 }
@@ -299,14 +302,11 @@ impl Server {
         let deaths = ReceiveRight::allocate()?;
         Ok(Arc::new_cyclic(|me| Server {
             me: me.clone(),
-            table: RwLock::new(Vec::new()),
-            workers: RwLock::new(Vec::new()),
+            objects: Arc::default(),
             thread_limit: AtomicUsize::new(DEFAULT_THREADS),
             threads: AtomicUsize::new(0),
-            idle: AtomicUsize::new(0),
             backlog: Mutex::default(),
             backlog_filled: Condvar::new(),
-            inhibited: AtomicU32::new(0),
             inhibition: Mutex::new(Inhibition::default()),
             inhibition_changed: Condvar::new(),
             deaths,
@@ -390,47 +390,36 @@ impl Server {
     }
 
     fn insert(&self, right: ReceiveRight, object: Arc<dyn Object>, made: bool) -> Port {
-        let index = (right.as_raw() & INDEX) as usize;
         let entry = Arc::new(Entry {
             right,
-            object,
+            object: object.into(),
             server: self.me.clone(),
             made: AtomicBool::new(made),
             idle: AtomicBool::new(false),
             handles: AtomicUsize::new(1),
             gone: AtomicBool::new(false),
         });
-        let mut table = self.table.write();
-        if table.len() <= index {
-            table.resize_with(index + 1, || None);
-        }
-        let displaced = table[index].replace(entry.clone());
-        drop(table);
-        if let Some(displaced) = displaced {
+        if let Some(displaced) = self.objects.insert(entry.clone()) {
             // Its name was free for another port: it has gone, and word of that is under way.
             self.entry_ended(&displaced);
         }
         Port(entry)
     }
 
-    #[inline(always)]
     fn find(&self, name: Name) -> Option<Arc<Entry>> {
-        let table = self.table.read();
-        let entry = table.get((name & INDEX) as usize)?.as_ref()?;
-        (entry.right.as_raw() == name).then(|| entry.clone())
+        self.objects.with(name, Arc::clone)
     }
 
     /// The port of a name, for instance of the request being served.
     pub fn port_of(&self, name: Name) -> Option<Port> {
-        // Under the lock, so that the entry is not removed meanwhile.
-        let table = self.table.read();
-        let entry = table.get((name & INDEX) as usize)?.as_ref()?;
-        (entry.right.as_raw() == name).then(|| Port::new(entry.clone()))
+        // In the table, so that the entry is not removed meanwhile.
+        self.objects.with(name, |entry| Port::new(entry.clone()))
     }
 
     /// The object of one of this server's own ports, of which somebody sent a right.
     pub fn object_of<T: Object>(&self, right: &(impl AsName + ?Sized)) -> Option<Arc<T>> {
-        let object: Arc<dyn Any + Send + Sync> = self.find(right.as_name())?.object.clone();
+        let entry = self.find(right.as_name())?;
+        let object: Arc<dyn Any + Send + Sync> = Direct::owner(&entry.object).clone();
         object.downcast().ok()
     }
 
@@ -439,18 +428,9 @@ impl Server {
     pub fn destroy(&self, port: &Port) {
         if !port.0.gone.load(Ordering::SeqCst) {
             self.cancel_requests(port.name(), None);
-            let entry = self.take(port.name(), |entry| Arc::ptr_eq(entry, &port.0));
-            drop(entry);
+            let own = |entry: &Entry| core::ptr::eq(entry, &*port.0);
+            drop(self.objects.remove(port.name(), own));
         }
-    }
-
-    fn take(&self, name: Name, condition: impl Fn(&Arc<Entry>) -> bool) -> Option<Arc<Entry>> {
-        let mut table = self.table.write();
-        let slot = table.get_mut((name & INDEX) as usize)?;
-        let matches = slot
-            .as_ref()
-            .is_some_and(|e| e.right.as_raw() == name && condition(e));
-        if matches { slot.take() } else { None }
     }
 
     /// Removes the port if there are no send rights and this program does not hold it.
@@ -459,20 +439,18 @@ impl Server {
             Ok(status) if status.srights => return,
             _ => {}
         }
-        let unheld = |entry: &Arc<Entry>| entry.handles.load(Ordering::SeqCst) == 0;
-        if let Some(entry) = self.take(name, unheld) {
+        let unheld = |entry: &Entry| entry.handles.load(Ordering::SeqCst) == 0;
+        if let Some(entry) = self.objects.remove(name, unheld) {
             entry.object.no_senders();
         }
     }
 
     /// How many ports of a class there are.
     pub fn count(&self, class: u32) -> usize {
-        let table = self.table.read();
-        table
-            .iter()
-            .flatten()
-            .filter(|entry| entry.object.class() == class)
-            .count()
+        let mut count = 0;
+        self.objects
+            .for_each(|entry| count += usize::from(entry.object.class() == class));
+        count
     }
 
     /// Whether a class has no ports, or soon has none: the last rights of a client that has just
@@ -489,12 +467,13 @@ impl Server {
 
     /// The ports of a class.
     pub fn ports(&self, class: u32) -> Vec<Port> {
-        let table = self.table.read();
-        let of_class = table
-            .iter()
-            .flatten()
-            .filter(|entry| entry.object.class() == class);
-        of_class.cloned().map(Port::new).collect()
+        let mut ports = Vec::new();
+        self.objects.for_each(|entry| {
+            if entry.object.class() == class {
+                ports.push(Port::new(entry.clone()));
+            }
+        });
+        ports
     }
 
     /// Calls `f`, on the thread of notifications, when the port that `right` names dies. It must
@@ -519,11 +498,11 @@ impl Server {
 
     /// Cancels what is being served for a port, except on the thread of `except`.
     fn cancel_requests(&self, port: Name, except: Option<&Cancel>) {
-        for worker in self.workers.read().iter() {
-            if !except.is_some_and(|cancel| core::ptr::eq(cancel, &worker.cancel)) {
-                worker.cancel.cancel(Some(port));
+        self.objects.for_each_request(|cancel, _| {
+            if !except.is_some_and(|except| core::ptr::eq(cancel, except)) {
+                cancel.cancel(Some(port));
             }
-        }
+        });
     }
 
     /// Keeps new requests to ports of `class` waiting, cancels those in progress except the one
@@ -535,77 +514,69 @@ impl Server {
             return Err(Error::EBUSY);
         }
         inhibition.classes.insert(class, 1);
-        self.inhibited.fetch_add(1, Ordering::SeqCst);
+        self.objects.hold();
         let own = call.port();
         let inhibited = Inhibited {
             server: self,
             class,
         };
-        let mut own_seen;
         loop {
-            own_seen = false;
+            let mut own_seen = false;
             let mut others = false;
-            for worker in self.workers.read().iter() {
-                let port = worker.cancel.port();
-                if port == 0 || worker.class.load(Ordering::SeqCst) != class {
-                    continue;
+            self.objects.for_each_request(|cancel, entry| {
+                if entry.is_none_or(|entry| entry.object.class() != class) {
+                    return;
                 }
                 // One of the requests to this very port is the caller.
-                if port == own && !own_seen {
+                if cancel.port() == own && !own_seen {
                     own_seen = true;
                 } else {
                     others = true;
-                    worker.cancel.cancel(None);
+                    cancel.cancel(None);
+                    cancel.mark(|_| true);
                 }
-            }
+            });
             if !others {
                 return Ok(inhibited);
             }
-            drop(inhibition);
-            call.check_cancelled()?;
+            if let Err(error) = call.check_cancelled() {
+                // What ends with the inhibition takes the lock.
+                drop(inhibition);
+                return Err(error);
+            }
             // The end of a request is announced; the time limit covers a request that began to
             // wait just after it was cancelled.
-            inhibition = self.inhibition.lock();
             (inhibition, _) = self
                 .inhibition_changed
                 .wait_timeout(inhibition, Duration::from_millis(50));
         }
     }
 
-    /// Marks the start of a request; waits while its class is inhibited.
-    #[inline(always)]
-    fn begin(&self, worker: &Worker, port: Name, class: u32) {
-        worker.class.store(class, Ordering::SeqCst);
-        worker.cancel.begin(port);
-        if self.inhibited.load(Ordering::SeqCst) != 0 {
-            self.begin_slowly(worker, port, class);
+    /// Waits while the class of the request's port is inhibited.
+    fn wait_for_admission(&self, busy: &mut Busy<'_, Entry>, port: Name) {
+        let inhibited = |inhibition: &Inhibition| {
+            let is = |entry: &Arc<Entry>| inhibition.classes.contains_key(&entry.object.class());
+            self.objects.with(port, is) == Some(true)
+        };
+        // Whoever inhibits next sees this request.
+        if !inhibited(&self.inhibition.lock()) {
+            return;
         }
+        busy.pause();
+        let mut inhibition = self.inhibition.lock();
+        self.inhibition_changed.notify_all();
+        while inhibited(&inhibition) {
+            inhibition = self.inhibition_changed.wait(inhibition);
+        }
+        // The lock is held, as above.
+        busy.resume();
     }
 
+    /// Lets those know who wait for the end of requests.
     #[cold]
-    fn begin_slowly(&self, worker: &Worker, port: Name, class: u32) {
-        loop {
-            let mut inhibition = self.inhibition.lock();
-            if !inhibition.classes.contains_key(&class) {
-                return;
-            }
-            worker.cancel.end();
-            self.inhibition_changed.notify_all();
-            while inhibition.classes.contains_key(&class) {
-                inhibition = self.inhibition_changed.wait(inhibition);
-            }
-            // Whoever inhibits next sees this request, since the lock is held.
-            worker.cancel.begin(port);
-        }
-    }
-
-    #[inline(always)]
-    fn end(&self, worker: &Worker) {
-        worker.cancel.end();
-        if self.inhibited.load(Ordering::SeqCst) != 0 {
-            drop(self.inhibition.lock());
-            self.inhibition_changed.notify_all();
-        }
+    fn announce_end(&self) {
+        drop(self.inhibition.lock());
+        self.inhibition_changed.notify_all();
     }
 
     /// Has `f` run by this thread after it has replied to the request that it serves: to end the
@@ -613,9 +584,12 @@ impl Server {
     pub fn after_reply(&self, f: impl FnOnce() + Send + 'static) {
         *self.finish.lock() = Some(Box::new(f));
         self.finishing.store(thread::number(), Ordering::SeqCst);
+        // One of these is this thread's.
+        self.objects.for_each_request(|cancel, _| {
+            cancel.mark(|_| true);
+        });
     }
 
-    #[inline]
     fn is_finishing(&self) -> bool {
         let number = self.finishing.load(Ordering::SeqCst);
         number != 0 && number == thread::number()
@@ -639,8 +613,7 @@ impl Server {
             return error;
         }
         self.threads.fetch_add(1, Ordering::SeqCst);
-        self.idle.fetch_add(1, Ordering::SeqCst);
-        self.work(true)
+        self.work(self.objects.seat(true), true)
     }
 
     /// Serves on threads of its own.
@@ -658,103 +631,103 @@ impl Server {
         let server = self.me.upgrade().ok_or(Error::KERN_TERMINATED)?;
         self.threads.fetch_add(1, Ordering::SeqCst);
         // A thread that has yet to run counts as a free one: it will be.
-        self.idle.fetch_add(1, Ordering::SeqCst);
+        let seat = self.objects.seat(true);
         thread::try_spawn(move || {
-            server.work(false);
+            server.work(seat, false);
         })
         .map(drop)
         .inspect_err(|_| {
             self.threads.fetch_sub(1, Ordering::SeqCst);
-            self.idle.fetch_sub(1, Ordering::SeqCst);
         })
-    }
-
-    fn register(&self) -> Arc<Worker> {
-        let worker = Arc::new(Worker::default());
-        self.workers.write().push(worker.clone());
-        worker
-    }
-
-    fn unregister(&self, worker: &Arc<Worker>) {
-        self.workers
-            .write()
-            .retain(|other| !Arc::ptr_eq(other, worker));
     }
 
     /// Serves calls until there are none any more, or, unless the thread `stays`, enough others
     /// wait for them.
-    fn work(&self, stays: bool) -> Error {
-        let worker = self.register();
-        let mut buffer = MessageBuffer::new();
+    fn work(&self, mut seat: Seat<Entry>, stays: bool) -> Error {
+        let place = seat.place();
+        let cancel = place.cancel();
+        let mut buffer = MessageBuffer::new(Some(cancel));
         let mut next = sys::receive();
         let error = loop {
             let incoming = match next {
                 Ok(incoming) => incoming,
                 Err(error) => break error,
             };
-            let last = self.idle.fetch_sub(1, Ordering::SeqCst) == 1;
-            let answer = self.serve_call(&incoming, &mut buffer, &worker, last);
-            let others = self.idle.fetch_add(1, Ordering::SeqCst);
-            if self.is_finishing() {
-                buffer.put(&answer);
-                sys::reply(answer.label, answer.len, answer.mrs);
-                self.run_finish();
-                next = sys::receive();
-                continue;
+            // This takes the words out of the thread's buffer, before anything can be called.
+            let mut request = buffer.request(&incoming);
+            let mut busy = seat.begin(incoming.badge);
+            let entry = if busy.is_last() { None } else { busy.value() };
+            let rare = match entry {
+                Some(entry) => {
+                    self.dispatch(entry, &mut request, cancel);
+                    busy.end()
+                }
+                None => {
+                    self.serve_rarely(busy, &mut request, cancel);
+                    true
+                }
+            };
+            let answer = request.into_answer();
+            if rare {
+                self.announce_end();
+                if self.is_finishing() {
+                    buffer.reply(answer);
+                    self.run_finish();
+                    next = sys::receive();
+                    continue;
+                }
+                if !stays {
+                    seat = match seat.leave_to(IDLE_THREADS) {
+                        Some(seat) => seat,
+                        None => {
+                            buffer.reply(answer);
+                            self.threads.fetch_sub(1, Ordering::SeqCst);
+                            return Error::KERN_TERMINATED;
+                        }
+                    };
+                }
             }
-            buffer.put(&answer);
-            if !stays && others >= IDLE_THREADS {
-                sys::reply(answer.label, answer.len, answer.mrs);
-                self.end_worker(&worker);
-                return Error::KERN_TERMINATED;
-            }
-            next = sys::reply_receive(answer.label, answer.len, answer.mrs);
+            next = buffer.reply_receive(answer);
         };
         self.stopped.store(true, Ordering::SeqCst);
         self.backlog_filled.notify_all();
-        self.end_worker(&worker);
+        drop(seat);
+        self.threads.fetch_sub(1, Ordering::SeqCst);
         error
     }
 
-    fn end_worker(&self, worker: &Arc<Worker>) {
-        self.unregister(worker);
-        self.threads.fetch_sub(1, Ordering::SeqCst);
-        self.idle.fetch_sub(1, Ordering::SeqCst);
-    }
-
-    /// Serves one call, on a thread with a receive loop of its own.
-    pub fn serve(&self, incoming: &Incoming, buffer: &mut MessageBuffer) -> Answer {
-        let worker = Worker::default();
-        self.serve_call(incoming, buffer, &worker, false)
-    }
-
-    #[inline(always)]
-    fn serve_call(
-        &self,
-        incoming: &Incoming,
-        buffer: &mut MessageBuffer,
-        worker: &Worker,
-        last: bool,
-    ) -> Answer {
-        // This takes the words out of the thread's buffer, before anything can be called.
-        let mut request = buffer.request(incoming, Some(&worker.cancel));
-        let admitted = if last {
-            self.grow(worker, incoming.badge)
+    /// Serves a call while requests are held, when its port is not there, or when this is the last
+    /// free thread.
+    #[cold]
+    fn serve_rarely(&self, mut busy: Busy<'_, Entry>, request: &mut Request<'_>, cancel: &Cancel) {
+        let port = request.port();
+        let admitted = if busy.is_last() {
+            self.grow(cancel, port)
         } else {
-            worker.cancel.set_must_not_wait(false);
             Ok(())
         };
-        match admitted.and_then(|()| self.find(incoming.badge).ok_or(Error::EOPNOTSUPP)) {
-            Ok(entry) => self.dispatch(&entry, &mut request, worker),
+        match admitted {
+            Ok(()) => self.serve_held(&mut busy, request, cancel),
             Err(error) => request.refuse(error),
         }
-        request.into_answer()
+        cancel.set_must_not_wait(false);
+    }
+
+    /// Serves a request as soon as it is not held back by an inhibition.
+    fn serve_held(&self, busy: &mut Busy<'_, Entry>, request: &mut Request<'_>, cancel: &Cancel) {
+        if request.number() != interrupt::NUMBER_INTERRUPT_OPERATION {
+            self.wait_for_admission(busy, request.port());
+        }
+        match busy.held_value() {
+            Some(entry) => self.dispatch(entry, request, cancel),
+            None => request.refuse(Error::EOPNOTSUPP),
+        }
     }
 
     /// The last free thread has a call: starts another one, or must not wait. Refuses the call of
     /// a client that uses its share of the threads already.
     #[cold]
-    fn grow(&self, worker: &Worker, port: Name) -> Result<()> {
+    fn grow(&self, cancel: &Cancel, port: Name) -> Result<()> {
         let limit = self.thread_limit.load(Ordering::SeqCst);
         let threads = self.threads.load(Ordering::SeqCst);
         let entry = self.find(port).ok_or(Error::EOPNOTSUPP)?;
@@ -766,41 +739,42 @@ impl Server {
             }
         }
         let may_wait = threads < limit && self.add_worker().is_ok();
-        worker.cancel.set_must_not_wait(!may_wait);
+        cancel.set_must_not_wait(!may_wait);
         Ok(())
     }
 
     /// How many threads serve calls of a client.
     fn busy_for(&self, client: u64) -> usize {
-        let table = self.table.read();
-        let serves = |worker: &&Arc<Worker>| {
-            let name = worker.cancel.port();
-            let entry = table.get((name & INDEX) as usize).and_then(Option::as_ref);
-            entry.is_some_and(|e| e.right.as_raw() == name && e.object.client() == client)
-        };
-        self.workers.read().iter().filter(serves).count()
+        let mut count = 0;
+        self.objects.for_each_request(|_, entry| {
+            count += usize::from(entry.is_some_and(|entry| entry.object.client() == client));
+        });
+        count
     }
 
     #[inline(always)]
-    fn dispatch(&self, entry: &Arc<Entry>, request: &mut Request<'_>, worker: &Worker) {
-        if request.number() == interrupt::NUMBER_INTERRUPT_OPERATION {
-            let interrupter = Interrupter {
-                server: self,
-                cancel: &worker.cancel,
-            };
-            let _ = interrupt::dispatch(&interrupter, request);
-            return;
+    fn dispatch(&self, entry: &Entry, request: &mut Request<'_>, cancel: &Cancel) {
+        if entry.object.dispatch(request) == Outcome::Unknown {
+            self.dispatch_common(request, cancel);
         }
-        self.begin(worker, request.port(), entry.object.class());
-        if entry.object.dispatch(request) == Outcome::Unknown
-            && request.dispatch_common() == Outcome::Unknown
-        {
+    }
+
+    /// Serves the requests that every port has.
+    #[cold]
+    fn dispatch_common(&self, request: &mut Request<'_>, cancel: &Cancel) {
+        let interrupter = Interrupter {
+            server: self,
+            cancel,
+        };
+        let outcome =
+            interrupt::dispatch(&interrupter, request).or_else(|| request.dispatch_common());
+        if outcome == Outcome::Unknown {
             request.refuse(Error::MIG_BAD_ID);
         }
-        self.end(worker);
     }
 
     fn receive_messages(&self) {
+        let mut buffer = MessageBuffer::new(None);
         while let Ok(message) = sys::msg_receive() {
             if message.label == WINDOW_GONE && message.port == 0 {
                 if let Some(token) = message.words.first() {
@@ -813,7 +787,7 @@ impl Server {
             } else if (65..=72).contains(&message.label) {
                 self.notified(&message);
             } else {
-                self.queue_message(message);
+                self.queue_message(message, &mut buffer);
             }
         }
         self.stopped.store(true, Ordering::SeqCst);
@@ -831,7 +805,7 @@ impl Server {
     }
 
     fn ended(&self, name: Name) {
-        if let Some(entry) = self.take(name, |_| true) {
+        if let Some(entry) = self.objects.remove(name, |_| true) {
             self.entry_ended(&entry);
         }
     }
@@ -894,15 +868,17 @@ impl Server {
         }
     }
 
-    fn queue_message(&self, message: Message) {
+    fn queue_message(&self, message: Message, buffer: &mut MessageBuffer<'_>) {
         let Some(entry) = self.find(message.port) else {
-            Request::from_message(message, None).refuse(Error::EOPNOTSUPP);
+            buffer.message(message).refuse(Error::EOPNOTSUPP);
             return;
         };
         let mut backlog = self.backlog.lock();
         if let Err(message) = backlog.push(entry.object.client(), message) {
             drop(backlog);
-            Request::from_message(message, None).refuse(Error::KERN_RESOURCE_SHORTAGE);
+            buffer
+                .message(message)
+                .refuse(Error::KERN_RESOURCE_SHORTAGE);
             return;
         }
         let more = backlog.waiting.len() > backlog.idle && backlog.threads < MESSAGE_THREADS;
@@ -919,7 +895,9 @@ impl Server {
     }
 
     fn work_on_messages(&self) {
-        let worker = self.register();
+        let mut seat = self.objects.seat(false);
+        let place = seat.place();
+        let mut buffer = MessageBuffer::new(Some(place.cancel()));
         let mut backlog = self.backlog.lock();
         while !self.stopped.load(Ordering::SeqCst) {
             let Some((client, message)) = backlog.pop() else {
@@ -932,11 +910,14 @@ impl Server {
                 continue;
             };
             drop(backlog);
-            let name = message.port;
-            let mut request = Request::from_message(message, Some(&worker.cancel));
-            match self.find(name) {
-                Some(entry) => self.dispatch(&entry, &mut request, &worker),
-                None => request.refuse(Error::EOPNOTSUPP),
+            let mut busy = seat.begin(message.port);
+            let mut request = buffer.message(message);
+            match busy.value() {
+                Some(entry) => self.dispatch(entry, &mut request, place.cancel()),
+                None => self.serve_held(&mut busy, &mut request, place.cancel()),
+            }
+            if busy.end() {
+                self.announce_end();
             }
             if self.is_finishing() {
                 self.run_finish();
@@ -945,8 +926,6 @@ impl Server {
             backlog.done(client);
         }
         backlog.threads -= 1;
-        drop(backlog);
-        self.unregister(&worker);
     }
 }
 

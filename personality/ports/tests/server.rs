@@ -6,7 +6,7 @@ use machuser::sys::Task;
 use machuser::{Call, Data, DataOut, Error, Outcome, Request, Result, Right, SendRight};
 use ports::{Object, Server};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// A file in memory, with a position.
@@ -404,4 +404,192 @@ fn a_request_may_be_sent_and_its_answer_received_as_messages() {
     let answer =
         machuser::sys::msg_receive_from(reply.as_raw(), Some(Duration::from_secs(5))).unwrap();
     assert_eq!(io::answer_of_io_select(answer), Ok(io::SELECT_READ));
+}
+
+/// Ports that end while they are used: each request looks whether its object is still there.
+struct Fleeting {
+    alive: AtomicBool,
+    ends: Arc<AtomicUsize>,
+}
+
+impl Object for Fleeting {
+    fn dispatch(&self, request: &mut Request<'_>) -> Outcome {
+        io::dispatch(self, request)
+    }
+}
+
+impl io::Io for Fleeting {
+    fn io_seek(&self, _: &Call<'_>, offset: i64, _: i32) -> Result<i64> {
+        for _ in 0..offset % 3 {
+            std::thread::yield_now();
+        }
+        assert!(self.alive.load(Ordering::SeqCst));
+        Ok(offset)
+    }
+}
+
+impl Drop for Fleeting {
+    fn drop(&mut self) {
+        self.alive.store(false, Ordering::SeqCst);
+        self.ends.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_port_that_ends_while_many_call_it_harms_nobody() {
+    const ROUNDS: usize = 300;
+    let task = Task::new();
+    let server = task.run(|| {
+        let server = Server::new().unwrap();
+        server.start().unwrap();
+        server
+    });
+    let ends = Arc::new(AtomicUsize::new(0));
+    for round in 0..ROUNDS {
+        let (port, right) = task.run(|| {
+            let object = Arc::new(Fleeting {
+                alive: AtomicBool::new(true),
+                ends: ends.clone(),
+            });
+            let port = server.port(object).unwrap();
+            let right = Task::first().give_send(port.right()).unwrap();
+            (port, right)
+        });
+        let name = right.as_raw();
+        let callers: Vec<_> = (0..4)
+            .map(|caller| {
+                std::thread::spawn(move || {
+                    for offset in caller.. {
+                        match io::io_seek(name, offset, io::SEEK_SET) {
+                            Ok(same) => assert_eq!(same, offset),
+                            // There for a moment without an object, then dead.
+                            Err(Error::EOPNOTSUPP) => {}
+                            Err(error) => return error,
+                        }
+                    }
+                    unreachable!("the port ends")
+                })
+            })
+            .collect();
+        for _ in 0..round % 50 {
+            std::thread::yield_now();
+        }
+        task.run(|| {
+            server.destroy(&port);
+            drop(port);
+        });
+        for caller in callers {
+            let error = caller.join().unwrap();
+            assert!(error.is_server_died(), "{error}");
+        }
+    }
+    eventually("the end of all objects", || {
+        ends.load(Ordering::SeqCst) == ROUNDS
+    });
+    task.kill();
+}
+
+/// Of class 1: waits for ever in `io_readsleep`. Of class 2: keeps class 1 out in `io_seek`.
+struct Classed {
+    server: Arc<Server>,
+    class: u32,
+    served: Arc<AtomicUsize>,
+    go_on: Arc<AtomicBool>,
+}
+
+impl Object for Classed {
+    fn dispatch(&self, request: &mut Request<'_>) -> Outcome {
+        io::dispatch(self, request)
+    }
+    fn class(&self) -> u32 {
+        self.class
+    }
+}
+
+impl io::Io for Classed {
+    fn io_readsleep(&self, call: &Call<'_>) -> Result<()> {
+        let (nothing, never) = (Mutex::new(()), Condvar::new());
+        let mut guard = nothing.lock();
+        loop {
+            guard = never.wait_cancellable(guard, call)?;
+        }
+    }
+    fn io_seek(&self, call: &Call<'_>, offset: i64, _: i32) -> Result<i64> {
+        self.served.fetch_add(1, Ordering::SeqCst);
+        if self.class == 2 {
+            let _inhibited = self.server.inhibit(1, call)?;
+            assert_eq!(self.server.inhibit(1, call).err(), Some(Error::EBUSY));
+            while !self.go_on.load(Ordering::SeqCst) {
+                std::thread::yield_now();
+            }
+        }
+        Ok(offset)
+    }
+    fn io_select(&self, _: &Call<'_>, select_type: i32) -> Result<i32> {
+        Ok(select_type)
+    }
+}
+
+#[test]
+fn an_inhibited_class_waits_while_others_are_served() {
+    let task = Task::new();
+    let (served, go_on) = (
+        Arc::new(AtomicUsize::new(0)),
+        Arc::new(AtomicBool::new(false)),
+    );
+    let rights = task.run(|| {
+        let server = Server::new().unwrap();
+        let rights = [1, 2].map(|class| {
+            let object = Classed {
+                server: server.clone(),
+                class,
+                served: served.clone(),
+                go_on: go_on.clone(),
+            };
+            let port = server.port(Arc::new(object)).unwrap();
+            Task::first().give_send(port.right()).unwrap()
+        });
+        server.start().unwrap();
+        rights
+    });
+    let [kept_out, control] = [&rights[0], &rights[1]].map(|right| right.as_raw());
+    let sleeper = std::thread::spawn(move || io::io_readsleep(kept_out));
+    std::thread::sleep(Duration::from_millis(20));
+    let inhibitor = std::thread::spawn(move || io::io_seek(control, 5, 0));
+    // What was in progress is cancelled.
+    assert!(sleeper.join().unwrap().unwrap_err().is_interrupted());
+    eventually("the inhibition", || served.load(Ordering::SeqCst) == 1);
+    let waiting: Vec<_> = (0..5)
+        .map(|i| std::thread::spawn(move || io::io_seek(kept_out, i, 0)))
+        .collect();
+    for _ in 0..20 {
+        assert_eq!(io::io_select(control, io::SELECT_READ), Ok(io::SELECT_READ));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(interrupt::interrupt_operation(kept_out), Ok(()));
+    assert_eq!(served.load(Ordering::SeqCst), 1);
+    go_on.store(true, Ordering::SeqCst);
+    assert_eq!(inhibitor.join().unwrap(), Ok(5));
+    for (i, waiter) in waiting.into_iter().enumerate() {
+        assert_eq!(waiter.join().unwrap(), Ok(i as i64));
+    }
+    assert_eq!(served.load(Ordering::SeqCst), 6);
+    task.kill();
+}
+
+#[test]
+fn a_badge_of_no_port_is_refused() {
+    let f = fixture(b"");
+    let name = f
+        .task
+        .run(|| machuser::ReceiveRight::allocate().unwrap().into_raw());
+    let right = f
+        .task
+        .run(|| Task::first().give_send(Right::make_send(&name)).unwrap());
+    assert_eq!(io::io_seek(&right, 1, 0), Err(Error::EOPNOTSUPP));
+    assert_eq!(
+        interrupt::interrupt_operation(&right),
+        Err(Error::EOPNOTSUPP)
+    );
+    assert_eq!(io::io_seek(&f.file, 1, 0), Ok(1));
 }
