@@ -50,6 +50,7 @@ impl Limits {
     }
 
     /// Only rights.
+    #[inline]
     pub const fn rights(count: u64) -> Limits {
         Limits {
             memory: 0,
@@ -199,6 +200,7 @@ impl Accounts {
     }
 
     /// Whether `amount` could be charged.
+    #[inline]
     pub(crate) fn check(&self, id: AccountId, amount: Limits) -> Result<()> {
         let mut next = Some(id);
         while let Some(account) = next.and_then(|id| self.slab.get(id)) {
@@ -218,6 +220,7 @@ impl Accounts {
     }
 
     /// Charges all of `amount`, or nothing.
+    #[inline]
     pub(crate) fn charge(&mut self, id: AccountId, amount: Limits) -> Result<()> {
         self.check(id, amount)?;
         let mut next = Some(id);
@@ -240,6 +243,7 @@ impl Accounts {
     }
 
     /// Gives back what was charged.
+    #[inline]
     pub(crate) fn refund(&mut self, id: AccountId, amount: Limits) {
         let (mut next, mut amount) = (Some(id), amount);
         while let Some(account) = next.and_then(|id| self.slab.get_mut(id)) {

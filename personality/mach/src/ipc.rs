@@ -141,11 +141,13 @@ pub enum Carried {
 
 impl Carried {
     /// The word of an inbox for a right with a name.
+    #[inline]
     pub(crate) fn word(self, name: u32) -> u32 {
         self.kind() << 28 | name
     }
 
     /// The number of its kind, as the word of an inbox has it.
+    #[inline]
     fn kind(self) -> u32 {
         match self {
             Carried::Null | Carried::Dead => 0,
@@ -172,6 +174,7 @@ pub struct Message {
 
 impl Port {
     /// Whether there is nothing to it but one send right.
+    #[inline]
     pub(crate) fn is_bare(&self) -> bool {
         self.srights == 1
             && self.sorights == 0
@@ -1065,8 +1068,10 @@ impl<K: Kernel> Mach<K> {
             }
             Right::Send { port, .. } => {
                 let port = *port;
-                if let Some((server, own)) = self.spare_make(task, name, port) {
-                    self.lapse(server, Lapsed { name: own, spare: Some((task, port)) });
+                if entry.dead_name_request.is_none()
+                    && !holder.ending
+                    && self.spare_make(task, name, port)
+                {
                     return Ok(());
                 }
                 if self.is_installed(port) {
@@ -1381,7 +1386,7 @@ impl<K: Kernel> Mach<K> {
     }
 
     /// A port has died of which its receiver is to be told in passing.
-    fn lapse(&mut self, task: TaskId, lapsed: Lapsed) {
+    pub(crate) fn lapse(&mut self, task: TaskId, lapsed: Lapsed) {
         let Some(holder) = self.tasks.get_mut(task) else { return };
         holder.lapsed.push(lapsed);
         if holder.lapsed.len() >= LAPSED_MAX {

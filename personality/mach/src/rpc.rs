@@ -51,11 +51,13 @@ impl Default for Output {
 
 impl Output {
     /// An empty answer.
+    #[inline]
     pub fn clear(&mut self) {
         self.length = 0;
     }
 
     /// The words so far.
+    #[inline]
     pub fn words(&self) -> &[u64] {
         &self.words[..self.length]
     }
@@ -88,6 +90,7 @@ pub(crate) struct Input<'a> {
 }
 
 impl Input<'_> {
+    #[inline]
     pub(crate) fn new(words: &[u64]) -> Input<'_> {
         Input { words, next: 0 }
     }

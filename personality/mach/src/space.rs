@@ -142,6 +142,7 @@ impl Space {
         self.used
     }
 
+    #[inline]
     fn place(name: u32) -> Option<usize> {
         (name & INDEX_MASK)
             .checked_sub(FIRST_NAME)
@@ -190,16 +191,19 @@ impl Space {
     }
 
     /// The entry at an index that is known to be in use.
+    #[inline]
     pub(crate) fn at(&mut self, index: u32) -> Option<&mut Entry> {
         self.entry_mut(index.checked_sub(FIRST_NAME)? as usize)
     }
 
     /// The entry at an index that is known to be in use.
+    #[inline]
     pub(crate) fn at_index(&self, index: u32) -> Option<&Entry> {
         self.entry(index.checked_sub(FIRST_NAME)? as usize)
     }
 
     /// The full name of an index in use.
+    #[inline]
     pub(crate) fn name_of(&self, index: u32) -> u32 {
         let generation = self.at_index(index).map_or(0, |entry| entry.generation);
         (generation as u32) << INDEX_BITS | index
@@ -334,6 +338,12 @@ impl Space {
         self.fill(place, right);
     }
 
+    /// Whether somebody is to be told when a name in use is freed or dies.
+    #[inline]
+    pub(crate) fn is_watched(&self, name: u32) -> bool {
+        self.get(name).is_ok_and(|entry| entry.dead_name_request.is_some())
+    }
+
     /// Puts a right into an entry that is free and in no list; answers its name.
     fn fill(&mut self, place: usize, right: Right) -> u32 {
         self.used += 1;
@@ -358,6 +368,7 @@ impl Space {
 
     /// A name in use, which stays in its port's list, is free for its task from now on, and is kept for
     /// the port; a `fresh` one comes back as another name. Answers the name that it will be.
+    #[inline]
     pub(crate) fn spare(&mut self, name: u32, port: PortId, fresh: bool) -> u32 {
         let Some(entry) = Self::place(name).and_then(|place| self.entry_mut(place)) else { return 0 };
         entry.right = Right::Spare { port };
@@ -368,12 +379,14 @@ impl Space {
     }
 
     /// A name that was kept for a port is in use again.
+    #[inline]
     pub(crate) fn revive(&mut self, name: u32, right: Right) {
         self.set(name, right);
         self.used += 1;
     }
 
     /// Changes what a name in use denotes.
+    #[inline]
     pub(crate) fn set(&mut self, name: u32, right: Right) {
         let Some(place) = Self::place(name) else {
             return;
@@ -408,6 +421,7 @@ impl Space {
 }
 
 /// Whether a word is a name that could denote something.
+#[inline]
 pub(crate) fn is_valid(name: u32) -> bool {
     name != 0 && name != DEAD_NAME
 }

@@ -42,36 +42,31 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
-    /// A task gives the last reference of a name back: makes the port spare if that is the only send
-    /// right to it, and nobody else ever had one. Answers whether it did; then its receiver is to be
-    /// told that it has gone.
-    pub(crate) fn spare_make(&mut self, client: TaskId, name: u32, id: PortId) -> Option<(TaskId, u32)> {
-        let port = self.ports.get(id).filter(|port| port.sole && port.is_bare())?;
-        let Owner::Task(server, own) = port.owner else { return None };
-        let receiver = self.tasks.get(server).filter(|task| !task.ending)?;
+    /// A task gives the last reference of a name back, whose end nobody watches: makes the port spare
+    /// if that is the only send right to it, and nobody else ever had one. Answers whether it did.
+    pub(crate) fn spare_make(&mut self, client: TaskId, name: u32, id: PortId) -> bool {
+        let Some(port) = self.ports.get_mut(id).filter(|port| port.sole && port.is_bare()) else {
+            return false;
+        };
+        let Owner::Task(server, own) = port.owner else { return false };
+        let Some(receiver) = self.tasks.get_mut(server).filter(|task| !task.ending) else {
+            return false;
+        };
         let spares = receiver.lapsed.iter().filter(|lapsed| lapsed.spare.is_some()).count();
-        if spares >= SPARES_MAX
-            || receiver.receivers.iter().any(|waiting| waiting.name == own)
-            || receiver.space.get(own).ok()?.dead_name_request.is_some()
-        {
-            return None;
+        let waits = receiver.receivers.iter().any(|waiting| waiting.name == own);
+        if spares >= SPARES_MAX || waits || receiver.space.is_watched(own) {
+            return false;
         }
-        let holder = self.tasks.get_mut(client).filter(|task| !task.ending)?;
-        if holder.space.get(name).ok()?.dead_name_request.is_some() {
-            return None;
-        }
-        let kept = holder.space.spare(name, id, true);
-        self.accounts.refund(holder.account, Limits::rights(1));
-        if let Some(receiver) = self.tasks.get_mut(server) {
-            receiver.space.spare(own, id, false);
-            self.accounts.refund(receiver.account, Limits::rights(1));
-        }
-        if let Some(port) = self.ports.get_mut(id) {
+        receiver.space.spare(own, id, false);
+        self.accounts.refund(receiver.account, Limits::rights(1));
+        if let Some(holder) = self.tasks.get_mut(client) {
             port.srights = 0;
-            port.spare = Some((client, kept));
+            port.spare = Some((client, holder.space.spare(name, id, true)));
+            self.accounts.refund(holder.account, Limits::rights(1));
         }
         self.spares += 1;
-        Some((server, own))
+        self.lapse(server, Lapsed { name: own, spare: Some((client, id)) });
+        true
     }
 
     /// The port that a client gave back, as a new one of the same server: the receive right's name,
@@ -96,7 +91,10 @@ impl<K: Kernel> Mach<K> {
         port.qlimit = QLIMIT_DEFAULT;
         holder.space.revive(name, Right::Send { port: id, urefs: 1 });
         let receiver = self.tasks.get_mut(server)?;
-        let own = receiver.lapsed.swap_remove(place).name;
+        let own = match receiver.lapsed.len() - place {
+            1 => receiver.lapsed.pop()?.name,
+            _ => receiver.lapsed.swap_remove(place).name,
+        };
         receiver.space.revive(own, Right::Receive { port: id, urefs: 0 });
         self.spares -= 1;
         Some((own, Carried::Send(id).word(name)))

@@ -53,6 +53,7 @@ impl<Tag, T> Table<Tag, T> {
     pub(crate) fn get_mut(&mut self, id: Id<Tag>) -> Option<&mut T> {
         self.slab.get_mut(Id::new(id.index, id.generation))
     }
+    #[inline]
     pub(crate) fn at(&self, index: u32) -> Option<Id<Tag>> {
         self.slab
             .at(index)
@@ -223,6 +224,7 @@ pub struct Mach<K: Kernel> {
 }
 
 /// Badge of a task's own port: never 0, by which a kernel says that nobody has sent.
+#[inline]
 pub(crate) fn task_badge(id: TaskId) -> u32 {
     (id.generation % 0x3f + 1) << 20 | (id.index & 0xf_ffff)
 }
@@ -238,6 +240,7 @@ pub(crate) fn task_number(id: TaskId) -> u32 {
 }
 
 /// The number by which a thread is known to others.
+#[inline]
 pub(crate) fn thread_number(id: ThreadId) -> u32 {
     (id.generation & 0x7ff) << 20 | (id.index & 0xf_ffff)
 }

@@ -368,6 +368,10 @@ impl Server {
             return Ok(self.port(object)?.right());
         }
         let (name, gone) = sys::reply_new_port(call.caller(), passing)?;
+        if name == gone[0] {
+            self.begun_again(name, object);
+            return Ok(Right::already_sent());
+        }
         for name in gone {
             if name != 0 {
                 self.ended(name);
@@ -404,6 +408,23 @@ impl Server {
             self.entry_ended(&displaced);
         }
         Port(entry)
+    }
+
+    /// A port that its client gave back is a new one for `object` now.
+    fn begun_again(&self, name: Name, object: Arc<dyn Object>) {
+        if let Some(mut entry) = self.objects.remove(name, |_| true) {
+            self.entry_ended(&entry);
+            // Nobody else looks at what stood for the old port: it does for the new one, too.
+            if let Some(unused) = Arc::get_mut(&mut entry) {
+                let ended = core::mem::replace(&mut unused.object, object.into());
+                *unused.gone.get_mut() = false;
+                *unused.idle.get_mut() = false;
+                self.objects.insert(entry);
+                drop(ended);
+                return;
+            }
+        }
+        let _port = self.insert(ReceiveRight::from_raw(name), object, true);
     }
 
     fn find(&self, name: Name) -> Option<Arc<Entry>> {
