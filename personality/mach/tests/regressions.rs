@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Caller, Reply, TEXT, World};
+use common::{Reply, TEXT, World};
 use mach::abi::disposition::*;
 use mach::abi::{notify, right, routine};
 use mach::sim::SYSTEM_CALL;
