@@ -81,12 +81,16 @@ pub trait Kernel {
     /// Bytes of kernel objects that a thread takes, without its page.
     const THREAD_BYTES: u64;
 
-    /// An empty task; slot 1 invokes the mach server with `badge`.
-    fn task_create(&mut self, badge: u32) -> Result<Self::Task>;
+    /// Bytes of the page tables that a task which has ended has left for the next one.
+    fn tables_left(&self) -> u64;
+    /// An empty task; slot 1 invokes the mach server with `badge`. It has the page tables of
+    /// [`Kernel::tables_left`] if it takes them.
+    fn task_create(&mut self, badge: u32, takes_tables: bool) -> Result<Self::Task>;
     /// Frees a bounded part of what a task's spaces take, which has no thread, mapping or right any
     /// more; answers whether there may be more of it.
     fn task_shrink(&mut self, task: Self::Task) -> bool;
-    /// Frees the task's spaces and endpoint; its threads, mappings and rights are gone before.
+    /// Frees the task's spaces, with the page tables that are left, and its endpoint; its threads,
+    /// mappings and rights are gone before.
     fn task_destroy(&mut self, task: Self::Task);
 
     /// Puts the right to receive into the task's slot for it, if it is not there.
@@ -160,6 +164,8 @@ pub trait Kernel {
 
     /// A zeroed frame.
     fn frame_allocate(&mut self) -> Result<Self::Frame>;
+    /// A frame with the same contents as another one.
+    fn frame_duplicate(&mut self, from: Self::Frame) -> Result<Self::Frame>;
     /// Zeroed frames that follow each other in physical memory.
     fn frames_allocate_contiguous(&mut self, count: usize) -> Result<Vec<Self::Frame>>;
     /// Device memory at a physical address; `None` if there is no such device page.
@@ -188,13 +194,14 @@ pub trait Kernel {
     /// Frees the page tables for the [`BLOCK`] of addresses around `address`, in which nothing is
     /// mapped, and those above them that are for nothing else. Answers their bytes.
     fn tables_free(&mut self, task: Self::Task, address: u64) -> u64;
-    /// Takes a mapping away.
-    fn frame_unmap(&mut self, mapping: Self::Mapping);
-    /// Changes a mapping's access.
+    /// Takes a mapping away that allows `was` now.
+    fn frame_unmap(&mut self, mapping: Self::Mapping, was: Protection);
+    /// Changes a mapping's access from `was`.
     fn frame_protect(
         &mut self,
         task: Self::Task,
         mapping: Self::Mapping,
+        was: Protection,
         protection: Protection,
         cache: Cache,
     );

@@ -293,21 +293,12 @@ impl<K: Kernel> Mach<K> {
 
     /// Gives an object a frame of its own for a page whose frame has other holders.
     pub(crate) fn page_own(&mut self, id: ObjectId, page: u64, old: K::Frame) -> Result<K::Frame> {
-        let new = self.frame_duplicate(old)?;
+        let new = self.kernel.frame_duplicate(old)?;
         self.object_withdraw(id, page, 1, Protection::NONE);
         self.page_put(id, page, new);
         self.kernel.frame_free(old);
         self.counters.cow_faults += 1;
         Ok(new)
-    }
-
-    pub(crate) fn frame_duplicate(&mut self, from: K::Frame) -> Result<K::Frame> {
-        let frame = self.kernel.frame_allocate()?;
-        if let Err(error) = self.kernel.frame_copy(from, 0, frame, 0, PAGE as usize) {
-            self.kernel.frame_free(frame);
-            return Err(error);
-        }
-        Ok(frame)
     }
 
     /// Another object takes a share in a page that it lacks.
@@ -423,9 +414,10 @@ impl<K: Kernel> Mach<K> {
             return;
         };
         if let Some(page) = holder.map.mapped.get_mut(at / PAGE, drop) {
-            page.protection = page.protection & keep;
+            let was = page.protection;
+            page.protection = was & keep;
             self.kernel
-                .frame_protect(holder.kernel, page.mapping, page.protection, cache);
+                .frame_protect(holder.kernel, page.mapping, was, page.protection, cache);
         }
     }
 
@@ -447,9 +439,9 @@ impl<K: Kernel> Mach<K> {
             if let Some(thread) = self.threads.get(*thread)
                 && thread.page_address & !(BLOCK - 1) == start
             {
-                let (mapping, access) = (thread.page_mapping, Protection::DEFAULT);
+                let (was, access) = (Protection::NONE, Protection::DEFAULT);
                 self.kernel
-                    .frame_protect(holder.kernel, mapping, access, Cache::Normal);
+                    .frame_protect(holder.kernel, thread.page_mapping, was, access, Cache::Normal);
             }
         }
         true
@@ -555,7 +547,7 @@ impl<K: Kernel> Mach<K> {
                 self.kernel.frame_retain(frame);
                 continue;
             }
-            match self.frame_duplicate(frame) {
+            match self.kernel.frame_duplicate(frame) {
                 Ok(frame) => pages[done].1 = frame,
                 Err(error) => {
                     for (_, frame) in &pages[..done] {

@@ -704,7 +704,7 @@ impl<K: Kernel> Mach<K> {
             self.page_share(from, index, frame, id, page);
             return Ok(());
         }
-        match self.frame_duplicate(frame) {
+        match self.kernel.frame_duplicate(frame) {
             Ok(frame) => {
                 self.page_put(id, page, frame);
                 Ok(())

@@ -30,6 +30,11 @@ impl<T: Copy> Chunk<T> {
         old
     }
 
+    /// Whether nothing is in other slots.
+    fn is_within(&self, slots: Range<usize>) -> bool {
+        slots.len() as u64 == SPAN || self.values(slots).count() == self.count as usize
+    }
+
     fn values(&self, slots: Range<usize>) -> impl Iterator<Item = T> + '_ {
         self.slots[slots].iter().flatten().copied()
     }
@@ -85,10 +90,7 @@ impl<T: Copy> Pages<T> {
     pub(crate) fn count(&self, range: Range<u64>) -> usize {
         let found = self.chunks.range(chunks(&range)).map(|(at, chunk)| {
             let slots = slots(*at, &range);
-            match slots.len() as u64 {
-                SPAN => chunk.count as usize,
-                _ => chunk.values(slots).count(),
-            }
+            if slots.len() as u64 == SPAN { chunk.count as usize } else { chunk.values(slots).count() }
         });
         found.sum()
     }
@@ -225,8 +227,7 @@ impl<T: Copy> Pages<T> {
         while let Some((&at, chunk)) = self.chunks.range_mut(left.clone()).next() {
             let slots = slots(at, &range);
             let first = at * SPAN + slots.start as u64;
-            let is_whole = slots.len() as u64 == SPAN;
-            if is_whole && Rc::get_mut(chunk).is_none() {
+            if Rc::get_mut(chunk).is_none() && chunk.is_within(slots.clone()) {
                 self.len -= chunk.count as usize;
                 self.chunks.remove(&at);
             } else {
@@ -246,12 +247,15 @@ impl<T: Copy> Pages<T> {
         }
     }
 
-    /// Takes something out of at most as many pages as lie together; `f` gets what no other map has.
+    /// Takes something out of at most as many pages as lie together, which `f` gets, and a few groups
+    /// that other maps have, too.
     pub(crate) fn take_some(&mut self, f: impl FnMut(T)) {
-        if let Some((_, chunk)) = self.chunks.pop_last() {
+        for _ in 0..SPAN {
+            let Some((_, chunk)) = self.chunks.pop_last() else { return };
             self.len -= chunk.count as usize;
             if let Some(chunk) = Rc::into_inner(chunk) {
                 chunk.slots.into_iter().flatten().for_each(f);
+                return;
             }
         }
     }
@@ -269,7 +273,7 @@ impl<T: Copy> Pages<T> {
         for (place, chunk) in from.chunks.range(chunks(&range)) {
             let slots = slots(*place, &range);
             let first = (place * SPAN + slots.start as u64) - range.start + at;
-            if is_aligned && slots.len() as u64 == SPAN {
+            if is_aligned && chunk.is_within(slots.clone()) && !self.is_near(first) {
                 self.chunks.insert(first / SPAN, chunk.clone());
                 self.len += chunk.count as usize;
                 continue;

@@ -166,6 +166,8 @@ pub struct SimKernel {
     retried: Vec<SimThread>,
     powered: Option<bool>,
     short: bool,
+    /// Page tables of the task that ended last, for the next one.
+    tables_left: Vec<u64>,
 }
 
 const SHORT: Error = Error::KERN_RESOURCE_SHORTAGE;
@@ -197,6 +199,7 @@ impl SimKernel {
             retried: Vec::new(),
             powered: None,
             short: false,
+            tables_left: Vec::new(),
         }
     }
 
@@ -563,8 +566,17 @@ impl Kernel for SimKernel {
     const TASK_BYTES: u64 = 2 * PAGE as u64;
     const THREAD_BYTES: u64 = 2048;
 
-    fn task_create(&mut self, badge: u32) -> Result<SimTask> {
-        self.allocate(Self::TASK_BYTES)?;
+    fn tables_left(&self) -> u64 {
+        (self.tables_left.len() * PAGE) as u64
+    }
+
+    fn task_create(&mut self, badge: u32, takes_tables: bool) -> Result<SimTask> {
+        let tables = if takes_tables { self.tables_left() } else { 0 };
+        self.allocate(Self::TASK_BYTES + tables)?;
+        let tables = match takes_tables {
+            true => core::mem::take(&mut self.tables_left),
+            false => Vec::new(),
+        };
         let task = SimTask(self.id());
         self.tasks.insert(
             task,
@@ -572,7 +584,7 @@ impl Kernel for SimKernel {
                 badge,
                 slots: BTreeMap::new(),
                 leaves: alloc::vec![0],
-                tables: Vec::new(),
+                tables,
                 mapped: BTreeMap::new(),
                 endpoint: false,
             },
@@ -607,10 +619,10 @@ impl Kernel for SimKernel {
                 }
             }
         }
-        assert!(entry.tables.is_empty(), "{task:?} is destroyed with page tables");
-        let leaves = (entry.leaves.len() - 1) * PAGE;
+        let pages = entry.leaves.len() - 1 + entry.tables.len();
         let endpoint = if entry.endpoint { 16 } else { 0 };
-        self.release(Self::TASK_BYTES + (leaves + endpoint) as u64);
+        self.release(Self::TASK_BYTES + (pages * PAGE + endpoint) as u64);
+        self.tables_left = entry.tables;
     }
 
     fn task_shrink(&mut self, _task: SimTask) -> bool {
@@ -855,6 +867,15 @@ impl Kernel for SimKernel {
         Ok(self.new_frame(false, physical))
     }
 
+    fn frame_duplicate(&mut self, from: SimFrame) -> Result<SimFrame> {
+        let frame = self.frame_allocate()?;
+        if let Err(error) = self.frame_copy(from, 0, frame, 0, PAGE) {
+            self.frame_free(frame);
+            return Err(error);
+        }
+        Ok(frame)
+    }
+
     fn frames_allocate_contiguous(&mut self, count: usize) -> Result<Vec<SimFrame>> {
         self.allocate((count * PAGE) as u64)?;
         let base = 1 << 40 | (self.next as u64) << 24;
@@ -997,11 +1018,12 @@ impl Kernel for SimKernel {
         freed
     }
 
-    fn frame_unmap(&mut self, mapping: SimMapping) {
+    fn frame_unmap(&mut self, mapping: SimMapping, was: Protection) {
         let entry = self
             .mappings
             .remove(&mapping)
             .unwrap_or_else(|| panic!("{mapping:?} is taken away twice"));
+        assert!(entry.protection == was, "{mapping:?} allows {:?}", entry.protection);
         for (thread, other) in &self.threads {
             let page = other.task == entry.task && other.page == entry.frame;
             assert!(!page, "the page of {thread:?} is unmapped");
@@ -1014,6 +1036,7 @@ impl Kernel for SimKernel {
         &mut self,
         task: SimTask,
         mapping: SimMapping,
+        was: Protection,
         protection: Protection,
         cache: Cache,
     ) {
@@ -1022,6 +1045,7 @@ impl Kernel for SimKernel {
             .get_mut(&mapping)
             .unwrap_or_else(|| panic!("{mapping:?} is used after it was taken away"));
         assert!(entry.task == task, "{mapping:?} is not of {task:?}");
+        assert!(entry.protection == was, "{mapping:?} allows {:?}", entry.protection);
         entry.protection = protection;
         let frame = entry.frame;
         let device = self.frame_mut(frame).device;

@@ -317,7 +317,11 @@ impl<K: Kernel> Mach<K> {
         let port = self.port_create(crate::ipc::Owner::Transit(None));
         // The badge needs the handle, the handle the place in the table.
         let badge = task_badge(self.tasks.slab_next());
-        let task = match self.kernel.task_create(badge) {
+        // The page tables of one that has ended, where they are small beside what the account has.
+        let left = self.kernel.tables_left();
+        let takes_tables = self.accounts.check(account, Limits::objects(left * 8)).is_ok();
+        let table_bytes = if takes_tables { left } else { 0 };
+        let task = match self.kernel.task_create(badge, takes_tables) {
             Ok(task) => task,
             Err(error) => {
                 self.accounts
@@ -326,6 +330,7 @@ impl<K: Kernel> Mach<K> {
                 return Err(error);
             }
         };
+        self.accounts.force(account, Limits::objects(table_bytes));
         self.accounts.retain(account);
         let created = self.kernel.now();
         let id = self.tasks.insert_with(|_| Task {
@@ -353,7 +358,7 @@ impl<K: Kernel> Mach<K> {
             name_bytes: 0,
             lapsed: Vec::new(),
             lapse: None,
-            table_bytes: 0,
+            table_bytes,
         });
         if let Some(port) = self.ports.get_mut(port) {
             port.owner = crate::ipc::Owner::Kernel(KernelObject::Task(id));

@@ -287,7 +287,7 @@ impl<K: Kernel> Mach<K> {
         if tables > 0 {
             let charged = self.accounts.charge(holder.account, Limits::objects(tables));
             if let Err(error) = charged {
-                self.kernel.frame_unmap(mapping);
+                self.kernel.frame_unmap(mapping, protection);
                 self.kernel.tables_free(holder.kernel, address);
                 return Err(error);
             }
@@ -297,11 +297,12 @@ impl<K: Kernel> Mach<K> {
         Ok(mapping)
     }
 
-    /// Takes a frame that was mapped so away, with the page tables that nothing else needs.
+    /// Takes a thread's page that was mapped so away, with the page tables that nothing else needs.
     pub(crate) fn frame_unmap_refunded(&mut self, task: TaskId, address: u64, mapping: K::Mapping) {
-        self.kernel.frame_unmap(mapping);
+        self.kernel.frame_unmap(mapping, Protection::DEFAULT);
         if let Some(holder) = self.tasks.get_mut(task)
             && block_leave(&mut holder.map.blocks, address)
+            && !holder.ending
         {
             let tables = self.kernel.tables_free(holder.kernel, address);
             holder.table_bytes -= tables;
@@ -449,14 +450,16 @@ impl<K: Kernel> Mach<K> {
         let Some(holder) = self.tasks.get_mut(task) else {
             return;
         };
+        let ending = holder.ending;
         let Map { mapped, blocks, .. } = &mut holder.map;
         let (kernel, kernel_task) = (&mut self.kernel, holder.kernel);
         let (mut gone, mut tables) = (0, 0);
         let groups = mapped.groups();
         mapped.take(start / PAGE..end / PAGE, drop, |at, page| {
-            kernel.frame_unmap(page.mapping);
+            kernel.frame_unmap(page.mapping, page.protection);
             gone += cost::MAPPING;
-            if block_leave(blocks, at * PAGE) {
+            // Those of a task that ends are left together.
+            if block_leave(blocks, at * PAGE) && !ending {
                 tables += kernel.tables_free(kernel_task, at * PAGE);
             }
         });
@@ -756,8 +759,8 @@ impl<K: Kernel> Mach<K> {
         if let Some(there) = holder.map.mapped.get_mut(page / PAGE, drop) {
             let present = there.protection.contains(access);
             if !present || there.protection == Protection::NONE {
-                there.protection = allowed;
-                self.kernel.frame_protect(holder.kernel, there.mapping, allowed, cache);
+                let was = core::mem::replace(&mut there.protection, allowed);
+                self.kernel.frame_protect(holder.kernel, there.mapping, was, allowed, cache);
             }
             return Ok((frame, present));
         }

@@ -25,6 +25,9 @@ const ALIAS_BASE: usize = 0x10_0000_0000;
 const ALIASES: usize = 4096;
 /// How many empty CNodes are kept at most: the kernel goes through all slots of one that it deletes.
 const CNODES: usize = 32;
+/// How many empty address spaces are kept at most, and how many page tables in each.
+const SPACES: usize = 8;
+const SPACE_TABLES: usize = 12;
 /// How many unused frames are given up at a time for a block that is larger than one.
 const FRAMES_GIVEN_UP: usize = 64;
 const PAGE: usize = 1 << PAGE_BITS;
@@ -38,6 +41,14 @@ struct Object {
     block: Block,
 }
 
+/// An address space.
+struct Space {
+    root: Object,
+    pool: usize,
+    /// Translation tables by level and first address.
+    tables: BTreeMap<(usize, usize), Object>,
+}
+
 /// A task's spaces.
 pub struct Task {
     root: Object,
@@ -48,10 +59,7 @@ pub struct Task {
     levels: usize,
     /// Slots of the first CNode that may hold something.
     filled: u128,
-    vspace: Object,
-    pool: usize,
-    /// Translation tables by level and first address.
-    tables: BTreeMap<(usize, usize), Object>,
+    space: Space,
     endpoint: Option<Object>,
     threads: Vec<u32>,
 }
@@ -74,6 +82,10 @@ struct Frame {
     shares: u32,
     home: Home,
     physical: Option<u64>,
+    /// Mappings through which programs may write, or more.
+    writers: u32,
+    /// The address at which instruction fetches see what it holds, or 0.
+    fetched: u64,
     /// Whether the frame's own capability is mapped somewhere.
     mapped: bool,
     /// Number of the mach server's own mapping.
@@ -94,6 +106,21 @@ enum Home {
 struct Table<T> {
     entries: Segments<Option<T>>,
     free: Vec<u32>,
+}
+
+impl Frame {
+    fn new(slot: Slot, home: Home, physical: Option<u64>) -> Frame {
+        Frame {
+            slot,
+            shares: 0,
+            home,
+            physical,
+            writers: 0,
+            fetched: 0,
+            mapped: false,
+            alias: None,
+        }
+    }
 }
 
 impl<T> Table<T> {
@@ -165,6 +192,8 @@ pub struct Sel4 {
     dirty: Vec<u32>,
     /// The same of CNodes, which are empty.
     cnodes: Vec<Object>,
+    /// The same of address spaces, in which nothing is mapped.
+    spaces: Vec<Space>,
     pools: Vec<Pool>,
     devices: Vec<Device>,
     random: u64,
@@ -199,6 +228,7 @@ impl Sel4 {
             alias_next: 0,
             dirty: Vec::new(),
             cnodes: Vec::new(),
+            spaces: Vec::new(),
             // The root task has a space, and number 0 nobody.
             pools: alloc::vec![Pool { pool: init_thread::ASID_POOL, used: 2 }],
             devices: devices
@@ -296,14 +326,8 @@ impl Sel4 {
         (0..count as u64)
             .map(|page| {
                 // The image's own capabilities are mapped in the mach server: others get copies.
-                self.frames.insert(Frame {
-                    slot: (first + page) as Slot,
-                    shares: 0,
-                    home: Home::Fixed,
-                    physical: None,
-                    mapped: true,
-                    alias: None,
-                })
+                let frame = Frame::new((first + page) as Slot, Home::Fixed, None);
+                self.frames.insert(Frame { mapped: true, ..frame })
             })
             .collect()
     }
@@ -326,6 +350,10 @@ impl Sel4 {
             }
             if let Some(cnode) = self.cnodes.pop() {
                 self.object_free(cnode);
+                continue;
+            }
+            if let Some(space) = self.spaces.pop() {
+                self.space_free(space);
                 continue;
             }
             if self.dirty.is_empty() {
@@ -369,6 +397,15 @@ impl Sel4 {
     fn object_free(&mut self, object: Object) {
         self.slots.delete(object.slot);
         self.memory.free(object.block);
+    }
+
+    fn space_free(&mut self, space: Space) {
+        // The lower levels first.
+        for table in space.tables.into_values().rev() {
+            self.object_free(table);
+        }
+        self.object_free(space.root);
+        self.pools[space.pool].used -= 1;
     }
 
     // ---- tasks' slots
@@ -491,7 +528,7 @@ impl Sel4 {
 
     fn space_set(&mut self, task: u32, thread: u32) -> Result<()> {
         let holder = self.task(task)?;
-        let (root, levels, vspace) = (holder.root, holder.levels, holder.vspace);
+        let (root, levels, vspace) = (holder.root, holder.levels, holder.space.root);
         let Some(thread) = self.threads.get(thread) else { return Ok(()) };
         let vspace = if thread.parked { self.nowhere } else { vspace };
         cap::Tcb::from_bits(thread.tcb.slot as u64)
@@ -505,6 +542,36 @@ impl Sel4 {
     }
 
     // ---- address spaces
+
+    fn space_make(&mut self) -> Result<Space> {
+        let root = self.object(&VSPACE_BLUEPRINT)?;
+        let made = self.pool().and_then(|pool| {
+            let assigned = self.pools[pool].pool.assign(cap::VSpace::from_bits(root.slot as u64));
+            assigned.map(|()| pool).map_err(|_| SHORT)
+        });
+        let pool = made.inspect_err(|_| self.object_free(root))?;
+        self.pools[pool].used += 1;
+        Ok(Space { root, pool, tables: BTreeMap::new() })
+    }
+
+    /// A pool with an address space identifier that nobody uses.
+    fn pool(&mut self) -> Result<usize> {
+        if let Some(pool) = self.pools.iter().position(|pool| pool.used < POOL_SPACES) {
+            return Ok(pool);
+        }
+        let block = self.memory.allocate(&mut self.slots, PAGE_BITS).ok_or(SHORT)?;
+        let made = self.slots.take().ok_or(SHORT).and_then(|slot| {
+            let untyped = self.memory.untyped(block);
+            let made = init_thread::ASID_CONTROL.make_pool(untyped, &self.slots.at(slot));
+            made.map(|()| slot).map_err(|_| {
+                self.slots.give(slot);
+                SHORT
+            })
+        });
+        let slot = made.inspect_err(|_| self.memory.free(block))?;
+        self.pools.push(Pool { pool: cap::AsidPool::from_bits(slot as u64), used: 0 });
+        Ok(self.pools.len() - 1)
+    }
 
     fn rights(protection: Protection) -> CapRights {
         if protection.contains(Protection::WRITE) {
@@ -605,6 +672,15 @@ impl Sel4 {
         Ok(place(alias as u32))
     }
 
+    /// The same, to write there.
+    fn alias_changed(&mut self, frame: u32) -> Result<*mut u8> {
+        let place = self.alias(frame)?;
+        if let Some(entry) = self.frames.get_mut(frame) {
+            entry.fetched = 0;
+        }
+        Ok(place)
+    }
+
     fn alias_drop(&mut self, alias: u32) {
         if let Some((frame, slot)) = self.aliases[alias as usize].take() {
             self.slots.delete(slot);
@@ -621,6 +697,17 @@ impl Sel4 {
         let task = entry.task;
         // The capabilities are there and well formed.
         let _ = self.space_set(task, thread);
+    }
+
+    /// What a mapping allows changes: who writes to a frame may change what is executed there.
+    fn writers_change(&mut self, mapping: Mapping, was: Protection, now: Protection) {
+        let (was, now) = (was.contains(Protection::WRITE), now.contains(Protection::WRITE));
+        if was != now
+            && let Some(entry) = self.frames.get_mut(mapping.frame)
+        {
+            entry.writers = if now { entry.writers + 1 } else { entry.writers - 1 };
+            entry.fetched = 0;
+        }
     }
 
     fn thread_tcb(&self, thread: u32) -> Option<cap::Tcb> {
@@ -665,56 +752,32 @@ impl Kernel for Sel4 {
     const TASK_BYTES: u64 = 2 * PAGE as u64;
     const THREAD_BYTES: u64 = 2048;
 
-    fn task_create(&mut self, badge: u32) -> Result<u32> {
+    fn tables_left(&self) -> u64 {
+        self.spaces.last().map_or(0, |space| (space.tables.len() * PAGE) as u64)
+    }
+
+    fn task_create(&mut self, badge: u32, takes_tables: bool) -> Result<u32> {
         if self.short {
             return Err(SHORT);
         }
+        // First, because it may be given up for what is made.
+        let left = if takes_tables { self.spaces.pop() } else { None };
         self.replenish();
-        let root = self.cnode()?;
-        let vspace = match self.object(&VSPACE_BLUEPRINT) {
-            Ok(vspace) => vspace,
+        let space = left.map_or_else(|| self.space_make(), Ok)?;
+        let root = match self.cnode() {
+            Ok(root) => root,
             Err(error) => {
-                self.object_free(root);
+                self.space_free(space);
                 return Err(error);
             }
         };
-        let undo = |kernel: &mut Sel4| {
-            kernel.object_free(vspace);
-            kernel.object_free(root);
-        };
-        let pool = match self.pools.iter().position(|pool| pool.used < POOL_SPACES) {
-            Some(pool) => pool,
-            None => {
-                let made = self.memory.allocate(&mut self.slots, PAGE_BITS).zip(self.slots.take());
-                let Some((block, slot)) = made else {
-                    undo(self);
-                    return Err(SHORT);
-                };
-                let untyped = self.memory.untyped(block);
-                if init_thread::ASID_CONTROL.make_pool(untyped, &self.slots.at(slot)).is_err() {
-                    self.slots.give(slot);
-                    self.memory.free(block);
-                    undo(self);
-                    return Err(SHORT);
-                }
-                self.pools.push(Pool { pool: cap::AsidPool::from_bits(slot as u64), used: 0 });
-                self.pools.len() - 1
-            }
-        };
-        if self.pools[pool].pool.assign(cap::VSpace::from_bits(vspace.slot as u64)).is_err() {
-            undo(self);
-            return Err(SHORT);
-        }
-        self.pools[pool].used += 1;
         let task = self.tasks.insert(Task {
             root,
             leaves: alloc::vec![Some(root)],
             middle: Vec::new(),
             levels: 1,
             filled: 0,
-            vspace,
-            pool,
-            tables: BTreeMap::new(),
+            space,
             endpoint: None,
             threads: Vec::new(),
         });
@@ -752,8 +815,11 @@ impl Kernel for Sel4 {
             }
             self.cnodes.push(object);
         }
-        self.object_free(task.vspace);
-        self.pools[task.pool].used -= 1;
+        // Nothing is mapped there any more: as good as a new one, and cheaper.
+        match task.space.tables.len() <= SPACE_TABLES && self.spaces.len() < SPACES {
+            true => self.spaces.push(task.space),
+            false => self.space_free(task.space),
+        }
         if let Some(endpoint) = task.endpoint {
             self.object_free(endpoint);
         }
@@ -774,6 +840,10 @@ impl Kernel for Sel4 {
             let gone = match entry.middle.pop() {
                 Some(gone) => gone,
                 None if entry.leaves.len() > 1 => entry.leaves.pop().flatten(),
+                // The lower levels first.
+                None if entry.space.tables.len() > SPACE_TABLES => {
+                    entry.space.tables.pop_last().map(|(_, table)| table)
+                }
                 None => return false,
             };
             if let Some(object) = gone {
@@ -842,7 +912,7 @@ impl Kernel for Sel4 {
             }
         };
         let holder = self.task(task)?;
-        let (root, levels, vspace) = (holder.root, holder.levels, holder.vspace);
+        let (root, levels, vspace) = (holder.root, holder.levels, holder.space.root);
         let buffer = self.frames.get(page).map_or(0, |frame| frame.slot);
         let configured = cap::Tcb::from_bits(tcb.slot as u64).configure(
             CPtr::from_bits(slot as u64),
@@ -1044,18 +1114,28 @@ impl Kernel for Sel4 {
         let Some(frame) = self.dirty.pop() else {
             // Fresh memory is clear.
             let object = self.object(&ObjectBlueprint::SmallPage)?;
-            return Ok(self.frames.insert(Frame {
-                slot: object.slot,
-                home: Home::Pool(object.block),
-                physical: None,
-                shares: 0,
-                mapped: false,
-                alias: None,
-            }));
+            return Ok(self.frames.insert(Frame::new(object.slot, Home::Pool(object.block), None)));
         };
         let base = self.alias(frame).inspect_err(|_| self.dirty.push(frame))?;
         // SAFETY: the alias maps the whole page, and nobody else has it mapped.
         unsafe { arch::page_zero(base) };
+        Ok(frame)
+    }
+
+    fn frame_duplicate(&mut self, from: u32) -> Result<u32> {
+        // One that was used is written over as a whole.
+        let frame = match self.dirty.pop() {
+            Some(frame) if !self.short => frame,
+            Some(frame) => {
+                self.dirty.push(frame);
+                return Err(SHORT);
+            }
+            None => self.frame_allocate()?,
+        };
+        if let Err(error) = self.frame_copy(from, 0, frame, 0, PAGE) {
+            self.frame_free(frame);
+            return Err(error);
+        }
         Ok(frame)
     }
 
@@ -1073,16 +1153,11 @@ impl Kernel for Sel4 {
                 self.slots.give(slot);
                 return Err(SHORT);
             }
-            frames.push(self.frames.insert(Frame {
-                slot,
-                shares: 0,
-                // The block goes with the last page: drivers keep theirs for ever, and what is
-                // freed of it stays theirs until then.
-                home: Home::Contiguous((page == 0).then_some(block)),
-                physical: Some(physical + (page * PAGE) as u64),
-                mapped: false,
-                alias: None,
-            }));
+            // The block goes with the last page: drivers keep theirs for ever, and what is freed of
+            // it stays theirs until then.
+            let home = Home::Contiguous((page == 0).then_some(block));
+            let physical = physical + (page * PAGE) as u64;
+            frames.push(self.frames.insert(Frame::new(slot, home, Some(physical))));
         }
         // Freed in this order, page 0 comes last.
         Ok(frames)
@@ -1104,14 +1179,8 @@ impl Kernel for Sel4 {
                 return None;
             }
             let made = self.devices[index].frames.len();
-            let frame = self.frames.insert(Frame {
-                slot,
-                shares: 0,
-                home: Home::Fixed,
-                physical: Some(self.devices[index].physical + (made * PAGE) as u64),
-                mapped: false,
-                alias: None,
-            });
+            let physical = self.devices[index].physical + (made * PAGE) as u64;
+            let frame = self.frames.insert(Frame::new(slot, Home::Fixed, Some(physical)));
             self.devices[index].frames.push(frame);
         }
         self.devices[index].frames.get(page).copied()
@@ -1136,7 +1205,7 @@ impl Kernel for Sel4 {
         match entry.home {
             Home::Fixed => {}
             Home::Pool(_) => {
-                entry.mapped = false;
+                (entry.mapped, entry.writers, entry.fetched) = (false, 0, 0);
                 self.dirty.push(frame);
             }
             Home::Contiguous(block) => {
@@ -1164,7 +1233,7 @@ impl Kernel for Sel4 {
         protection: Protection,
         cache: Cache,
     ) -> Result<(Mapping, u64)> {
-        let vspace = cap::VSpace::from_bits(self.task(task)?.vspace.slot as u64);
+        let vspace = cap::VSpace::from_bits(self.task(task)?.space.root.slot as u64);
         let entry = self.frames.get_mut(frame).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let own = entry.slot;
         let slot = if entry.mapped {
@@ -1189,20 +1258,29 @@ impl Kernel for Sel4 {
             |kernel, table, level| {
                 made = true;
                 if let Some(task) = kernel.tasks.get_mut(task) {
-                    task.tables.insert((level, TRANSLATION_LEVELS[level].start_of(address as usize)), table);
+                    task.space.tables.insert((level, TRANSLATION_LEVELS[level].start_of(address as usize)), table);
                 }
             },
         );
         let mapping = Mapping { slot, frame };
         match result {
             Ok(tables) => {
-                if protection.contains(Protection::EXECUTE) && cache == Cache::Normal {
+                let Some(entry) = self.frames.get_mut(frame) else { return Ok((mapping, tables)) };
+                if protection.contains(Protection::WRITE) {
+                    entry.writers += 1;
+                    entry.fetched = 0;
+                }
+                if protection.contains(Protection::EXECUTE)
+                    && cache == Cache::Normal
+                    && entry.fetched != address
+                {
                     arch::make_executable(cap::Page::from_bits(slot as u64));
+                    entry.fetched = if entry.writers == 0 { address } else { 0 };
                 }
                 Ok((mapping, tables))
             }
             Err(error) => {
-                self.frame_unmap(mapping);
+                self.frame_unmap(mapping, Protection::NONE);
                 if made {
                     self.tables_free(task, address);
                 }
@@ -1217,10 +1295,10 @@ impl Kernel for Sel4 {
             let start = kind.start_of(address as usize);
             let below = (level + 1, start)..(level + 1, start + (1 << kind.span_bits));
             let Some(holder) = self.tasks.get_mut(task) else { break };
-            if holder.tables.range(below).next().is_some() {
+            if holder.space.tables.range(below).next().is_some() {
                 break;
             }
-            if let Some(table) = holder.tables.remove(&(level, start)) {
+            if let Some(table) = holder.space.tables.remove(&(level, start)) {
                 self.object_free(table);
                 freed += PAGE as u64;
             }
@@ -1233,14 +1311,15 @@ impl Kernel for Sel4 {
         const LAST: usize = TRANSLATION_LEVELS.len() - 1;
         let start = TRANSLATION_LEVELS[LAST].start_of(address as usize);
         let Ok(task) = self.task(task) else { return false };
-        let found = task.tables.get(&(LAST, start));
+        let found = task.space.tables.get(&(LAST, start));
         let Some(table) = found.map(|table| CPtr::from_bits(table.slot as u64)) else { return false };
-        let vspace = cap::VSpace::from_bits(task.vspace.slot as u64);
+        let vspace = cap::VSpace::from_bits(task.space.root.slot as u64);
         vspace::unmap_table(LAST, table).is_ok()
             && vspace::map_table(LAST, table, vspace, start, VmAttributes::cached()).is_ok()
     }
 
-    fn frame_unmap(&mut self, mapping: Mapping) {
+    fn frame_unmap(&mut self, mapping: Mapping, was: Protection) {
+        self.writers_change(mapping, was, Protection::NONE);
         match self.frames.get_mut(mapping.frame) {
             Some(entry) if entry.slot == mapping.slot => {
                 entry.mapped = false;
@@ -1254,11 +1333,13 @@ impl Kernel for Sel4 {
         &mut self,
         task: u32,
         mapping: Mapping,
+        was: Protection,
         protection: Protection,
         cache: Cache,
     ) {
+        self.writers_change(mapping, was, protection);
         let Ok(task) = self.task(task) else { return };
-        let vspace = cap::VSpace::from_bits(task.vspace.slot as u64);
+        let vspace = cap::VSpace::from_bits(task.space.root.slot as u64);
         let page = cap::Page::from_bits(mapping.slot as u64);
         let attributes = Self::attributes(protection, cache);
         let _ = page.remap(vspace, Self::rights(protection), attributes);
@@ -1280,7 +1361,7 @@ impl Kernel for Sel4 {
 
     fn frame_write(&mut self, frame: u32, offset: usize, bytes: &[u8]) -> Result<()> {
         debug_assert!(offset + bytes.len() <= PAGE);
-        let base = self.alias(frame)?;
+        let base = self.alias_changed(frame)?;
         // SAFETY: as in `frame_read`.
         unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), base.add(offset), bytes.len()) };
         Ok(())
@@ -1295,7 +1376,7 @@ impl Kernel for Sel4 {
         length: usize,
     ) -> Result<()> {
         let source = self.alias(from)?;
-        let target = self.alias(to)?;
+        let target = self.alias_changed(to)?;
         // Making the second alias may have taken the first one's place; it does not the other way.
         let source = match self.frames.get(from).map(|frame| frame.alias) {
             Some(Some(_)) => source,
@@ -1307,7 +1388,9 @@ impl Kernel for Sel4 {
     }
 
     fn memory_free(&self) -> u64 {
-        self.memory.free_bytes() + ((self.dirty.len() + self.cnodes.len()) << PAGE_BITS) as u64
+        let spaces: usize = self.spaces.iter().map(|space| 1 + space.tables.len()).sum();
+        let kept = self.dirty.len() + self.cnodes.len() + spaces;
+        self.memory.free_bytes() + (kept << PAGE_BITS) as u64
     }
 
     fn is_short(&self) -> bool {
