@@ -462,7 +462,7 @@ impl<K: Kernel> Mach<K> {
                 return Err(Error::KERN_INVALID_ARGUMENT);
             }
             if copy {
-                let copied = self.object_copy(object, offset, size, account);
+                let copied = self.object_copy(object, offset, size, account, None);
                 self.object_check(object);
                 (copied?, 0)
             } else {

@@ -448,13 +448,14 @@ impl<K: Kernel> Mach<K> {
     }
 
     /// A private copy of part of an object, to map elsewhere: it shares the frames until somebody
-    /// writes, except those that somebody relies on.
+    /// writes, except those that somebody relies on. `written` as [`Mach::pages_share`] takes it.
     pub(crate) fn object_copy(
         &mut self,
         source: ObjectId,
         offset: u64,
         size: u64,
         account: AccountId,
+        written: Option<&[u64]>,
     ) -> Result<ObjectId> {
         let first = offset / PAGE;
         let count = size.div_ceil(PAGE);
@@ -471,7 +472,7 @@ impl<K: Kernel> Mach<K> {
             (None, None) => None,
         };
         let copy = self.object_create(count * PAGE, account, true)?;
-        if let Err(error) = self.pages_share(source, first, count, copy, 0) {
+        if let Err(error) = self.pages_share(source, first, count, copy, 0, written) {
             self.object_check(copy);
             return Err(error);
         }
@@ -489,6 +490,9 @@ impl<K: Kernel> Mach<K> {
 
     /// Puts the pages that are there of a range of one object into another one, which has none there
     /// and pays for them. On failure nothing is put.
+    ///
+    /// `written` are pages that are copied at once, because somebody is likely to write to them soon:
+    /// all that a region which shows some of the range lets be written now.
     pub(crate) fn pages_share(
         &mut self,
         from: ObjectId,
@@ -496,6 +500,7 @@ impl<K: Kernel> Mach<K> {
         count: u64,
         to: ObjectId,
         at: u64,
+        written: Option<&[u64]>,
     ) -> Result<()> {
         let range = first..first.saturating_add(count);
         let source = self.objects.get(from).ok_or(Error::KERN_INVALID_ARGUMENT)?;
@@ -514,13 +519,27 @@ impl<K: Kernel> Mach<K> {
         self.accounts.charge(account, Limits::memory(present as u64 * PAGE))?;
         let target = self.objects.get_mut(to).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let mut pages = core::mem::replace(&mut target.pages, Pages::new());
+        // Nobody else may write what is shared.
+        let mut withdraws = true;
         if let Some(source) = self.objects.get(from) {
-            pages.share(&source.pages, range, at, |frame| self.kernel.frame_retain(frame));
+            let kernel = &mut self.kernel;
+            pages.share(&source.pages, range, at, |frame| kernel.frame_retain(frame));
+            if let Some(written) = written.filter(|_| source.places.len() == 1) {
+                withdraws = !written.iter().all(|page| {
+                    let Some(frame) = source.pages.get(*page) else { return true };
+                    let Ok(copy) = kernel.frame_duplicate(frame) else { return false };
+                    let put = pages.insert(page - first + at, copy, |frame| kernel.frame_retain(frame));
+                    put.into_iter().for_each(|frame| kernel.frame_free(frame));
+                    true
+                });
+            }
         }
         if let Some(target) = self.objects.get_mut(to) {
             target.pages = pages;
         }
-        self.object_withdraw(from, first, count, READ_ONLY);
+        if withdraws {
+            self.object_withdraw(from, first, count, READ_ONLY);
+        }
         Ok(())
     }
 
@@ -596,7 +615,7 @@ impl<K: Kernel> Mach<K> {
             .check(account, Limits::memory(new.saturating_sub(old) * PAGE))?;
         self.object_withdraw(to, at, count, Protection::NONE);
         self.pages_drop(to, at, count);
-        self.pages_share(from, first, count, to, at)?;
+        self.pages_share(from, first, count, to, at, None)?;
         Ok(true)
     }
 

@@ -918,7 +918,7 @@ impl<K: Kernel> Mach<K> {
             if let Some(data) = self.objects.get_mut(data) {
                 data.pages = pages.into_iter().collect();
             }
-        } else if let Err(error) = self.pages_share(id, first, count, data, 0) {
+        } else if let Err(error) = self.pages_share(id, first, count, data, 0, None) {
             self.object_check(data);
             return Err(error);
         }

@@ -989,7 +989,7 @@ impl<K: Kernel> Mach<K> {
     ) -> Result<u64> {
         let account = self.task(task)?.account;
         let (object, offset) = if copy {
-            (self.object_copy(object, offset, size, account)?, 0)
+            (self.object_copy(object, offset, size, account, None)?, 0)
         } else {
             (object, offset)
         };
