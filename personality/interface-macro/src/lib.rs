@@ -956,7 +956,7 @@ impl Routine {
             let name = format_ident!("out_{}", argument.name);
             match &argument.kind {
                 Kind::Wire(_) => quote!(::machuser::Wire::encode(&#name, w);),
-                Kind::Data => quote!(w.data(&#name);),
+                Kind::Data => quote!(w.data(data);),
                 Kind::Str => quote!(w.string(&#name);),
                 Kind::Bytes => quote!(w.bytes(&#name);),
                 Kind::Array(_) => quote!(w.array(&#name);),
@@ -1004,21 +1004,19 @@ impl Routine {
                 None
             }
         });
-        let (data_setup, data_argument) = match self.data_out() {
+        let (data_setup, data_done, data_argument) = match self.data_out() {
             Some(argument) => {
                 let data = format_ident!("out_{}", argument.name);
                 let at = self.outs().position(Argument::is_data_out).unwrap_or(0);
                 let before = sum(self.outs().take(at).map(|a| a.kind.fixed_words()));
                 let after = sum(self.outs().skip(at + 1).map(|a| a.kind.fixed_words()));
                 (
-                    quote! {
-                        let mut staging = ::machuser::server::Staging::new();
-                        let mut #data = snapshot.data_out(&mut staging, #before, #after);
-                    },
-                    quote!(::core::option::Option::Some(&#data)),
+                    quote!(let mut #data = request.data_out(&snapshot, #before, #after);),
+                    quote!(let #data = #data.done();),
+                    quote!(#data),
                 )
             }
-            None => (quote!(), quote!(::core::option::Option::None)),
+            None => (quote!(), quote!(), quote!(::machuser::server::Written::NOTHING)),
         };
         let (names, words, rights, outs) = self.server_encode();
         let checks = self.outs().filter(|a| matches!(a.kind, Kind::Str)).map(|argument| {
@@ -1112,10 +1110,11 @@ impl Routine {
                 match result {
                     ::core::result::Result::Ok(#names) => {
                         #checks
+                        #data_done
                         let words = #words;
                         #rights
-                        request.reply(&snapshot, caller, words, #data_argument, rights, &|w| {
-                            let _ = &w;
+                        request.reply(&snapshot, caller, words, #data_argument, rights, &|w, data| {
+                            let _ = (&w, &data);
                             #outs
                         })
                     }

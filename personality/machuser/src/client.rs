@@ -57,8 +57,30 @@ pub struct Shape {
     pub has_rights: bool,
 }
 
+impl Shape {
+    /// Words in front of the body that belong to rights.
+    #[inline]
+    fn rights_words(&self) -> usize {
+        self.has_rights as usize + self.wants_rights as usize
+    }
+
+    #[inline]
+    fn body_in_window(&self) -> bool {
+        self.body_words + self.rights_words() + 1 > REGISTER_WORDS
+    }
+
+    /// How many words the window must have room for.
+    #[inline]
+    fn window_words(&self) -> usize {
+        let body = if self.body_in_window() { self.body_words } else { 0 };
+        let in_message = self.reply_words <= REGISTER_WORDS;
+        body.max(if in_message { 0 } else { self.reply_words })
+    }
+}
+
 /// Makes a call with rights, bulk data or more than four words, and fills `reply`. `encode` writes
 /// the body, and may be called again; it must make no other call.
+#[inline]
 pub fn invoke(
     port: Name,
     shape: Shape,
@@ -66,25 +88,45 @@ pub fn invoke(
     reply: &mut Reply,
     encode: &dyn Fn(&mut Writer<'_>),
 ) -> Result<()> {
-    let rights_words = shape.has_rights as usize + shape.wants_rights as usize;
-    let body_in_window = shape.body_words + rights_words + 1 > REGISTER_WORDS;
-    let needed = if body_in_window { shape.body_words } else { 0 }.max(
-        if shape.reply_words > REGISTER_WORDS {
-            shape.reply_words
-        } else {
-            0
-        },
-    );
-    let bytes = needed.checked_mul(8).ok_or(Error::MACH_SEND_TOO_LARGE)?;
+    if shape.rights_words() == 0 && shape.window_words() == 0 {
+        invoke_registers(port, shape.number, reply, encode)
+    } else {
+        invoke_with(port, shape, rights, reply, encode)
+    }
+}
 
+/// A call of words only.
+#[inline(never)]
+fn invoke_registers(
+    port: Name,
+    number: u32,
+    reply: &mut Reply,
+    encode: &dyn Fn(&mut Writer<'_>),
+) -> Result<()> {
+    let mut message = Writer::registers();
+    encode(&mut message);
+    let (label, len, mrs) = sys::call(port, number, message.len(), message.first());
+    reply.fill(port, label, len, mrs, false)
+}
+
+/// A call with rights or a window.
+#[inline(never)]
+fn invoke_with(
+    port: Name,
+    shape: Shape,
+    rights: &mut [Right<'_>],
+    reply: &mut Reply,
+    encode: &dyn Fn(&mut Writer<'_>),
+) -> Result<()> {
+    let body_in_window = shape.body_in_window();
+    let bytes = shape.window_words().checked_mul(8).ok_or(Error::MACH_SEND_TOO_LARGE)?;
     let mut ticket = None;
     // A window that the server does not know is replaced once.
     for last in [false, true] {
-        let window = if bytes > 0 {
-            Some(window::borrow(port, bytes)?)
-        } else {
-            None
-        };
+        if bytes > 0 {
+            reply.window = Some(window::borrow(port, bytes)?);
+        }
+        let window = reply.window.as_ref();
         if shape.has_rights && ticket.is_none() {
             ticket = Some(sys::rights_send(port, &arguments(rights))?);
             all_sent(rights);
@@ -95,7 +137,7 @@ pub fn invoke(
 
         let mut label = shape.number;
         let mut message = Writer::registers();
-        if let Some(window) = &window {
+        if let Some(window) = window {
             label |= LABEL_WINDOW;
             if body_in_window {
                 message.put(window.token() | TOKEN_BODY);
@@ -110,16 +152,18 @@ pub fn invoke(
         if let Some(ticket) = ticket {
             message.put(ticket);
         }
-        match &window {
+        match window {
             Some(window) if body_in_window => encode(&mut Writer::window(window.memory())),
             _ => encode(&mut message),
         }
         let (label, len, mrs) = sys::call(port, label, message.len(), message.first());
-        match (label, window) {
-            (REPLY_WINDOW_UNKNOWN, Some(window)) if !last => window.forget(port),
-            (label, window) => {
-                return reply.fill(port, label, len, mrs, window, shape.wants_rights);
-            }
+        if label == REPLY_WINDOW_UNKNOWN
+            && !last
+            && let Some(window) = reply.window.take()
+        {
+            window.forget(port);
+        } else {
+            return reply.fill(port, label, len, mrs, shape.wants_rights);
         }
     }
     Err(Error::MIG_REPLY_MISMATCH)
@@ -148,7 +192,6 @@ impl Reply {
         label: u32,
         len: usize,
         mrs: [u64; 4],
-        window: Option<Borrowed>,
         wants_rights: bool,
     ) -> Result<()> {
         if wants_rights {
@@ -156,40 +199,37 @@ impl Reply {
         }
         match label {
             REPLY_OK if len <= REGISTER_WORDS => {
-                self.window = window;
                 self.mrs = mrs;
                 self.end = len;
                 Ok(())
             }
             REPLY_WINDOW => {
-                let window = window.ok_or(Error::MIG_REPLY_MISMATCH)?;
+                let window = self.window.as_ref().ok_or(Error::MIG_REPLY_MISMATCH)?;
                 let end = usize::try_from(mrs[0]).map_err(|_| Error::MIG_REPLY_MISMATCH)?;
                 if end > window.memory().len() / 8 {
                     return Err(Error::MIG_REPLY_MISMATCH);
                 }
-                self.fill_from_window(window, end)
+                self.in_window = true;
+                self.end = end;
+                Ok(())
             }
             REPLY_TOO_LARGE => {
-                drop(window);
+                self.window = None;
                 let (window, end) = fetch(port, mrs[0], mrs[1])?;
-                self.fill_from_window(window, end)
+                self.window = Some(window);
+                self.in_window = true;
+                self.end = end;
+                Ok(())
             }
             _ => {
                 let error = failure(label, mrs[0]);
                 if error.is_server_died() {
-                    drop(window);
+                    self.window = None;
                     window::server_died(port);
                 }
                 Err(error)
             }
         }
-    }
-
-    fn fill_from_window(&mut self, window: Borrowed, end: usize) -> Result<()> {
-        self.window = Some(window);
-        self.in_window = true;
-        self.end = end;
-        Ok(())
     }
 
     /// The next bytes, at most `to.len()`.

@@ -233,6 +233,7 @@ impl<'c> Request<'c> {
 
     /// Reads the header and takes the rights; then [`Snapshot::input`] has the arguments. On
     /// failure the answer is set already.
+    #[inline]
     pub fn open(
         &mut self,
         snapshot: &mut Snapshot<'c>,
@@ -240,6 +241,24 @@ impl<'c> Request<'c> {
         ticket: bool,
     ) -> core::result::Result<Opened, Outcome> {
         snapshot.number = self.number();
+        if caller || ticket || self.label & (LABEL_WINDOW | MESSAGE) != 0 {
+            return self.open_header(snapshot, caller, ticket);
+        }
+        // The body is all there is.
+        snapshot.words = &self.taken.words[..self.len.min(REGISTER_WORDS)];
+        Ok(Opened {
+            caller: 0,
+            rights: CarriedList::new(),
+        })
+    }
+
+    #[inline(never)]
+    fn open_header(
+        &mut self,
+        snapshot: &mut Snapshot<'c>,
+        caller: bool,
+        ticket: bool,
+    ) -> core::result::Result<Opened, Outcome> {
         self.open_inner(snapshot, caller, ticket)
             .map_err(|refusal| match refusal {
                 Refusal::Error(error) => self.answer_error(error),
@@ -352,19 +371,50 @@ impl<'c> Request<'c> {
         self.answer_error(error)
     }
 
-    /// Answers an opened request: `words` words that `encode` writes, and `rights`.
+    /// The place for a reply's data: behind `before` words, with `after` words behind it.
+    pub fn data_out<'s>(
+        &'s mut self,
+        snapshot: &'s Snapshot<'_>,
+        before: usize,
+        after: usize,
+    ) -> DataOut<'s> {
+        let words = before + after + 1;
+        let base = (before + 1) * 8;
+        let in_message = REGISTER_WORDS.saturating_sub(words) * 8;
+        let (capacity, place) = match &snapshot.window {
+            Some(window) => {
+                let memory = window.memory();
+                let capacity = memory.len().saturating_sub(words * 8);
+                (capacity, Out::Window(memory, base))
+            }
+            None if snapshot.is_message => (in_message, Out::Memory(Vec::new())),
+            None => {
+                let bytes = bytes_of(&mut self.given.words);
+                (in_message, Out::Answer(bytes, base))
+            }
+        };
+        DataOut {
+            place,
+            capacity,
+            len: 0,
+        }
+    }
+
+    /// Answers an opened request: `words` words that `encode` writes, and `rights`. `data` is what
+    /// was written into the request's [`Request::data_out`]; `encode` gets it back.
     pub fn reply(
         &mut self,
         snapshot: &Snapshot<'_>,
         caller: u32,
         words: usize,
-        data: Option<&DataOut<'_>>,
+        mut data: Written,
         rights: &mut [Right<'_>],
-        encode: &dyn Fn(&mut Writer<'_>),
+        encode: &dyn Fn(&mut Writer<'_>, &Written),
     ) -> Outcome {
         if snapshot.is_message {
             let reply = snapshot.reply.take();
-            send_reply(reply, snapshot.number, Ok((words, rights, encode)));
+            let encode = |w: &mut Writer<'_>| encode(w, &data);
+            send_reply(reply, snapshot.number, Ok((words, rights, &encode)));
             return self.answer_words(REPLY_OK, &[]);
         }
         if words > WINDOW_MAX / 8 {
@@ -375,19 +425,19 @@ impl<'c> Request<'c> {
         }
         let window = snapshot.window.as_deref().map(ServerWindow::memory);
         let room = window.map_or(0, |memory| memory.len() / 8);
-        let data_in_window = data.is_some_and(|data| data.staged().is_none());
-        if words <= REGISTER_WORDS && !data_in_window {
+        if words <= REGISTER_WORDS && !matches!(data.place, At::Window(_)) {
             let mut writer = Writer::slice(&mut self.given.words);
-            encode(&mut writer);
+            encode(&mut writer, &data);
             let len = writer.len();
             self.answered(REPLY_OK, len)
         } else if let Some(memory) = window.filter(|_| words <= room) {
             let mut writer = Writer::window(memory);
-            encode(&mut writer);
+            encode(&mut writer, &data);
             self.answer_words(REPLY_WINDOW, &[writer.len() as u64])
         } else {
+            data.take_along(bytes_of(&mut self.given.words), window);
             let mut writer = Writer::memory(words);
-            encode(&mut writer);
+            encode(&mut writer, &data);
             let body = writer.into_memory();
             let words = body.len() as u64;
             let cookie = KEPT.lock().keep(self.port, body);
@@ -591,51 +641,6 @@ impl Snapshot<'_> {
             reader,
             rights: opened.rights.into_iter(),
         }
-    }
-
-    /// The place for a reply's data: behind `before` words, with `after` words behind it.
-    pub fn data_out<'s>(
-        &'s self,
-        staging: &'s mut Staging,
-        before: usize,
-        after: usize,
-    ) -> DataOut<'s> {
-        let words = before + after + 1;
-        match &self.window {
-            Some(window) => {
-                let memory = window.memory();
-                let capacity = memory.len().saturating_sub(words * 8);
-                DataOut {
-                    place: Out::Window(memory, (before + 1) * 8),
-                    capacity,
-                    len: 0,
-                }
-            }
-            None => {
-                let capacity = (REGISTER_WORDS.saturating_sub(words)) * 8;
-                DataOut {
-                    place: Out::Staging(&mut staging.0),
-                    capacity,
-                    len: 0,
-                }
-            }
-        }
-    }
-}
-
-/// Place for a reply's data that travels in registers.
-pub struct Staging([u8; REGISTER_WORDS * 8]);
-
-impl Default for Staging {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Staging {
-    /// Empty.
-    pub fn new() -> Staging {
-        Staging([0; REGISTER_WORDS * 8])
     }
 }
 
@@ -863,7 +868,9 @@ impl core::fmt::Debug for Data<'_> {
 }
 
 enum Out<'a> {
-    Staging(&'a mut [u8; REGISTER_WORDS * 8]),
+    /// From a place on in the bytes of the answer's words.
+    Answer(&'a mut [u8], usize),
+    /// From a place on in the caller's window.
     Window(&'a SharedMemory, usize),
     Memory(Vec<u8>),
 }
@@ -875,6 +882,61 @@ pub struct DataOut<'a> {
     len: usize,
 }
 
+/// What was written into a [`DataOut`].
+#[derive(Debug)]
+pub struct Written {
+    place: At,
+    len: usize,
+}
+
+#[derive(Debug)]
+enum At {
+    Answer(usize),
+    Window(usize),
+    Memory(Vec<u8>),
+}
+
+impl Written {
+    /// Of a reply without data.
+    pub const NOTHING: Written = Written {
+        place: At::Memory(Vec::new()),
+        len: 0,
+    };
+
+    /// How many bytes.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The bytes, unless they are in their place in the answer already.
+    pub(crate) fn elsewhere(&self) -> Option<&[u8]> {
+        match &self.place {
+            At::Memory(bytes) => Some(bytes),
+            At::Answer(_) | At::Window(_) => None,
+        }
+    }
+
+    /// Takes the bytes out of the place in an answer that is not to be used. The client may have
+    /// changed them in a window.
+    fn take_along(&mut self, answer: &[u8], window: Option<&SharedMemory>) {
+        let bytes = match (&self.place, window) {
+            (At::Answer(base), _) => answer[*base..][..self.len].to_vec(),
+            (At::Window(base), Some(memory)) => {
+                let mut bytes = alloc::vec![0; self.len];
+                memory.read(*base, &mut bytes);
+                bytes
+            }
+            _ => return,
+        };
+        self.place = At::Memory(bytes);
+    }
+}
+
 impl DataOut<'_> {
     /// A place in memory, for calling a server's methods directly.
     pub fn in_memory(capacity: usize) -> DataOut<'static> {
@@ -882,6 +944,19 @@ impl DataOut<'_> {
             place: Out::Memory(Vec::new()),
             capacity,
             len: 0,
+        }
+    }
+
+    /// Ends the writing.
+    pub fn done(self) -> Written {
+        let place = match self.place {
+            Out::Answer(_, base) => At::Answer(base),
+            Out::Window(_, base) => At::Window(base),
+            Out::Memory(bytes) => At::Memory(bytes),
+        };
+        Written {
+            place,
+            len: self.len,
         }
     }
 
@@ -910,7 +985,9 @@ impl DataOut<'_> {
         let count = bytes.len().min(self.remaining());
         let bytes = &bytes[..count];
         match &mut self.place {
-            Out::Staging(staging) => staging[self.len..][..count].copy_from_slice(bytes),
+            Out::Answer(answer, base) => {
+                answer[*base + self.len..][..count].copy_from_slice(bytes);
+            }
             Out::Window(memory, base) => {
                 memory.write(*base + self.len, bytes);
             }
@@ -936,27 +1013,6 @@ impl DataOut<'_> {
         self.len = self.len.min(len);
         if let Out::Memory(memory) = &mut self.place {
             memory.truncate(len);
-        }
-    }
-
-    /// What has been written, unless it lies in a window.
-    pub(crate) fn staged(&self) -> Option<&[u8]> {
-        match &self.place {
-            Out::Staging(staging) => Some(&staging[..self.len]),
-            Out::Memory(memory) => Some(memory),
-            Out::Window(..) => None,
-        }
-    }
-
-    /// What has been written. The client may have changed it in a window.
-    pub fn copy(&self) -> Vec<u8> {
-        match &self.place {
-            Out::Window(memory, base) => {
-                let mut bytes = alloc::vec![0; self.len];
-                memory.read(*base, &mut bytes);
-                bytes
-            }
-            _ => self.staged().unwrap_or_default().to_vec(),
         }
     }
 }

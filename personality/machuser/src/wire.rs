@@ -513,18 +513,32 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Appends what a server wrote into its [`crate::DataOut`]. What lies in the window that is
-    /// being written stays where it is.
-    pub fn data(&mut self, data: &crate::DataOut<'_>) {
-        match (data.staged(), &self.place) {
-            (Some(bytes), _) => self.bytes(bytes),
-            (None, Place::Window(_)) => {
-                self.put(data.len() as u64);
-                self.at += words_of(data.len());
+    /// Appends what a server wrote into its [`crate::DataOut`]. What lies in its place already stays
+    /// there.
+    pub fn data(&mut self, data: &crate::server::Written) {
+        if let Some(bytes) = data.elsewhere() {
+            return self.bytes(bytes);
+        }
+        self.put(data.len() as u64);
+        self.at += data.len() / 8;
+        if !data.len().is_multiple_of(8) {
+            if let Place::Slice(words) = &mut self.place
+                && let Some(last) = words.get_mut(self.at)
+            {
+                // The padding is zero whatever was there before.
+                *last &= (1 << (data.len() % 8 * 8)) - 1;
             }
-            (None, _) => self.bytes(&data.copy()),
+            self.at += 1;
         }
     }
+}
+
+/// Words as the bytes that they are in a body.
+pub(crate) fn bytes_of(words: &mut [u64]) -> &mut [u8] {
+    const { assert!(cfg!(target_endian = "little")) };
+    let bytes = size_of_val(words);
+    // SAFETY: the same memory, whose bytes may have any value in either form.
+    unsafe { core::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), bytes) }
 }
 
 impl Sink for Writer<'_> {

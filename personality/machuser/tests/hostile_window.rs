@@ -1,6 +1,7 @@
 //! What a client writes into a window is looked at with care.
 
-use machuser::server::{MessageBuffer, Snapshot, Staging};
+use machuser::Request;
+use machuser::server::{Input, MessageBuffer, Snapshot};
 use machuser::sys::{Incoming, Task};
 use machuser::window::SharedMemory;
 use machuser::wire::{LABEL_WINDOW, TOKEN_BODY};
@@ -19,9 +20,12 @@ fn with_window(test: impl FnOnce(&Task, u64, &dyn Fn(usize, u64))) {
     server.kill();
 }
 
+/// A request's arguments, what it refers to, and the request.
+type Opened<'r, 's> = (&'r mut Input<'s>, &'r Snapshot<'s>, &'r mut Request<'s>);
+
 fn open<T>(
     words: &[u64],
-    then: impl FnOnce(Result<(&mut machuser::server::Input<'_>, &Snapshot<'_>), u32>) -> T,
+    then: impl FnOnce(Result<Opened<'_, '_>, u32>) -> T,
 ) -> T {
     let mut mrs = [0; 4];
     mrs[..words.len()].copy_from_slice(words);
@@ -37,7 +41,7 @@ fn open<T>(
     match request.open(&mut snapshot, false, false) {
         Ok(opened) => {
             let mut input = snapshot.input(opened);
-            then(Ok((&mut input, &snapshot)))
+            then(Ok((&mut input, &snapshot, &mut request)))
         }
         Err(_) => {
             let answer = request.into_answer();
@@ -79,13 +83,12 @@ fn a_reply_never_leaves_its_window() {
     with_window(|server, token, _| {
         server.run(|| {
             open(&[token], |result| {
-                let (_, snapshot) = result.unwrap();
-                let mut staging = Staging::new();
-                let mut data = snapshot.data_out(&mut staging, 2, 1);
+                let (_, snapshot, request) = result.unwrap();
+                let mut data = request.data_out(snapshot, 2, 1);
                 assert_eq!(data.capacity(), 16384 - 4 * 8);
                 assert_eq!(data.write(&[7; 40_000]), 16384 - 4 * 8);
                 assert_eq!(data.write(&[7]), 0);
-                let data = snapshot.data_out(&mut staging, 5000, 1);
+                let data = request.data_out(snapshot, 5000, 1);
                 assert_eq!(data.capacity(), 0);
             });
         });
@@ -104,7 +107,7 @@ proptest! {
             }
             server.run(|| {
                 open(&[token | TOKEN_BODY, words.len() as u64], |result| {
-                    let (input, _) = result.unwrap();
+                    let (input, ..) = result.unwrap();
                     for step in steps {
                         let left = input.reader.remaining();
                         let _ = match step {

@@ -1,6 +1,6 @@
 //! A server and its clients over the loopback system.
 
-use interface::{fs, interrupt, io};
+use interface::{fs, interrupt, io, socket};
 use machuser::sync::{Condvar, Mutex};
 use machuser::sys::Task;
 use machuser::{Call, Data, DataOut, Error, Outcome, Request, Result, Right, SendRight};
@@ -24,7 +24,9 @@ impl Object for File {
         self.client
     }
     fn dispatch(&self, request: &mut Request<'_>) -> Outcome {
-        io::dispatch(self, request).or_else(|| fs::dispatch(self, request))
+        io::dispatch(self, request)
+            .or_else(|| fs::dispatch(self, request))
+            .or_else(|| socket::dispatch(self, request))
     }
     fn no_senders(&self) {
         self.gone.fetch_add(1, Ordering::SeqCst);
@@ -124,6 +126,19 @@ impl fs::Fs for File {
     }
     fn file_get_fs_options(&self, _: &Call<'_>) -> Result<Vec<u8>> {
         Ok(self.bytes.lock().clone())
+    }
+}
+
+impl socket::Socket for File {
+    fn socket_recv(
+        &self,
+        _: &Call<'_>,
+        _flags: i32,
+        amount: usize,
+        data: &mut DataOut<'_>,
+    ) -> Result<(Right<'static>, Vec<Right<'static>>, Vec<u8>, i32)> {
+        data.write(&self.bytes.lock()[..amount]);
+        Ok((Right::null(), Vec::new(), vec![b'c'; 2000], 0))
     }
 }
 
@@ -257,6 +272,43 @@ fn a_reply_that_does_not_fit_is_fetched() {
     );
     let (_, name, _) = fs::dir_lookup(&f.file, [b'n'; 1000], 0, 0).unwrap();
     assert_eq!(name, [b'n'; 2000]);
+    // Data that was to travel in registers goes with the rest.
+    let mut data = [0; 13];
+    let (_, count, _, control, _) = socket::socket_recv(&f.file, 0, 13, &mut data).unwrap();
+    assert_eq!((count, &data, control), (13, &[b'o'; 13], vec![b'c'; 2000]));
+}
+
+#[test]
+fn nothing_of_an_earlier_answer_is_behind_the_data() {
+    struct Noise;
+    impl io::Io for Noise {
+        fn io_read(
+            &self,
+            _: &Call<'_>,
+            _: i64,
+            amount: usize,
+            data: &mut DataOut<'_>,
+        ) -> Result<()> {
+            data.write(&[0xff; 100][..amount]);
+            Ok(())
+        }
+    }
+    let mut buffer = machuser::server::MessageBuffer::new(None);
+    for amount in [24, 13, 8, 1, 0] {
+        let incoming = machuser::sys::Incoming {
+            badge: 16,
+            label: io::NUMBER_IO_READ,
+            len: 2,
+            mrs: [0, amount, 0, 0],
+        };
+        let mut request = buffer.request(&incoming);
+        assert_ne!(io::dispatch(&Noise, &mut request), Outcome::Unknown);
+        let answer = request.into_answer();
+        let (_, len, words) = buffer.put(answer);
+        assert_eq!((len as u64, words[0]), (1 + amount.div_ceil(8), amount));
+        let bytes = words[1..len].iter().flat_map(|word| word.to_le_bytes());
+        assert!(bytes.enumerate().all(|(i, byte)| (i as u64) < amount || byte == 0));
+    }
 }
 
 #[test]
