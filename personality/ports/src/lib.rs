@@ -17,7 +17,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use core::time::Duration;
 use interface::{interrupt, notify};
 use machuser::objects::{Busy, Direct, Named, Objects, Seat};
@@ -261,7 +261,9 @@ pub struct Server {
     inhibition_changed: Condvar,
     /// Where the mach server tells of dead names; nobody else has a right of it.
     deaths: ReceiveRight,
-    on_death: Mutex<BTreeMap<Name, Vec<DeathCallback>>>,
+    on_death: Mutex<BTreeMap<Name, Vec<(u64, DeathCallback)>>>,
+    /// How many watches there have been.
+    watches: AtomicU64,
     stopped: AtomicBool,
     /// The thread that runs `finish` when it has replied; 0 for none.
     finishing: AtomicU32,
@@ -279,6 +281,29 @@ impl core::fmt::Debug for Server {
 pub struct Inhibited<'a> {
     server: &'a Server,
     class: u32,
+}
+
+/// The wish to hear of a port's death; it ends with this value.
+#[must_use]
+pub struct Watch<'s> {
+    server: &'s Server,
+    name: Name,
+    number: u64,
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        let mut callbacks = self.server.on_death.lock();
+        let Some(list) = callbacks.get_mut(&self.name) else {
+            return;
+        };
+        list.retain(|(number, _)| *number != self.number);
+        if list.is_empty() {
+            callbacks.remove(&self.name);
+            // Fails where the name has died or gone, and with it the request.
+            let _ = sys::request_notification(self.name, Notification::DeadName, 0, 0);
+        }
+    }
 }
 
 impl Drop for Inhibited<'_> {
@@ -311,6 +336,7 @@ impl Server {
             inhibition_changed: Condvar::new(),
             deaths,
             on_death: Mutex::new(BTreeMap::new()),
+            watches: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             finishing: AtomicU32::new(0),
             finish: Mutex::new(None),
@@ -500,7 +526,17 @@ impl Server {
     /// Calls `f`, on the thread of notifications, when the port that `right` names dies. It must
     /// not wait for anything.
     pub fn on_death(&self, right: &SendRight, f: impl FnOnce() + Send + 'static) -> Result<()> {
+        self.watch_death(right, f).map(core::mem::forget)
+    }
+
+    /// The same for as long as the answer is kept.
+    pub fn watch_death(
+        &self,
+        right: &SendRight,
+        f: impl FnOnce() + Send + 'static,
+    ) -> Result<Watch<'_>> {
         let name = right.as_raw();
+        let number = self.watches.fetch_add(1, Ordering::Relaxed);
         // Under the lock, so that a notification that comes at once finds the callback.
         let mut callbacks = self.on_death.lock();
         let list = callbacks.entry(name).or_default();
@@ -511,8 +547,13 @@ impl Server {
                 return Err(error);
             }
         }
-        callbacks.entry(name).or_default().push(Box::new(f));
-        Ok(())
+        let list = callbacks.entry(name).or_default();
+        list.push((number, Box::new(f)));
+        Ok(Watch {
+            server: self,
+            name,
+            number,
+        })
     }
 
     // ---- interruption and inhibition
@@ -853,7 +894,7 @@ impl Server {
                 callbacks
                     .into_iter()
                     .flatten()
-                    .for_each(|callback| callback());
+                    .for_each(|(_, callback)| callback());
             }
             notify::NUMBER_MACH_NOTIFY_PORT_DELETED => {
                 self.on_death.lock().remove(&name);

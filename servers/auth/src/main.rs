@@ -10,12 +10,16 @@ extern crate alloc;
 
 use alloc::format;
 use alloc::sync::Arc;
+use core::time::Duration;
 
 use auth_server::{Auth, Ids};
 use interface::{process, startup};
 use machuser::{Error, Result, env, mach};
 
 machuser::program!(main);
+
+/// How long one side of a rendezvous waits for the other.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn main() {
     let error = match serve() {
@@ -27,7 +31,7 @@ fn main() {
 
 fn serve() -> Result<Error> {
     let server = ports::Server::new()?;
-    let auth = Auth::new(server.clone());
+    let auth = Auth::new(server.clone(), PATIENCE);
     let root = auth.handle(Ids::root())?;
     server.start()?;
     let bootstrap = env::bootstrap().ok_or(Error::EINVAL)?;

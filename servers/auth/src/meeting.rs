@@ -109,11 +109,11 @@ impl<R> Meetings<R> {
         self.end(rendezvous, Error::EINVAL)
     }
 
-    /// A request was interrupted: it fails with `EINTR`, unless it has ended already.
-    pub fn interrupted(&mut self, rendezvous: u32, token: Token) -> Vec<Event<R>> {
+    /// A request waits no longer: it fails with `error`, unless it has ended already.
+    pub fn given_up(&mut self, rendezvous: u32, token: Token, error: Error) -> Vec<Event<R>> {
         match self.waiting.get(&rendezvous) {
             Some(Side::User(waiting, _) | Side::Server(waiting, _)) if *waiting == token => {
-                self.end(rendezvous, Error::EINTR)
+                self.end(rendezvous, error)
             }
             _ => Vec::new(),
         }
@@ -184,9 +184,9 @@ mod tests {
     fn an_interrupted_request_leaves_the_place_to_the_next() {
         let mut m = Meetings::<()>::default();
         let (user, _) = m.user(MEET, ids(1));
-        assert_eq!(m.interrupted(MEET, user + 1), []);
+        assert_eq!(m.given_up(MEET, user + 1, Error::EINTR), []);
         assert_eq!(
-            m.interrupted(MEET, user),
+            m.given_up(MEET, user, Error::EINTR),
             [Event::User(user, Err(Error::EINTR)), Event::Idle(MEET)]
         );
         assert_eq!(m.server(MEET, Some(())).1, []);

@@ -1,10 +1,11 @@
 use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use interface::auth;
 use machuser::sync::{Condvar, Mutex};
-use machuser::{AnyRight, Call, Error, Outcome, Request, Result, Right, SendRight};
+use machuser::{AnyRight, Call, Error, Outcome, Request, Result, Right, SendRight, sys};
 use ports::{Object, Port, Server, client_of};
 
 use crate::{Event, Ids, Meetings, Token, merge};
@@ -14,6 +15,7 @@ pub struct Auth {
     me: Weak<Auth>,
     server: Arc<Server>,
     state: Mutex<State>,
+    patience: Duration,
 }
 
 #[derive(Default)]
@@ -52,12 +54,14 @@ impl State {
 }
 
 impl Auth {
-    /// The server's state; its handles are ports of `server`.
-    pub fn new(server: Arc<Server>) -> Arc<Self> {
+    /// The server's state; its handles are ports of `server`. Who comes to a rendezvous waits for
+    /// `patience`.
+    pub fn new(server: Arc<Server>, patience: Duration) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
             server,
             state: Mutex::default(),
+            patience,
         })
     }
 
@@ -71,7 +75,10 @@ impl Auth {
         Ok(Arc::new(Handle { auth, ids }))
     }
 
-    /// Brings one side to the rendezvous and waits for the other.
+    /// Brings one side to the rendezvous and waits for the other: until it comes, the rendezvous
+    /// port dies (`EINVAL`), the request is interrupted, or patience ends (`ETIMEDOUT`). Without
+    /// that end, a rendezvous at a port that outlives the one who proposed it would hold what waits
+    /// there for good: two servers' ports that are each other's rendezvous keep each other alive.
     fn meet(
         &self,
         call: &Call<'_>,
@@ -91,38 +98,45 @@ impl Auth {
         let waits = state.waiting.contains_key(&token);
         drop(state);
 
+        let mut watch = None;
         if waits {
             let me = self.me.clone();
-            let told = self.server.on_death(&rendezvous, move || {
+            let told = self.server.watch_death(&rendezvous, move || {
                 if let Some(auth) = me.upgrade() {
                     let mut state = auth.state.lock();
                     let events = state.meetings.died(key);
                     state.apply(events);
                 }
             });
-            if told.is_err() {
-                let mut state = self.state.lock();
-                let events = state.meetings.died(key);
-                state.apply(events);
+            match told {
+                Ok(told) => watch = Some(told),
+                Err(_) => {
+                    let mut state = self.state.lock();
+                    let events = state.meetings.died(key);
+                    state.apply(events);
+                }
             }
         }
-        loop {
+        let deadline = sys::now().saturating_add(self.patience);
+        let end = loop {
             let mut end = waiter.end.lock();
             if let Some(end) = end.take() {
-                return Ok(end);
+                break end;
             }
-            let Err(error) = waiter.ended.wait_cancellable(end, call) else {
-                continue;
+            let left = deadline.saturating_sub(sys::now());
+            let waited = waiter.ended.wait_timeout_cancellable(end, left, call);
+            let error = match waited.map(|(_, result)| result.timed_out()) {
+                Ok(true) => Error::ETIMEDOUT,
+                Ok(false) => continue,
+                Err(error) => error,
             };
+            // This request's end is among the events, if it has not come meanwhile.
             let mut state = self.state.lock();
-            let events = state.meetings.interrupted(key, token);
-            let was_waiting = !events.is_empty();
+            let events = state.meetings.given_up(key, token, error);
             state.apply(events);
-            drop(state);
-            if was_waiting {
-                return Err(error);
-            }
-        }
+        };
+        drop(watch);
+        Ok(end)
     }
 }
 
@@ -227,13 +241,15 @@ mod tests {
     use machuser::sys::loopback::{Task, interrupt_thread};
     use std::sync::mpsc;
 
+    const HOUR: Duration = Duration::from_secs(3600);
+
     /// An auth server in a task of its own, and a root handle for the test's task.
-    fn started() -> (Task, SendRight) {
+    fn started(patience: Duration) -> (Task, SendRight) {
         let client = Task::new();
         let task = Task::new();
         let root = task.run(|| {
             let server = Server::new().unwrap();
-            let auth = Auth::new(server.clone());
+            let auth = Auth::new(server.clone(), patience);
             let root = auth.handle(Ids::root()).unwrap();
             server.start().unwrap();
             client.give_send(root.right()).unwrap()
@@ -250,7 +266,7 @@ mod tests {
 
     #[test]
     fn the_server_learns_the_ids_and_the_user_gets_the_port() {
-        let (client, root) = started();
+        let (client, root) = started(HOUR);
         client.run(|| {
             let alice = handle(&root, 1000);
             let daemon = handle(&root, 1);
@@ -273,7 +289,7 @@ mod tests {
 
     #[test]
     fn handles_are_made_of_what_is_shown() {
-        let (client, root) = started();
+        let (client, root) = started(HOUR);
         client.run(|| {
             let (alice, games) = (handle(&root, 1000), handle(&root, 60));
             let both = [1000, 60];
@@ -291,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_rendezvous_that_dies_ends_the_wait() {
-        let (client, root) = started();
+        let (client, root) = started(HOUR);
         client.run(|| {
             let rendezvous = ReceiveRight::allocate().unwrap();
             let theirs = rendezvous.make_send().unwrap();
@@ -305,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_wait_can_be_interrupted() {
-        let (client, root) = started();
+        let (client, root) = started(HOUR);
         client.run(|| {
             let rendezvous = ReceiveRight::allocate().unwrap();
             let theirs = rendezvous.make_send().unwrap();
@@ -320,6 +336,22 @@ mod tests {
                 std::thread::yield_now();
             }
             assert_eq!(waiting.join().unwrap(), Some(Error::EINTR));
+        });
+    }
+
+    #[test]
+    fn a_wait_ends_when_nobody_comes() {
+        let (client, root) = started(Duration::from_millis(20));
+        client.run(|| {
+            let rendezvous = ReceiveRight::allocate().unwrap();
+            let theirs = rendezvous.make_send().unwrap();
+            let port = ReceiveRight::allocate().unwrap();
+            for _ in 0..2 {
+                let user = auth::auth_user_authenticate(&root, &theirs);
+                assert_eq!(user.err(), Some(Error::ETIMEDOUT));
+                let server = auth::auth_server_authenticate(&root, &theirs, Right::make_send(&port));
+                assert_eq!(server.err(), Some(Error::ETIMEDOUT));
+            }
         });
     }
 }
