@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 use interface::{auth, startup};
 use machuser::env::{self, init_port};
 use machuser::{Error, Right};
@@ -178,7 +179,16 @@ fn startup() -> Result<(), String> {
 }
 
 fn password() -> Result<(), String> {
-    hold!(process::check_password(1000, b"") == Ok(()));
+    // Requests that she has given up may still be in the way of the next.
+    let mut checked = process::check_password(1000, b"");
+    for _ in 0..1000 {
+        if checked != Err(Errno::EAGAIN) {
+            break;
+        }
+        machuser::thread::sleep(Duration::from_millis(10));
+        checked = process::check_password(1000, b"");
+    }
+    hold!(checked == Ok(()));
     hold!(process::check_password(65534, b"x") == Err(Errno::EACCES));
     Ok(())
 }

@@ -40,13 +40,17 @@ mod guest {
     const SELF: &[u8] = b"/tests/bin/test-hostile";
     const ALICE: u32 = 1000;
     /// How long an attack, and the questions after it, may take.
-    const LIMIT: Duration = Duration::from_secs(30);
+    const LIMIT: Duration = Duration::from_secs(120);
     /// Messages of an attack on one server.
-    const MESSAGES: u64 = 1000;
+    const MESSAGES: u64 = 4000;
     /// Attacks on one server, of which the last is killed in its middle.
     const ATTACKS: u64 = 3;
     /// Rounds of attacks on everybody: the first fills caches, the others must leave nothing.
     const ROUNDS: usize = 3;
+    /// Longer than the auth server lets anybody wait at a rendezvous.
+    const PATIENCE: Duration = Duration::from_secs(11);
+    /// How often it is asked whether what was under way has ended.
+    const SETTLES: usize = 100;
 
     /// What is attacked: a name, and the paths that lead there. No path: the port is an initial one.
     const TARGETS: &[(&str, &[&str])] = &[
@@ -341,15 +345,18 @@ mod guest {
         started.map_err(|error| format!("cannot start {arguments}: {error:?}"))
     }
 
-    /// Waits for a child's end; kills it when the time is up.
+    /// Waits for a child's end; kills it when the time is up. Whoever stops itself goes on.
     fn end_of(pid: i32, limit: Duration) -> Result<Status, String> {
         let end = monotonic() + limit;
         loop {
             let options = WaitOptions {
                 no_hang: true,
-                ..WaitOptions::default()
+                stopped: true,
             };
             match process::wait(Which::Child(pid), options) {
+                Ok(Some((_, Status::Stopped(_)))) => {
+                    let _ = signal::kill(pid, Signal::CONT);
+                }
                 Ok(Some((_, status))) => return Ok(status),
                 Ok(None) if monotonic() < end => {
                     machuser::thread::sleep(Duration::from_millis(2));
@@ -498,6 +505,12 @@ mod guest {
             };
             get!(translator::set(node.as_bytes(), &settings));
         }
+        // A node gets its identity, which it keeps, when somebody asks for it.
+        for path in TARGETS.iter().flat_map(|(_, paths)| *paths) {
+            if let Some(file) = find(path, 0) {
+                get!(interface::io::io_identity(&file));
+            }
+        }
         Ok(())
     }
 
@@ -520,7 +533,8 @@ mod guest {
             machuser::thread::sleep(time);
             let _ = signal::kill(pid, Signal::KILL);
         }
-        match end_of(pid, LIMIT)? {
+        let end = end_of(pid, LIMIT).map_err(|why| format!("`{arguments}`: {why}"))?;
+        match end {
             // An attacker may well end itself.
             Status::Exited(0) | Status::Signaled(_) => Ok(()),
             status => Err(format!("`{arguments}` ended with {status:?}")),
@@ -574,26 +588,24 @@ mod guest {
             Ok(())
         });
         let mut failed = round(suite, messages, 1, true);
-        let mut left = Vec::new();
+        let mut before = Err("one round is no other".to_string());
         for _ in 1..ROUNDS {
-            left.push(resources());
+            before = Holdings::settled();
             failed = failed.and_then(|()| round(suite, messages, 1, false));
         }
-        left.push(resources());
         suite.check("another round of attacks leaves nothing behind", || {
             failed?;
-            let counts = left.into_iter().collect::<Result<Vec<_>, String>>()?;
-            unchanged(counts[counts.len() - 2], counts[counts.len() - 1])
+            before?.unchanged()
         });
         suite.check("files opened and never closed go with their user", || {
-            let mut left = Vec::new();
+            let mut before = None;
             for _ in 0..ROUNDS {
+                before = Some(Holdings::settled()?);
                 one_attack("hoard 1000", None)?;
                 clean()?;
                 all_serve()?;
-                left.push(resources()?);
             }
-            unchanged(left[ROUNDS - 2], left[ROUNDS - 1])
+            before.map_or(Ok(()), |before| before.unchanged())
         });
         for what in ["auth", "proc", "exec", "pflocal", "tmpfs"] {
             suite.check(
@@ -623,16 +635,80 @@ mod guest {
         }
     }
 
-    /// Memory may go to heaps and caches that grow, but not much of it.
-    fn unchanged(before: [u64; 5], after: [u64; 5]) -> Outcome {
-        const SLACK: u64 = 1 << 20;
-        if after[0] + SLACK < before[0] {
-            return Err(format!("{} bytes are gone", before[0] - after[0]));
+    /// What there is in the system, when nothing is under way any more.
+    struct Holdings {
+        counts: [u64; 5],
+        /// Servers with how many receive rights each holds.
+        servers: Vec<(i32, Vec<u8>, usize)>,
+    }
+
+    impl Holdings {
+        fn now() -> Result<Holdings, String> {
+            let servers = servers()?.into_iter().map(|(pid, name)| {
+                // A server whose rights cannot be had holds none.
+                let rights = process::ports(pid).unwrap_or_default();
+                let count = rights.iter().filter(|right| right.kinds.receive).count();
+                (pid, name, count)
+            });
+            Ok(Holdings {
+                servers: servers.collect(),
+                counts: resources()?,
+            })
         }
-        same!(after[1], before[1]);
-        // Each thread that a server has added to its pool has a port and a page.
-        same!(after[3] - after[2], before[3] - before[2]);
-        same!(after[4] - after[2], before[4] - before[2]);
-        Ok(())
+
+        /// Waits until it is the same for a while, and nobody waits at a rendezvous any more.
+        fn settled() -> Result<Holdings, String> {
+            machuser::thread::sleep(PATIENCE);
+            let mut last = Self::now()?;
+            for _ in 0..SETTLES {
+                machuser::thread::sleep(Duration::from_millis(50));
+                let now = Self::now()?;
+                if now.counts[1..] == last.counts[1..] {
+                    return Ok(now);
+                }
+                last = now;
+            }
+            Err(format!("it does not come to rest: {:?}", last.counts))
+        }
+
+        /// It is the same now, or soon: whoever ends takes a moment.
+        fn unchanged(&self) -> Outcome {
+            let mut now = Self::now()?;
+            for _ in 0..SETTLES {
+                if self.difference(&now).is_none() {
+                    break;
+                }
+                machuser::thread::sleep(Duration::from_millis(50));
+                now = Self::now()?;
+            }
+            self.difference(&now).map_or(Ok(()), Err)
+        }
+
+        /// Memory may go to heaps and caches that grow, but not much of it; each thread that a
+        /// server has added to its pool has a port and a page.
+        fn difference(&self, now: &Holdings) -> Option<String> {
+            const SLACK: u64 = 1 << 20;
+            let apart = |counts: &[u64; 5]| {
+                let [_, tasks, threads, ports, objects] = *counts;
+                [tasks, ports - threads, objects - threads]
+            };
+            let gone = self.counts[0].saturating_sub(now.counts[0]);
+            if gone < SLACK && apart(&self.counts) == apart(&now.counts) {
+                return None;
+            }
+            let mut text = format!(
+                "{:?} became {:?} (free memory, tasks, threads, ports, objects)",
+                self.counts, now.counts
+            );
+            for (pid, name, count) in &now.servers {
+                let before = self.servers.iter().find(|(other, ..)| other == pid);
+                let before = before.map_or(0, |(.., count)| *count);
+                if before != *count {
+                    let name = String::from_utf8_lossy(name);
+                    text += &format!("; {pid} {name}: {before} became {count} receive rights");
+                }
+            }
+            Some(text)
+        }
     }
 }
