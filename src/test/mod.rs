@@ -8,7 +8,7 @@ mod judge;
 mod report;
 mod transcript;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::cli::TestArgs;
 use crate::workspace::Workspace;
@@ -16,6 +16,7 @@ use report::Report;
 
 /// Runs the tests. Returns the tool's exit status.
 pub fn command(workspace: &Workspace, arguments: &TestArgs) -> Result<u8> {
+    let filter = arguments.filter.as_deref().unwrap_or_default();
     let mut report = Report::default();
     if !arguments.guest {
         host::run(workspace, arguments, &mut report)?;
@@ -24,5 +25,9 @@ pub fn command(workspace: &Workspace, arguments: &TestArgs) -> Result<u8> {
     if !arguments.host {
         guest::run(workspace, arguments, &mut report)?;
     }
-    Ok(if report.finish() { 0 } else { 1 })
+    let passed = report.finish();
+    if report.counts() == (0, 0) {
+        bail!("no test's name has `{filter}` in it; `hird test` runs all, `--long` the long ones too");
+    }
+    Ok(if passed { 0 } else { 1 })
 }
