@@ -243,7 +243,7 @@ impl Runner<'_> {
             image: self.system.image.clone(),
             memory: needs.memory.unwrap_or(usual),
             disks,
-            icount: false,
+            icount: needs.counted,
             debug_kernel: self.system.debug_kernel,
             arguments: BootArguments {
                 nonce: Nonce::random(),

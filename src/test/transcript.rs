@@ -22,6 +22,8 @@ pub struct Needs {
     pub disks: Vec<DiskNeed>,
     /// Whether the case has a boot of its own.
     pub alone: bool,
+    /// Whether the machine's clock counts instructions.
+    pub counted: bool,
 }
 
 impl Default for Needs {
@@ -31,6 +33,7 @@ impl Default for Needs {
             memory: None,
             disks: Vec::new(),
             alone: false,
+            counted: false,
         }
     }
 }
@@ -260,6 +263,7 @@ fn apply(case: &mut Case, word: &str, rest: &str) -> Result<()> {
             case.needs.alone = true;
         }
         ("boot", []) => case.needs.alone = true,
+        ("counted", []) => case.needs.counted = true,
         ("long", []) => case.long = true,
         ("timeout", [seconds]) => {
             case.timeout = seconds.parse().context("a number of seconds")?;

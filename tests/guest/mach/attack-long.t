@@ -1,5 +1,6 @@
 # The same, ten thousand times.
 
-@program /tests/bin/test-mach-attack long
+@program /tests/bin/test-mach-attack long counted
+@counted
 @long
-@timeout 3600
+@timeout 7200

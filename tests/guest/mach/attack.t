@@ -1,4 +1,6 @@
-# Hostile tasks against the mach server: each leaves the others what they had, and nothing of itself.
+# Hostile tasks against the mach server: each leaves the others what they had, at the cost that it had, and nothing of
+# itself.
 
-@program /tests/bin/test-mach-attack
-@timeout 300
+@program /tests/bin/test-mach-attack counted
+@counted
+@timeout 1200

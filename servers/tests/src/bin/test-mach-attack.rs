@@ -2,7 +2,8 @@
 //! they are gone, nothing of them is left.
 //!
 //! What they do follows from a number, which is printed and can be given: `test-mach-attack seed N`.
-//! With the argument `long` there are ten thousand of them.
+//! With the argument `long` there are ten thousand of them; with `counted`, on a machine whose clock
+//! counts instructions, what others do afterwards must cost what it cost before.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 extern crate alloc;
@@ -25,7 +26,7 @@ mod guest {
     use guest_tests::random::Random;
     use guest_tests::suite::{Suite, Why, line};
     use guest_tests::{get, same};
-    use machuser::{ReceiveRight, Right, SendRight, mach, sys};
+    use machuser::{ReceiveRight, Right, SendRight, clock, mach, sys};
 
     const PAGE: u64 = 4096;
     const POLL: u64 = u64::MAX;
@@ -454,14 +455,28 @@ mod guest {
         Ok(shared.number(at::REQUESTS).load(Acquire))
     }
 
-    fn argument(name: &[u8]) -> Option<u64> {
-        let args = posix::env::args();
-        let place = args.iter().position(|word| word == name)?;
-        posix::parse_number(args.get(place + 1)?)
+    /// What others do, by the clock, when nothing comes between.
+    fn cost(neighbour: &SendRight) -> Result<u64, Why> {
+        let mut least = u64::MAX;
+        for _ in 0..8 {
+            let start = clock::now();
+            others_work(neighbour)?;
+            least = least.min((clock::now() - start).as_nanos() as u64);
+        }
+        Ok(least)
+    }
+
+    fn argument(name: &[u8]) -> Option<usize> {
+        posix::env::args().iter().position(|word| word == name)
+    }
+
+    fn number(name: &[u8]) -> Option<u64> {
+        posix::parse_number(posix::env::args().get(argument(name)? + 1)?)
     }
 
     pub fn run(suite: &mut Suite) {
-        let seed = argument(b"seed").unwrap_or_else(|| sys::random() >> 32);
+        let seed = number(b"seed").unwrap_or_else(|| sys::random() >> 32);
+        let counted = argument(b"counted").is_some();
         line(&format!("seed {seed}"));
         let rounds = suite.times(ROUNDS).min(if suite.is_long() { ROUNDS } else { 240 });
         let each = rounds / ATTACKS.len() as u64 + 1;
@@ -471,6 +486,8 @@ mod guest {
                 let tiny = get!(code.start(0));
                 let neighbour = get!(tiny.port());
                 let (mut before, mut steps) = ([0; 5], 0);
+                cost(&neighbour)?;
+                let usual = cost(&neighbour)?;
                 // What servers and the mach server keep for so much at a time grows to a bound: then
                 // the same attacks leave exactly nothing.
                 for pass in 0.. {
@@ -479,6 +496,10 @@ mod guest {
                         let seed = random.next();
                         let told = round(kind, seed, &neighbour);
                         steps += told.map_err(|why| format!("seed {seed:#x}: {why}"))?;
+                        let now = cost(&neighbour)?;
+                        if counted && now > usual + usual / 10 {
+                            return Err(format!("seed {seed:#x}: {usual} became {now} instructions"));
+                        }
                     }
                     let now = get!(resources());
                     if pass > 0 && now == before {
