@@ -3,7 +3,7 @@
 
 use crate::abi::INDEX_MASK;
 use crate::account::{AccountId, Limits, cost};
-use crate::ipc::{Carried, KernelObject, Message, Owner, PortId};
+use crate::ipc::{Carried, KernelObject, Message, Owner, Port, PortId};
 use crate::kernel::{BLOCK, Kernel, Protection};
 use crate::object::{Object, ObjectId};
 use crate::pager::Waiter;
@@ -321,7 +321,27 @@ impl<K: Kernel> Mach<K> {
         Ok(())
     }
 
+    /// In which list of ports with messages each port is: its receiver's, of which set.
+    fn audit_ready(&self) -> Result<BTreeMap<u64, (TaskId, Option<u32>)>, String> {
+        let mut lists = BTreeMap::new();
+        for (id, task) in self.tasks.iter() {
+            let sets = task.ready_in_sets.iter().map(|(set, list)| (Some(*set), list));
+            for (set, list) in sets.chain([(None, &task.ready)]) {
+                check!(set.is_none() || list.first.is_some(), "{id:?} has a list of nothing");
+                let mut next = list.first;
+                while let Some(port) = next {
+                    let again = lists.insert(port.to_word(), (id, set));
+                    check!(again.is_none(), "{port:?} is listed twice");
+                    let place = self.ports.get(port).and_then(|port| port.ready);
+                    next = place.ok_or("a list of ports leads nowhere")?.next;
+                }
+            }
+        }
+        Ok(lists)
+    }
+
     fn audit_ports(&self, counts: &mut Counts) -> Result<(), String> {
+        let mut lists = self.audit_ready()?;
         for (id, port) in self.ports.iter() {
             for request in [port.no_senders_request, port.destroyed_request].into_iter().flatten() {
                 counts.right(Carried::SendOnce(request));
@@ -362,14 +382,9 @@ impl<K: Kernel> Mach<K> {
                         "{id:?} is ready: {:?}",
                         port.ready
                     );
-                    if let Some(key) = port.ready {
-                        let listed = holder.ready.get(&key) == Some(&id);
-                        check!(listed, "{id:?} is not in its receiver's list");
-                        check!(
-                            key.0 == port.set.unwrap_or(0),
-                            "{id:?} is listed in {key:x?}"
-                        );
-                    }
+                    let listed = lists.remove(&id.to_word());
+                    let here = port.ready.map(|_| (task, port.set));
+                    check!(listed == here, "{id:?} is in the list {listed:x?}, not {here:x?}");
                     if let Some(set) = port.set {
                         let member = holder.members.contains(&(set, name));
                         check!(member, "{id:?} is no member of {set:#x}");
@@ -407,13 +422,7 @@ impl<K: Kernel> Mach<K> {
                 }
             }
         }
-        for (id, task) in self.tasks.iter() {
-            for port in task.ready.values() {
-                let owner = self.ports.get(*port).map(|port| port.owner);
-                let own = matches!(owner, Some(Owner::Task(of, _)) if of == id);
-                check!(own, "{id:?} lists {port:?} of {owner:?}");
-            }
-        }
+        check!(lists.is_empty(), "ports are listed that have no messages: {lists:x?}");
         Ok(())
     }
 
@@ -589,10 +598,13 @@ impl<K: Kernel> Mach<K> {
     fn audit_waits(&self) -> Result<(), String> {
         for (id, task) in self.tasks.iter() {
             for receiver in &task.receivers {
-                let waits = task
-                    .ready
-                    .values()
-                    .filter_map(|port| self.ports.get(*port))
+                let own = |port: &&Port| matches!(port.owner, Owner::Task(of, _) if of == id);
+                let waits = self
+                    .ports
+                    .iter()
+                    .map(|(_, port)| port)
+                    .filter(|port| port.ready.is_some())
+                    .filter(own)
                     .any(|port| match (receiver.name, port.set) {
                         (0, set) => set.is_none(),
                         (name, Some(set)) => set == name,

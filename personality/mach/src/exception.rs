@@ -108,7 +108,7 @@ impl<K: Kernel> Mach<K> {
                 });
             }
             let label = label | WITH_REPLY;
-            if self.enqueue_paid(port, account, label, words, rights).is_ok() {
+            if self.enqueue_paid(port, account, label, &words, rights).is_ok() {
                 return;
             }
             // Who cannot pay for the message has no handler.

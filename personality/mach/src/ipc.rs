@@ -9,6 +9,7 @@ use crate::death::Dying;
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::slab::Id;
+use crate::ready::Neighbours;
 use crate::space::{Entry, Right, UREFS_MAX, is_valid};
 use crate::spare::Lapsed;
 use crate::sync::Timed;
@@ -16,6 +17,7 @@ use crate::task::{Mach, TaskId, ThreadId, Ticket};
 use crate::object::ObjectId;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use smallvec::SmallVec;
 
 /// A handle to a port.
 pub type PortId = Id<Port>;
@@ -118,8 +120,8 @@ pub struct Port {
     pub(crate) names: u32,
     /// Whether the list is so long that the holders' own tables say which name is theirs.
     pub(crate) indexed: bool,
-    /// Its key in the receiver's list of ports with messages.
-    pub(crate) ready: Option<(u32, u64)>,
+    /// Its place in the receiver's list of ports with messages.
+    pub(crate) ready: Option<Neighbours>,
     /// The memory whose pages its receiver provides.
     pub(crate) memory: Option<ObjectId>,
 }
@@ -158,12 +160,15 @@ impl Carried {
     }
 }
 
+/// Words of a message that lie beside its head.
+const WORDS_IN_PLACE: usize = 4;
+
 /// A message in a queue.
 pub struct Message {
     /// The message id.
     pub label: u32,
     /// The body.
-    pub words: Vec<u64>,
+    pub words: SmallVec<[u64; WORDS_IN_PLACE]>,
     /// Its rights.
     pub rights: Vec<Carried>,
     /// Words of the body that lie in the memory that its last right is to; 0 for none.
@@ -201,7 +206,8 @@ impl Port {
 
 impl Message {
     /// A message that nobody pays for yet.
-    pub(crate) fn new(label: u32, words: Vec<u64>, rights: Vec<Carried>) -> Message {
+    pub(crate) fn new(label: u32, words: &[u64], rights: Vec<Carried>) -> Message {
+        let words = SmallVec::from_slice(words);
         Message { label, words, rights, in_memory: 0, payer: None }
     }
 
@@ -221,6 +227,15 @@ impl Message {
             rights: rights as u64,
         }
     }
+}
+
+/// A message that has left its queue.
+struct Taken {
+    /// The receive right's name, or its payload, which the flag in the label's word tells.
+    port: u64,
+    flag: u64,
+    seqno: u32,
+    message: Message,
 }
 
 /// How a message is received.
@@ -617,14 +632,12 @@ impl<K: Kernel> Mach<K> {
     /// Takes a port out of what its receiver keeps of it: its set, the list of ports with messages,
     /// and the threads that wait for it by name.
     pub(crate) fn receiver_leaves(&mut self, task: TaskId, name: u32, id: PortId) {
+        self.ready_remove(task, id);
         let Some(port) = self.ports.get_mut(id) else { return };
-        let (set, ready) = (port.set.take(), port.ready.take());
+        let set = port.set.take();
         let Some(holder) = self.tasks.get_mut(task) else { return };
         if let Some(set) = set {
             holder.members.remove(&(set, name));
-        }
-        if let Some(key) = ready {
-            holder.ready.remove(&key);
         }
         if !holder.receivers.is_empty() && name != 0 {
             self.receivers_abort(task, Some(name), Error::MACH_RCV_PORT_DIED);
@@ -1210,17 +1223,15 @@ impl<K: Kernel> Mach<K> {
 
     /// Moves a port into a set of its receiver, or out of every set.
     pub(crate) fn set_change(&mut self, task: TaskId, name: u32, id: PortId, set: Option<u32>) {
+        self.ready_remove(task, id);
         let Some(port) = self.ports.get_mut(id) else { return };
-        let (old, ready) = (core::mem::replace(&mut port.set, set), port.ready.take());
+        let old = core::mem::replace(&mut port.set, set);
         let Some(holder) = self.tasks.get_mut(task) else { return };
         if let Some(old) = old {
             holder.members.remove(&(old, name));
         }
         if let Some(set) = set {
             holder.members.insert((set, name));
-        }
-        if let Some(key) = ready {
-            holder.ready.remove(&key);
         }
         if set.is_some() && old.is_none() && !holder.receivers.is_empty() {
             self.receivers_abort(task, Some(name), Error::MACH_RCV_PORT_CHANGED);
@@ -1366,7 +1377,7 @@ impl<K: Kernel> Mach<K> {
         if let Some(port) = self.ports.get_mut(to) {
             port.sorights = port.sorights.saturating_sub(1);
         }
-        self.enqueue(to, Message::new(label, words.to_vec(), rights));
+        self.enqueue(to, Message::new(label, words, rights));
     }
 
     /// Tells a task something that belongs to none of its ports: it arrives with port name 0.
@@ -1382,7 +1393,7 @@ impl<K: Kernel> Mach<K> {
                 port
             }
         };
-        self.enqueue(port, Message::new(label, words.to_vec(), Vec::new()));
+        self.enqueue(port, Message::new(label, words, Vec::new()));
     }
 
     /// A port has died of which its receiver is to be told in passing.
@@ -1475,7 +1486,7 @@ impl<K: Kernel> Mach<K> {
         to: PortId,
         payer: AccountId,
         label: u32,
-        words: Vec<u64>,
+        words: &[u64],
         rights: Vec<Carried>,
     ) -> Result<()> {
         self.accounts.charge(payer, Message::cost(words.len(), rights.len()))?;
@@ -1509,13 +1520,10 @@ impl<K: Kernel> Mach<K> {
         if gone.is_empty() {
             return;
         }
-        let (empty, owner) = (port.queue.is_empty(), port.owner);
-        if empty
-            && let Some(key) = port.ready.take()
-            && let Owner::Task(task, _) = owner
-            && let Some(holder) = self.tasks.get_mut(task)
+        if port.queue.is_empty()
+            && let Owner::Task(task, _) = port.owner
         {
-            holder.ready.remove(&key);
+            self.ready_remove(task, id);
         }
         for message in gone {
             self.message_destroy(message);
@@ -1550,25 +1558,6 @@ impl<K: Kernel> Mach<K> {
         false
     }
 
-    /// Puts a port with messages into its receiver's list of those, and has it served.
-    pub(crate) fn ready_add(&mut self, id: PortId) {
-        let serial = self.next_serial();
-        let Some(port) = self.ports.get_mut(id) else { return };
-        let Owner::Task(task, _) = port.owner else { return };
-        if port.queue.is_empty() {
-            return;
-        }
-        let Some(holder) = self.tasks.get_mut(task) else { return };
-        if port.ready.is_none() {
-            let key = (port.set.unwrap_or(0), serial);
-            port.ready = Some(key);
-            holder.ready.insert(key, id);
-        }
-        if !holder.receivers.is_empty() {
-            self.serving.push_back(id);
-        }
-    }
-
     /// Sends what a request asks for: (name, disposition, label, milliseconds, rights, words,
     /// rights..., words...). Answers the port whose queue is full, if it is; then, and on failure,
     /// the sender has everything that it had.
@@ -1597,6 +1586,13 @@ impl<K: Kernel> Mach<K> {
             return Err(Error::MIG_BAD_ARGUMENTS);
         }
         let (list, body) = rest.split_at(*rights as usize);
+        if how == disposition::COPY_SEND
+            && list.is_empty()
+            && !is_large
+            && let Some(sent) = self.message_plain(task, name, *label as u32, body, force)
+        {
+            return sent;
+        }
         let memory = match body {
             [memory] if is_large => self.body_memory(task, *memory as u32, count)?,
             _ => 0,
@@ -1659,7 +1655,7 @@ impl<K: Kernel> Mach<K> {
             carried.push(self.copy_in_checked(task, *word as u32, (*word >> 32) as u32)?);
         }
         let to = carried.remove(0);
-        let mut message = Message::new(*label as u32, body.to_vec(), carried);
+        let mut message = Message::new(*label as u32, body, carried);
         message.payer = Some(account);
         message.in_memory = if is_large { count } else { 0 };
         if self.is_circular(id, &message.rights) {
@@ -1676,6 +1672,41 @@ impl<K: Kernel> Mach<K> {
             to => self.release(to),
         }
         Ok(None)
+    }
+
+    /// The same for words alone that go where a send right leads, which stays as it is. `None` where it
+    /// is not as simple as that, and nothing was done.
+    fn message_plain(
+        &mut self,
+        task: TaskId,
+        name: u32,
+        label: u32,
+        body: &[u64],
+        force: bool,
+    ) -> Option<Result<Option<PortId>>> {
+        let sender = self.tasks.get(task)?;
+        let (Right::Send { port: id, .. } | Right::Receive { port: id, urefs: 1.. }) =
+            sender.space.get(name).ok()?.right
+        else {
+            return None;
+        };
+        let port = self.ports.get_mut(id)?;
+        if port.dying.is_some() || !matches!(port.owner, Owner::Task(..)) {
+            return None;
+        }
+        if !force && port.queue.len() as u64 >= port.qlimit as u64 {
+            return Some(Ok(Some(id)));
+        }
+        let account = sender.account;
+        if let Err(error) = self.accounts.charge(account, Message::cost(body.len(), 0)) {
+            return Some(Err(error));
+        }
+        self.accounts.retain(account);
+        let mut message = Message::new(label, body, Vec::new());
+        message.payer = Some(account);
+        port.queue.push_back(message);
+        self.ready_add(id);
+        Some(Ok(None))
     }
 
     /// The memory that holds so many words of a body, as a right that moves with a message.
@@ -1750,31 +1781,38 @@ impl<K: Kernel> Mach<K> {
         };
         let id = match own {
             Some(port) => port,
-            None => *holder.ready.range((name, 0)..=(name, u64::MAX)).next()?.1,
+            None if name == 0 => holder.ready.first?,
+            None => holder.ready_in_sets.get(&name)?.first?,
         };
         self.ports.get(id).filter(|port| !port.queue.is_empty()).map(|_| id)
     }
 
-    /// Takes the next message of a port that has one: answers a label and words.
-    pub(crate) fn receive(&mut self, task: TaskId, id: PortId, take: Take) -> (u32, Vec<u64>) {
+    /// Takes the next message of a port that has one, whose words are given to `put`; answers a label.
+    pub(crate) fn receive(
+        &mut self,
+        task: TaskId,
+        id: PortId,
+        take: Take,
+        put: &mut impl FnMut(u64),
+    ) -> u32 {
         let size = self.ports.get(id).and_then(|port| port.queue.front()).map(Message::size);
         let (rights, words) = size.unwrap_or_default();
         if rights + words > take.most {
             if !take.keep
-                && let Some((_, _, message)) = self.port_dequeue(id)
+                && let Some(taken) = self.port_dequeue(id)
             {
-                self.message_destroy(message);
+                self.message_destroy(taken.message);
             }
-            let error = Error::MACH_RCV_TOO_LARGE.0 as u64;
-            return (REPLY_ERROR, alloc::vec![error, rights, words]);
+            [Error::MACH_RCV_TOO_LARGE.0 as u64, rights, words].into_iter().for_each(put);
+            return REPLY_ERROR;
         }
-        let Some(next) = self.port_dequeue(id) else { return (REPLY, Vec::new()) };
-        let replies = next.2.label & WITH_REPLY != 0 && rights > 0;
-        let words = self.message_words(task, next);
+        let Some(taken) = self.port_dequeue(id) else { return REPLY };
+        let replies = taken.message.label & WITH_REPLY != 0 && rights > 0;
+        let first = self.message_put_out(task, taken, put);
         if replies && let Ok(notify) = self.receive_port(task, take.notify) {
-            self.reply_watch(task, words[5] as u32 & 0xfff_ffff, notify);
+            self.reply_watch(task, first & 0xfff_ffff, notify);
         }
-        (REPLY, words)
+        REPLY
     }
 
     /// Asks for a dead-name notification for a reply right that has arrived (`MACH_RCV_NOTIFY`).
@@ -1791,25 +1829,27 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
-    fn port_dequeue(&mut self, id: PortId) -> Option<(u32, u32, Message)> {
+    fn port_dequeue(&mut self, id: PortId) -> Option<Taken> {
         let port = self.ports.get_mut(id)?;
         let Owner::Task(task, own) = port.owner else { return None };
         let mut message = port.queue.pop_front()?;
         let seqno = port.seqno;
         port.seqno = port.seqno.wrapping_add(1);
-        if let Some(key) = port.ready.take()
-            && let Some(holder) = self.tasks.get_mut(task)
-        {
-            holder.ready.remove(&key);
-        }
+        let (port, flag) = port.payload.map_or((own as u64, 0), |payload| (payload, PAYLOAD));
+        // The others have their turn before its next message.
+        self.ready_remove(task, id);
         self.ready_add(id);
         self.message_uncharge(&mut message);
         self.senders_admit(id);
-        Some((own, seqno, message))
+        Some(Taken { port, flag, seqno, message })
     }
 
     /// Lets senders that wait put their messages in, as far as there is room.
     pub(crate) fn senders_admit(&mut self, id: PortId) {
+        let waits = |port: &Port| !port.accept_requests.is_empty() || !port.blocked.is_empty();
+        if !self.ports.get(id).is_some_and(waits) {
+            return;
+        }
         while let Some(port) = self.ports.get_mut(id)
             && (port.queue.len() as u64) < port.qlimit as u64
             && let Some(((_, name), request)) = port.accept_requests.pop_front()
@@ -1862,27 +1902,26 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
-    /// The words of a received message: port, label, seqno, counts, rights, body.
-    pub(crate) fn message_words(
-        &mut self,
-        task: TaskId,
-        (port, seqno, message): (u32, u32, Message),
-    ) -> Vec<u64> {
-        let payload = self
-            .receive_port(task, port)
-            .ok()
-            .and_then(|port| self.ports.get(port))
-            .and_then(|port| port.payload);
-        let (port, flag) = payload.map_or((port as u64, 0), |payload| (payload, PAYLOAD));
+    /// Puts the words of a received message out: port, label, seqno, counts, rights, body. Answers the
+    /// word of the first right.
+    fn message_put_out(&mut self, task: TaskId, taken: Taken, put: &mut impl FnMut(u64)) -> u32 {
+        let message = taken.message;
         let (rights, count) = message.size();
         let place = if message.in_memory > 0 { IN_MEMORY } else { 0 };
-        let mut words = Vec::with_capacity(5 + message.rights.len() + message.words.len());
-        words.extend([port, message.label as u64 | flag, seqno as u64, rights, count | place]);
-        for right in message.rights {
-            words.push(self.copy_out_word(task, right) as u64);
+        let label = message.label as u64 | taken.flag;
+        for word in [taken.port, label, taken.seqno as u64, rights, count | place] {
+            put(word);
         }
-        words.extend(message.words);
-        words
+        let mut first = 0;
+        for (at, right) in message.rights.into_iter().enumerate() {
+            let word = self.copy_out_word(task, right);
+            if at == 0 {
+                first = word;
+            }
+            put(word as u64);
+        }
+        message.words.iter().for_each(|word| put(*word));
+        first
     }
 
     /// Gives a port's messages to the threads that wait for them.
@@ -1900,7 +1939,8 @@ impl<K: Kernel> Mach<K> {
             });
             let Some(receiver) = receiver else { return };
             self.deadline_forget(receiver.serial);
-            let (label, words) = self.receive(task, id, receiver.take);
+            let mut words = Vec::new();
+            let label = self.receive(task, id, receiver.take, &mut |word| words.push(word));
             self.kernel.reply_send(receiver.reply, label, &words);
         }
     }

@@ -26,6 +26,7 @@ mod object;
 mod names;
 mod pager;
 mod pages;
+mod ready;
 pub mod rpc;
 pub mod sim;
 mod segments;

@@ -199,7 +199,7 @@ impl<K: Kernel> Mach<K> {
             }));
         }
         let rights = alloc::vec![Carried::Send(control), Carried::Send(name)];
-        let mut message = Message::new(memory_object::INIT, alloc::vec![PAGE], rights);
+        let mut message = Message::new(memory_object::INIT, &[PAGE], rights);
         message.payer = Some(payer);
         self.enqueue(port, message);
         Ok(id)
@@ -218,7 +218,7 @@ impl<K: Kernel> Mach<K> {
         self.accounts.charge(payer, Message::cost(words.len(), 1))?;
         self.accounts.retain(payer);
         self.send_right_made(control);
-        let mut message = Message::new(label, words.to_vec(), alloc::vec![Carried::Send(control)]);
+        let mut message = Message::new(label, &words, alloc::vec![Carried::Send(control)]);
         message.payer = Some(payer);
         self.enqueue(port, message);
         Ok(())
@@ -553,7 +553,7 @@ impl<K: Kernel> Mach<K> {
             }
         }
         let rights = alloc::vec![Carried::Receive(control), Carried::Receive(name)];
-        let mut message = Message::new(memory_object::TERMINATE, Vec::new(), rights);
+        let mut message = Message::new(memory_object::TERMINATE, &[], rights);
         message.payer = Some(payer);
         self.enqueue(port, message);
         if let Some(entry) = self.ports.get_mut(port) {
@@ -880,8 +880,8 @@ impl<K: Kernel> Mach<K> {
                 self.send_right_made(port);
             }
             let rights = alloc::vec![Carried::Send(control), Carried::Send(data)];
-            let words = alloc::vec![at * PAGE, count * PAGE, dirty as u64, keep as u64];
-            let mut message = Message::new(memory_object::DATA_RETURN, words, rights);
+            let words = [at * PAGE, count * PAGE, dirty as u64, keep as u64];
+            let mut message = Message::new(memory_object::DATA_RETURN, &words, rights);
             message.payer = Some(payer);
             self.enqueue(port, message);
         }

@@ -374,9 +374,7 @@ impl<K: Kernel> Mach<K> {
                     }
                 }
                 if let Some(port) = self.next_port(task, name) {
-                    let (label, words) = self.receive(task, port, take);
-                    words.into_iter().for_each(|word| out.put(word));
-                    if label != REPLY {
+                    if self.receive(task, port, take, &mut |word| out.put(word)) != REPLY {
                         return Err(Error::MACH_RCV_TOO_LARGE);
                     }
                     return Ok(true);
@@ -908,7 +906,7 @@ impl<K: Kernel> Mach<K> {
         let holder = self.task(parent)?;
         let (parent, account) = (holder.port, holder.account);
         let rights = alloc::vec![Carried::Send(port), Carried::Send(parent)];
-        self.enqueue_paid(notify, account, notify::NEW_TASK, Vec::new(), rights)
+        self.enqueue_paid(notify, account, notify::NEW_TASK, &[], rights)
     }
 
     /// Whether a caller's inbox takes so many names more.

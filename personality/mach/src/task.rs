@@ -9,6 +9,7 @@ use crate::exception::{Handler, Raised};
 use crate::ipc::{Carried, KernelObject, Port, PortId, Receiver, Sender};
 use crate::kernel::{Kernel, Protection};
 use crate::slab::{Id, Slab};
+use crate::ready::Ready;
 use crate::space::Space;
 use crate::spare::{Lapsed, SPARES_BYTES};
 use crate::sync::{Futexes, Serial, Waits};
@@ -101,8 +102,10 @@ pub(crate) struct Task<K: Kernel> {
     pub(crate) ending: bool,
     /// When it was made, in nanoseconds since the start.
     pub(crate) created: u64,
-    /// Ports of this task with messages, by their set (0: none) and the order in which they came.
-    pub(crate) ready: BTreeMap<(u32, u64), PortId>,
+    /// Ports of this task with messages, which are in no set.
+    pub(crate) ready: Ready,
+    /// Those in its sets that have such ports.
+    pub(crate) ready_in_sets: BTreeMap<u32, Ready>,
     /// Members of this task's port sets: (set, member).
     pub(crate) members: BTreeSet<(u32, u32)>,
     pub(crate) receivers: VecDeque<Receiver<K::Reply>>,
@@ -347,7 +350,8 @@ impl<K: Kernel> Mach<K> {
             priority: BASE as u8,
             ending: false,
             created,
-            ready: BTreeMap::new(),
+            ready: Ready::default(),
+            ready_in_sets: BTreeMap::new(),
             members: BTreeSet::new(),
             receivers: VecDeque::new(),
             sending: BTreeSet::new(),
