@@ -7,6 +7,7 @@
 use crate::sync::Mutex;
 use crate::sys::{self, RawWindow};
 use crate::{Error, Name, Result};
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -154,7 +155,7 @@ struct ClientWindow {
     token: u64,
     server: u32,
     memory: SharedMemory,
-    /// When it came back to the pool last, by [`Pool::clock`].
+    /// When another one came back to the pool behind it, by [`Pool::clock`].
     used: u64,
 }
 
@@ -185,7 +186,7 @@ impl Drop for ClientWindow {
 
 /// A window taken from the pool; goes back there when dropped.
 #[derive(Debug)]
-pub struct Borrowed(Option<ClientWindow>);
+pub struct Borrowed(Option<Box<ClientWindow>>);
 
 impl Borrowed {
     /// Its memory.
@@ -218,32 +219,49 @@ impl Drop for Borrowed {
 }
 
 struct Pool {
-    /// By the server's task.
+    /// The one that came back last: mostly the one that is wanted next.
+    latest: Option<Box<ClientWindow>>,
+    /// The others, by the server's task.
     free: HashMap<u32, Vec<ClientWindow>, core::hash::BuildHasherDefault<NumberHasher>>,
-    /// How many there are.
+    /// How many others there are.
     count: usize,
-    /// Counts what comes back.
+    /// Counts what becomes one of the others.
     clock: u64,
 }
 
-static POOL: Mutex<Pool> = Mutex::new(Pool {
-    free: HashMap::with_hasher(core::hash::BuildHasherDefault::new()),
-    count: 0,
-    clock: 0,
-});
+static POOL: Mutex<Pool> = Mutex::new(Pool::new());
 
 impl Pool {
+    const fn new() -> Pool {
+        Pool {
+            latest: None,
+            free: HashMap::with_hasher(core::hash::BuildHasherDefault::new()),
+            count: 0,
+            clock: 0,
+        }
+    }
+
     /// Takes a window back; answers one that is to be given up.
-    fn put(&mut self, mut window: ClientWindow) -> Option<ClientWindow> {
+    #[inline]
+    fn put(&mut self, window: Box<ClientWindow>) -> Option<ClientWindow> {
+        match self.latest.replace(window) {
+            Some(before) => self.put_behind(*before),
+            None => None,
+        }
+    }
+
+    #[inline(never)]
+    fn put_behind(&mut self, mut window: ClientWindow) -> Option<ClientWindow> {
         self.clock += 1;
         window.used = self.clock;
+        let latest = self.latest.as_ref().map(|latest| latest.server);
         let free = self.free.entry(window.server).or_default();
-        if free.len() >= KEPT {
+        if free.len() + usize::from(latest == Some(window.server)) >= KEPT {
             return Some(window);
         }
         free.push(window);
         self.count += 1;
-        if self.count <= KEPT_IN_ALL {
+        if self.count + usize::from(latest.is_some()) <= KEPT_IN_ALL {
             return None;
         }
         let oldest = |free: &Vec<ClientWindow>| free.iter().map(|window| window.used).min();
@@ -264,7 +282,19 @@ impl Pool {
     }
 
     /// A free window towards a server with room for `bytes`.
-    fn take(&mut self, server: u32, bytes: usize) -> Option<ClientWindow> {
+    #[inline]
+    fn take(&mut self, server: u32, bytes: usize) -> Option<Box<ClientWindow>> {
+        let fits = |window: &mut Box<ClientWindow>| {
+            window.server == server && window.memory.bytes >= bytes
+        };
+        match self.latest.take_if(fits) {
+            Some(window) => Some(window),
+            None => self.take_behind(server, bytes).map(Box::new),
+        }
+    }
+
+    #[inline(never)]
+    fn take_behind(&mut self, server: u32, bytes: usize) -> Option<ClientWindow> {
         let free = self.free.get_mut(&server)?;
         let at = free
             .iter()
@@ -275,8 +305,10 @@ impl Pool {
 
     /// All free windows towards a server.
     fn take_all(&mut self, server: u32) -> Vec<ClientWindow> {
-        let stale = self.free.remove(&server).unwrap_or_default();
+        let mut stale = self.free.remove(&server).unwrap_or_default();
         self.count -= stale.len();
+        let latest = self.latest.take_if(|window| window.server == server);
+        stale.extend(latest.map(|window| *window));
         stale
     }
 }
@@ -335,7 +367,7 @@ pub fn borrow(port: Name, bytes: usize) -> Result<Borrowed> {
         return Ok(Borrowed(Some(window)));
     }
     let raw = sys::window_create(port, size)?;
-    Ok(Borrowed(Some(ClientWindow::new(raw))))
+    Ok(Borrowed(Some(Box::new(ClientWindow::new(raw)))))
 }
 
 /// The server behind `port` is gone: its windows are given up.
@@ -431,7 +463,7 @@ pub(crate) fn hold() -> (impl Sized, impl Sized) {
 /// Forgets all windows: they belong to the task that this one is a copy of.
 #[cfg(target_os = "none")]
 pub(crate) fn forget_all() {
-    core::mem::forget(core::mem::take(&mut POOL.lock().free));
+    core::mem::forget(core::mem::replace(&mut *POOL.lock(), Pool::new()));
     core::mem::forget(core::mem::take(&mut OFFERED.lock().offers));
 }
 
