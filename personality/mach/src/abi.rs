@@ -25,6 +25,8 @@ pub const WINDOW_MAX: u64 = 1 << 20;
 pub const MESSAGE_WORDS: usize = 120;
 /// Where the kernel-visible thread page keeps its fields (docs/ABI.md).
 pub mod page {
+    /// Word 0 of the message.
+    pub const MESSAGE: usize = 8;
     /// The name being called, then the address of the call's instruction.
     pub const CALLED: usize = 0x400;
     /// This thread's number and port name.
@@ -36,6 +38,10 @@ pub mod page {
     /// The names.
     pub const INBOX: usize = 0x428;
 }
+
+/// Bit of a request's label to the mach server: its words, and those of the answer, lie in the
+/// thread's page, but for the first ones.
+pub const IN_PAGE: u32 = 1 << 18;
 
 /// Bit of a message's label: its first right is the reply right.
 pub const WITH_REPLY: u32 = 1 << 18;

@@ -175,6 +175,7 @@ impl Accounts {
         })
     }
 
+    #[inline]
     pub(crate) fn retain(&mut self, id: AccountId) {
         if let Some(account) = self.slab.get_mut(id) {
             account.users += 1;
@@ -182,25 +183,26 @@ impl Accounts {
     }
 
     /// One user fewer; the account goes with its last one.
+    #[inline]
     pub(crate) fn release(&mut self, id: AccountId) {
-        let mut next = Some(id);
-        while let Some(id) = next.take() {
-            let Some(account) = self.slab.get_mut(id) else {
-                return;
-            };
+        if let Some(account) = self.slab.get_mut(id) {
             account.users -= 1;
             if account.users == 0 {
-                next = account.parent;
-                self.slab.remove(id);
-                if let Some(parent) = next {
-                    self.refund(parent, Limits::objects(cost::ACCOUNT));
-                }
+                self.end(id);
             }
         }
     }
 
+    #[cold]
+    fn end(&mut self, id: AccountId) {
+        if let Some(parent) = self.slab.remove(id).and_then(|account| account.parent) {
+            self.refund(parent, Limits::objects(cost::ACCOUNT));
+            self.release(parent);
+        }
+    }
+
     /// Whether `amount` could be charged.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn check(&self, id: AccountId, amount: Limits) -> Result<()> {
         let mut next = Some(id);
         while let Some(account) = next.and_then(|id| self.slab.get(id)) {
@@ -220,7 +222,7 @@ impl Accounts {
     }
 
     /// Charges all of `amount`, or nothing.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn charge(&mut self, id: AccountId, amount: Limits) -> Result<()> {
         self.check(id, amount)?;
         let mut next = Some(id);
@@ -243,7 +245,7 @@ impl Accounts {
     }
 
     /// Gives back what was charged.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn refund(&mut self, id: AccountId, amount: Limits) {
         let (mut next, mut amount) = (Some(id), amount);
         while let Some(account) = next.and_then(|id| self.slab.get_mut(id)) {

@@ -206,12 +206,14 @@ impl Port {
 
 impl Message {
     /// A message that nobody pays for yet.
+    #[inline]
     pub(crate) fn new(label: u32, words: &[u64], rights: Vec<Carried>) -> Message {
         let words = SmallVec::from_slice(words);
         Message { label, words, rights, in_memory: 0, payer: None }
     }
 
     /// Rights and words, as the receiver sees them.
+    #[inline]
     fn size(&self) -> (u64, u64) {
         let rights = self.rights.len() as u64;
         match self.in_memory {
@@ -220,6 +222,7 @@ impl Message {
         }
     }
 
+    #[inline]
     pub(crate) fn cost(words: usize, rights: usize) -> Limits {
         Limits {
             memory: 0,
@@ -1430,6 +1433,7 @@ impl<K: Kernel> Mach<K> {
     }
 
     /// A message leaves its queue.
+    #[inline]
     fn message_uncharge(&mut self, message: &mut Message) {
         if let Some(account) = message.payer.take() {
             let cost = Message::cost(message.words.len(), message.rights.len());
@@ -1829,27 +1833,30 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
+    #[inline(always)]
     fn port_dequeue(&mut self, id: PortId) -> Option<Taken> {
         let port = self.ports.get_mut(id)?;
         let Owner::Task(task, own) = port.owner else { return None };
         let mut message = port.queue.pop_front()?;
         let seqno = port.seqno;
         port.seqno = port.seqno.wrapping_add(1);
+        let more = !port.queue.is_empty();
+        let waits = !port.accept_requests.is_empty() || !port.blocked.is_empty();
         let (port, flag) = port.payload.map_or((own as u64, 0), |payload| (payload, PAYLOAD));
-        // The others have their turn before its next message.
         self.ready_remove(task, id);
-        self.ready_add(id);
+        if more {
+            // The others have their turn before.
+            self.ready_add(id);
+        }
         self.message_uncharge(&mut message);
-        self.senders_admit(id);
+        if waits {
+            self.senders_admit(id);
+        }
         Some(Taken { port, flag, seqno, message })
     }
 
     /// Lets senders that wait put their messages in, as far as there is room.
     pub(crate) fn senders_admit(&mut self, id: PortId) {
-        let waits = |port: &Port| !port.accept_requests.is_empty() || !port.blocked.is_empty();
-        if !self.ports.get(id).is_some_and(waits) {
-            return;
-        }
         while let Some(port) = self.ports.get_mut(id)
             && (port.queue.len() as u64) < port.qlimit as u64
             && let Some(((_, name), request)) = port.accept_requests.pop_front()
@@ -1904,6 +1911,7 @@ impl<K: Kernel> Mach<K> {
 
     /// Puts the words of a received message out: port, label, seqno, counts, rights, body. Answers the
     /// word of the first right.
+    #[inline(always)]
     fn message_put_out(&mut self, task: TaskId, taken: Taken, put: &mut impl FnMut(u64)) -> u32 {
         let message = taken.message;
         let (rights, count) = message.size();

@@ -243,6 +243,8 @@ impl<K: Kernel> Mach<K> {
         match label {
             routine::REPLY_NEW_PORT => self.reply_new_port(task, input, out)?,
             routine::REPLY_RIGHTS => self.reply_rights(task, input)?,
+            routine::MSG_SEND => return self.message_send(task, input.rest()),
+            routine::MSG_RECEIVE => return self.message_receive(task, input, out),
             routine::MACH_PORT_DEALLOCATE => {
                 let target = self.target(task, input.name()?)?;
                 let name = input.name()?;
@@ -314,6 +316,55 @@ impl<K: Kernel> Mach<K> {
         Ok(())
     }
 
+    fn message_receive(
+        &mut self,
+        task: TaskId,
+        input: &mut Input<'_>,
+        out: &mut Output,
+    ) -> Result<bool> {
+        let (name, time) = (input.name()?, input.word()?);
+        let take = Take {
+            notify: input.name().unwrap_or(0),
+            most: match input.word() {
+                Ok(most) if most != 0 => most,
+                _ => MESSAGE_WORDS as u64 - 5,
+            },
+            keep: input.word().is_ok_and(|keep| keep != 0),
+        };
+        if take.notify != 0 && self.receive_port(task, take.notify).is_err() {
+            return Err(Error::MACH_RCV_INVALID_NOTIFY);
+        }
+        if name != 0 {
+            match self.task(task)?.space.get(name).map(|entry| entry.right) {
+                Ok(Right::Receive { port, .. }) => {
+                    if self.ports.get(port).is_some_and(|port| port.set.is_some()) {
+                        return Err(Error::MACH_RCV_IN_SET);
+                    }
+                }
+                Ok(Right::Set) => {}
+                _ => return Err(Error::MACH_RCV_INVALID_NAME),
+            }
+        }
+        if let Some(port) = self.next_port(task, name) {
+            if self.receive(task, port, take, &mut |word| out.put(word)) != REPLY {
+                return Err(Error::MACH_RCV_TOO_LARGE);
+            }
+            return Ok(true);
+        }
+        if time == u64::MAX {
+            return Err(Error::MACH_RCV_TIMED_OUT);
+        }
+        let reply = self.kernel.reply_save()?;
+        let serial = self.deadline(time, Timed::Receive(task));
+        self.task_mut(task)?.receivers.push_back(Receiver {
+            reply,
+            take,
+            name,
+            serial,
+        });
+        Ok(false)
+    }
+
     #[inline(never)]
     fn routine_other(
         &mut self,
@@ -344,53 +395,9 @@ impl<K: Kernel> Mach<K> {
                 self.futex_wait(task, address, time)?;
                 return Ok(false);
             }
-            routine::MSG_SEND => return self.message_send(task, input.rest()),
             routine::MSG_SEND_NOTIFY => {
                 let notify = input.name()?;
                 self.message_send_notify(task, notify, input.rest())?;
-            }
-            routine::MSG_RECEIVE => {
-                let (name, time) = (input.name()?, input.word()?);
-                let take = Take {
-                    notify: input.name().unwrap_or(0),
-                    most: match input.word() {
-                        Ok(most) if most != 0 => most,
-                        _ => MESSAGE_WORDS as u64 - 5,
-                    },
-                    keep: input.word().is_ok_and(|keep| keep != 0),
-                };
-                if take.notify != 0 && self.receive_port(task, take.notify).is_err() {
-                    return Err(Error::MACH_RCV_INVALID_NOTIFY);
-                }
-                if name != 0 {
-                    match self.task(task)?.space.get(name).map(|entry| entry.right) {
-                        Ok(Right::Receive { port, .. }) => {
-                            if self.ports.get(port).is_some_and(|port| port.set.is_some()) {
-                                return Err(Error::MACH_RCV_IN_SET);
-                            }
-                        }
-                        Ok(Right::Set) => {}
-                        _ => return Err(Error::MACH_RCV_INVALID_NAME),
-                    }
-                }
-                if let Some(port) = self.next_port(task, name) {
-                    if self.receive(task, port, take, &mut |word| out.put(word)) != REPLY {
-                        return Err(Error::MACH_RCV_TOO_LARGE);
-                    }
-                    return Ok(true);
-                }
-                if time == u64::MAX {
-                    return Err(Error::MACH_RCV_TIMED_OUT);
-                }
-                let reply = self.kernel.reply_save()?;
-                let serial = self.deadline(time, Timed::Receive(task));
-                self.task_mut(task)?.receivers.push_back(Receiver {
-                    reply,
-                    take,
-                    name,
-                    serial,
-                });
-                return Ok(false);
             }
             routine::RIGHTS_SEND => {
                 let thread = self.own_thread(task, input.name()?)?;
@@ -1010,6 +1017,13 @@ impl<K: Kernel> Mach<K> {
     /// Writes into a task's memory.
     pub fn memory_write(&mut self, task: TaskId, address: u64, bytes: &[u8]) -> Result<()> {
         self.vm_write(task, address, bytes)
+    }
+
+    /// The thread with a number, if it is one of the task whose own port has this badge.
+    pub fn thread_of_task(&self, badge: u32, number: u32) -> Option<K::Thread> {
+        let id = self.threads.at(number & 0xf_ffff).filter(|id| thread_number(*id) == number)?;
+        let thread = self.threads.get(id)?;
+        (crate::task::task_badge(thread.task) == badge).then_some(thread.kernel)
     }
 
     /// The thread whose faults carry a badge.

@@ -1186,3 +1186,20 @@ fn no_task_has_the_badge_that_stands_for_nobody() {
     assert_ne!(w.mach.kernel().task_badge(root.task), 0);
     w.finish();
 }
+
+#[test]
+fn only_a_tasks_own_threads_can_have_its_words() {
+    let mut w = World::new();
+    let root = w.boot_root();
+    let (other, task) = w.task(root, 0);
+    let badge = |w: &mut World, caller: common::Caller| w.mach.kernel().task_badge(caller.task);
+    let (own, others) = (badge(&mut w, root), badge(&mut w, other));
+    assert_eq!(w.mach.thread_of_task(own, root.number), Some(root.thread));
+    assert_eq!(w.mach.thread_of_task(others, other.number), Some(other.thread));
+    for number in [other.number, root.number ^ 1 << 20, root.number | 1 << 31, u32::MAX] {
+        assert_eq!(w.mach.thread_of_task(own, number), None);
+    }
+    w.ask(root, routine::TASK_TERMINATE, &[task]).unwrap();
+    assert_eq!(w.mach.thread_of_task(others, other.number), None);
+    w.finish();
+}

@@ -721,6 +721,36 @@ impl Sel4 {
         Some(base.wrapping_add(offset).cast())
     }
 
+    /// Copies words of the message out of a thread's page, from word `first` on.
+    pub fn message_read(&mut self, thread: u32, first: usize, words: &mut [u64]) -> Result<()> {
+        let message = self.message_part(thread, first, words.len())?;
+        for (at, word) in words.iter_mut().enumerate() {
+            // SAFETY: the words lie in the page, which is mapped here for as long as the frame has
+            // its alias; volatile, because the task writes there.
+            *word = unsafe { message.add(at).read_volatile() };
+        }
+        Ok(())
+    }
+
+    /// Copies words into the message in a thread's page, from word `first` on.
+    pub fn message_write(&mut self, thread: u32, first: usize, words: &[u64]) -> Result<()> {
+        let message = self.message_part(thread, first, words.len())?;
+        for (at, word) in words.iter().enumerate() {
+            // SAFETY: as above.
+            unsafe { message.add(at).write_volatile(*word) };
+        }
+        Ok(())
+    }
+
+    /// Where so many words of the message in a thread's page are.
+    fn message_part(&mut self, thread: u32, first: usize, count: usize) -> Result<*mut u64> {
+        if first + count > abi::MESSAGE_WORDS {
+            return Err(Error::KERN_INVALID_ARGUMENT);
+        }
+        let offset = page::MESSAGE + first * size_of::<u64>();
+        self.page_word(thread, offset).map(<*mut u32>::cast).ok_or(SHORT)
+    }
+
     fn badge(&mut self, slot: Slot, badge: u32, to: AbsoluteCPtr) -> Result<()> {
         to.mint(&self.slots.at(slot), CapRights::WRITE_GRANT, CapData::badge(badge as u64))
             .map_err(|_| SHORT)

@@ -19,7 +19,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::Sel4;
 use mach::abi::exception::{BAD_INSTRUCTION, bad_instruction};
-use mach::{Kernel as _, Mach, Outcome, Protection};
+use mach::{Error, Kernel as _, Mach, Outcome, Protection, abi};
 use memory::Memory;
 use platform_qemu_virt as platform;
 use sel4::{BootInfo, Fault, MessageInfo, cap};
@@ -154,21 +154,28 @@ fn serve(mut mach: Mach<Sel4>) -> ! {
         } else if badge & 1 << 27 != 0 {
             answer = fault(&mut mach, badge, &received);
         } else {
-            words[..4].copy_from_slice(&received.mrs);
-            let length = length.min(words.len());
-            if length > 4 {
-                sel4::ipc_buffer().read_msgs(4, &mut words[4..length]);
-            }
             let label = received.info.label() as u32;
-            let outcome = mach.request(badge, label, &words[..length], &mut output);
-            if let Outcome::Reply(label) = outcome {
-                let out = output.words();
-                let mrs = core::array::from_fn(|at| out.get(at).copied().unwrap_or(0));
-                if out.len() > 4 {
-                    sel4::ipc_buffer().write_msgs(4, &out[4..]);
+            let taken = if label & abi::IN_PAGE == 0 {
+                let length = length.min(words.len());
+                words[..4].copy_from_slice(&received.mrs);
+                if length > 4 {
+                    sel4::ipc_buffer().read_msgs(4, &mut words[4..length]);
                 }
-                answer = Some((MessageInfo::new(label as u64, 0, 0, out.len() as u64), mrs));
-            }
+                Ok((length, None))
+            } else {
+                take_from_page(&mut mach, badge, &received.mrs, &mut words)
+            };
+            answer = match taken {
+                Ok((length, page)) => {
+                    let label = label & !abi::IN_PAGE;
+                    let outcome = mach.request(badge, label, &words[..length], &mut output);
+                    answer_of(&mut mach, outcome, output.words(), page)
+                }
+                Err(error) => {
+                    let info = MessageInfo::new(abi::REPLY_ERROR as u64, 0, 0, 1);
+                    Some((info, [error.0 as u64, 0, 0, 0]))
+                }
+            };
         }
         heap_reserve(mach.kernel());
         if !mach.has_work() {
@@ -195,6 +202,52 @@ fn serve(mut mach: Mach<Sel4>) -> ! {
             }
         }
     }
+}
+
+/// The words of a request that lie in the page of the thread whose number is in the low half of the
+/// first register, as many as its high half says; the first three are in the other registers.
+/// Answers how many there are, and the thread.
+fn take_from_page(
+    mach: &mut Mach<Sel4>,
+    badge: u32,
+    mrs: &sel4::Mrs,
+    words: &mut [u64],
+) -> Result<(usize, Option<u32>), Error> {
+    let [head, first @ ..] = mrs;
+    let thread = mach.thread_of_task(badge, *head as u32).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+    let length = (head >> 32) as usize;
+    words[..first.len()].copy_from_slice(first);
+    if length > first.len() {
+        let rest = words.get_mut(first.len()..length).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        mach.kernel().message_read(thread, first.len(), rest)?;
+    }
+    Ok((length, Some(thread)))
+}
+
+/// An answer as it goes out: what does not fit into the registers goes with it, or into the page of a
+/// thread.
+fn answer_of(
+    mach: &mut Mach<Sel4>,
+    outcome: Outcome,
+    words: &[u64],
+    page: Option<u32>,
+) -> Option<(MessageInfo, sel4::Mrs)> {
+    let Outcome::Reply(label) = outcome else { return None };
+    let mut length = words.len();
+    let mrs = match words {
+        [a, b, c, d, rest @ ..] => {
+            let mrs = [*a, *b, *c, *d];
+            if !rest.is_empty() {
+                match page.map(|thread| mach.kernel().message_write(thread, mrs.len(), rest)) {
+                    Some(Ok(())) => length = mrs.len(),
+                    _ => sel4::ipc_buffer().write_msgs(mrs.len(), rest),
+                }
+            }
+            mrs
+        }
+        few => core::array::from_fn(|at| few.get(at).copied().unwrap_or(0)),
+    };
+    Some((MessageInfo::new(label as u64, 0, 0, length as u64), mrs))
 }
 
 /// A thread's fault. Answers what makes it go on, if it may.

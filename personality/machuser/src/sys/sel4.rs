@@ -116,6 +116,16 @@ pub fn mach_call_words(number: u32, words: &[u64]) -> Result<(usize, [u64; 4])> 
     mach_call(number, words.len(), mrs)
 }
 
+/// The same with words that lie in this thread's page already, but for the first three: nothing of
+/// the request or of the answer is copied by the kernel. Answers the first four words; the others
+/// are in the buffer.
+fn mach_call_in_page(number: u32, count: usize, first: [u64; 3]) -> Result<[u64; 4]> {
+    let head = (count as u64) << 32 | thread_number() as u64;
+    let [a, b, c] = first;
+    let (_, mrs) = mach_call(number | abi::IN_PAGE, 4, [head, a, b, c])?;
+    Ok(mrs)
+}
+
 /// Word `i` of an answer of which `mrs` are the first words.
 #[inline]
 fn answer(mrs: &[u64; 4], i: usize) -> u64 {
@@ -294,20 +304,23 @@ pub fn msg_send(
         false => None,
     };
     let place = if memory.is_some() { abi::IN_MEMORY } else { 0 };
-    let head = [
-        destination.name as u64,
-        destination.disposition as u64,
-        label as u64,
-        milliseconds(timeout),
-        rights.len() as u64,
-        words.len() as u64 | place,
-    ];
-    let mut all = with_rights(&head, rights);
-    match &memory {
-        Some(memory) => all.push(memory.as_raw() as u64),
-        None => all.extend_from_slice(words),
+    let name = memory.as_ref().map(|memory| memory.as_raw() as u64);
+    let body = name.as_ref().map_or(words, core::slice::from_ref);
+    let count = 6 + rights.len() + body.len();
+    if count > abi::MESSAGE_WORDS {
+        return Err(Error::MACH_SEND_TOO_LARGE);
     }
-    mach_call_words(routine::MSG_SEND, &all)?;
+    let head = [destination.name as u64, destination.disposition as u64, label as u64];
+    for (at, word) in
+        [milliseconds(timeout), rights.len() as u64, words.len() as u64 | place].into_iter().enumerate()
+    {
+        buffer_set(3 + at, word);
+    }
+    for (at, right) in rights.iter().enumerate() {
+        buffer_set(6 + at, right_word(right));
+    }
+    buffer_write(count - body.len(), body);
+    mach_call_in_page(routine::MSG_SEND, count, head)?;
     // It went with the message.
     memory.map(SendRight::into_raw);
     Ok(())
@@ -351,10 +364,10 @@ pub fn msg_receive() -> Result<Message> {
 
 /// The next one-way message to a port or port set (0: to any port that is in no set).
 /// `MACH_RCV_TOO_LARGE` if its words did not fit beside its rights: then it is gone.
+#[inline]
 pub fn msg_receive_from(name: Name, timeout: Option<Duration>) -> Result<Message> {
-    let words = [name as u64, milliseconds(timeout), 0, 0];
-    let (_, mrs) = mach_call(routine::MSG_RECEIVE, 2, words)?;
-    message(mrs)
+    let words = [name as u64, milliseconds(timeout), 0];
+    message(mach_call_in_page(routine::MSG_RECEIVE, 2, words)?)
 }
 
 /// The same, with at most so many rights and words; a larger one stays in the queue if `keep`.
@@ -365,12 +378,14 @@ pub fn msg_receive_large(
     most: usize,
     keep: bool,
 ) -> Result<Message> {
-    let words = [name as u64, milliseconds(timeout), 0, most as u64, keep as u64];
-    let (_, mrs) = mach_call_words(routine::MSG_RECEIVE, &words)?;
-    message(mrs)
+    buffer_set(3, most as u64);
+    buffer_set(4, keep as u64);
+    let words = [name as u64, milliseconds(timeout), 0];
+    message(mach_call_in_page(routine::MSG_RECEIVE, 5, words)?)
 }
 
 /// The message in the buffer.
+#[inline]
 fn message(mrs: [u64; 4]) -> Result<Message> {
     let (rights, count) = (mrs[3] as usize, buffer_get(4));
     let (is_large, count) = (count & abi::IN_MEMORY != 0, (count & !abi::IN_MEMORY) as usize);
@@ -379,11 +394,18 @@ fn message(mrs: [u64; 4]) -> Result<Message> {
         return Err(Error::MIG_BAD_ARGUMENTS);
     }
     let carried = |i| Carried::from_raw(buffer_get(i) as u32);
-    let rights: CarriedList = (5..5 + rights).map(carried).collect();
-    let first = 5 + rights.len();
+    let first = 5 + rights;
+    let rights: CarriedList = match rights {
+        0 => CarriedList::new(),
+        _ => (5..first).map(carried).collect(),
+    };
     let words = match is_large {
         true => body_load(carried(first), count)?,
-        false => (first..first + body).map(buffer_get).collect(),
+        false => {
+            let mut words = alloc::vec![0; body];
+            buffer_read(first, &mut words);
+            words
+        }
     };
     let [port, label, seqno, _] = mrs;
     let payload = (label & abi::PAYLOAD != 0).then_some(port);

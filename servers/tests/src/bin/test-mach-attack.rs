@@ -162,13 +162,20 @@ mod guest {
     fn forge(a: &mut Attacker) {
         let number = a.random.below(64) | a.random.below(8) << 20;
         let secret = a.random.next() & !0xf_ffff | a.random.below(64);
-        match a.random.below(7) {
+        match a.random.below(8) {
             0 => ask(REPLY_RIGHTS, &[number, 1, a.right()]),
             1 => ask(REPLY_NEW_PORT, &[number, a.random.below(3)]),
             2 => ask(RIGHTS_RECEIVE, &[secret, a.port]),
             3 => ask(RIGHTS_SEND, &[number, a.to, 1, a.right()]),
             4 => ask(WINDOW_ACCEPT, &[a.random.next()]),
             5 => ask(WINDOW_RELEASE, &[a.random.next()]),
+            6 => {
+                // Words in the pages of others, and more of them than there can be.
+                let head = number | a.random.below(200) << 32;
+                let label = if a.random.below(2) == 0 { MSG_SEND } else { MSG_RECEIVE };
+                let words = [head, a.to, a.random.below(40), u64::MAX];
+                sys::call(::mach::abi::TASK_SELF, label | ::mach::abi::IN_PAGE, 4, words);
+            }
             _ => {
                 // A ticket of its own, to whom it was not made for.
                 let own = sys::thread_number() as u64;

@@ -20,7 +20,7 @@ mod guest {
     };
     use guest_tests::suite::Suite;
     use guest_tests::{get, same};
-    use mach::abi::routine;
+    use mach::abi::{IN_PAGE, TASK_SELF, routine};
     use machuser::mach::{self as mach_calls, SpecialPort};
     use machuser::sys;
     use machuser::wire::{Disposition, REPLY_ERROR, REPLY_OK, RightArg};
@@ -298,6 +298,33 @@ mod guest {
                 before + 50
             );
             same!(call(&fresh[49], ADD, 5), Ok(6));
+            Ok(())
+        });
+        suite.check("msg_send, words in a page that is not the caller's are refused", || {
+            let server = get!(server());
+            let port = get!(ReceiveRight::allocate());
+            let to = get!(port.make_send());
+            let send = |thread: u64, count: u64| {
+                // The time limit, and no rights and no words.
+                (3..6).zip([u64::MAX, 0, 0]).for_each(|(at, word)| sys::buffer_set(at, word));
+                let disposition = Disposition::CopySend as u64;
+                let words = [count << 32 | thread, to.as_raw() as u64, disposition, 77];
+                let label = routine::MSG_SEND | IN_PAGE;
+                let (label, _, mrs) = sys::call(TASK_SELF, label, 4, words);
+                if label == REPLY_OK { Ok(()) } else { Err(Error(mrs[0] as u32)) }
+            };
+            let own = sys::thread_number() as u64;
+            same!(send(own, 6), Ok(()));
+            same!(get!(sys::msg_receive_from(port.as_raw(), None)).label, 77);
+            for thread in [0, own + 1, own ^ 1 << 20, own | 1 << 31, u32::MAX as u64] {
+                same!(send(thread, 6), Err(Error::KERN_INVALID_ARGUMENT));
+            }
+            same!(send(own, 121), Err(Error::KERN_INVALID_ARGUMENT));
+            same!(send(own, u32::MAX as u64), Err(Error::KERN_INVALID_ARGUMENT));
+            same!(send(own, 5), Err(Error::MIG_BAD_ARGUMENTS));
+            same!(send(own, 0), Err(Error::MIG_BAD_ARGUMENTS));
+            same!(sys::msg_receive_from(port.as_raw(), Some(Duration::ZERO)).is_err(), true);
+            same!(call(&server.port, ADD, 5), Ok(6));
             Ok(())
         });
         suite.check("reply_new_port, a port that its client gave back comes again", || {
