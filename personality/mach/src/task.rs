@@ -806,8 +806,8 @@ impl<K: Kernel> Mach<K> {
         }
         if name != 0 {
             // What has not been sent is not sent; all else may have been heard.
-            let sends = name == crate::abi::TASK_SELF
-                && self.kernel.called_label(kernel) == crate::abi::routine::MSG_SEND;
+            let label = self.kernel.called_label(kernel) & !crate::abi::IN_PAGE;
+            let sends = name == crate::abi::TASK_SELF && label == crate::abi::routine::MSG_SEND;
             let error = match sends {
                 true => Error::MACH_SEND_INTERRUPTED,
                 false => Error::MACH_RCV_INTERRUPTED,
