@@ -101,8 +101,7 @@ fn serve(label: u32, words: &[u64]) -> (u32, usize, [u64; 4]) {
     };
     let mut request = buffer.request(&incoming);
     let _ = dispatch(&mut request);
-    let answer = request.into_answer();
-    buffer.put(answer)
+    buffer.put_answer()
 }
 
 /// Words that are mostly small, so that lengths and counts are sometimes plausible.

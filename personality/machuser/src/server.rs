@@ -34,13 +34,11 @@ impl Outcome {
     }
 }
 
-/// What an answer is beside its words, which are in the [`MessageBuffer`].
-#[derive(Clone, Copy, Debug)]
-pub struct Answer {
-    /// The label, see [`crate::wire`].
-    pub label: u32,
-    /// Number of words.
-    pub len: u32,
+/// What an answer is beside its words: its label, see [`crate::wire`], and how many there are.
+#[derive(Clone, Copy)]
+struct Answer {
+    label: u32,
+    len: u32,
 }
 
 /// A server thread's place for the words of the message that it serves. The thread's own buffer is
@@ -115,28 +113,29 @@ impl<'b> MessageBuffer<'b> {
         }
     }
 
-    /// An answer's label, number of words and first four words. The others go to where a reply
-    /// takes them from: nothing else may be called before it.
+    /// The last answer's label, number of words and first four words. The others go to where a
+    /// reply takes them from: nothing else may be called before it.
     #[inline(always)]
-    pub fn put(&self, answer: Answer) -> (u32, usize, [u64; 4]) {
+    pub fn put_answer(&self) -> (u32, usize, [u64; 4]) {
+        let Answer { label, len } = self.given.answer;
         let [a, b, c, d, rest @ ..] = &self.given.words;
-        let len = answer.len as usize;
+        let len = len as usize;
         if len > 4 {
             sys::buffer_write(4, &rest[..(len - 4).min(rest.len())]);
         }
-        (answer.label, len, [*a, *b, *c, *d])
+        (label, len, [*a, *b, *c, *d])
     }
 
     /// Answers the last caller.
-    pub fn reply(&self, answer: Answer) {
-        let (label, len, words) = self.put(answer);
+    pub fn reply(&self) {
+        let (label, len, words) = self.put_answer();
         sys::reply(label, len, words);
     }
 
     /// Answers the last caller and waits for the next call.
     #[inline(always)]
-    pub fn reply_receive(&self, answer: Answer) -> Result<Incoming> {
-        let (label, len, words) = self.put(answer);
+    pub fn reply_receive(&self) -> Result<Incoming> {
+        let (label, len, words) = self.put_answer();
         sys::reply_receive(label, len, words)
     }
 }
@@ -223,12 +222,6 @@ impl<'c> Request<'c> {
     #[inline]
     pub fn answer_error(&mut self, error: Error) -> Outcome {
         self.answer_words(REPLY_ERROR, &[error.0.into()])
-    }
-
-    /// The answer, when the request is done with.
-    #[inline(always)]
-    pub fn into_answer(self) -> Answer {
-        self.given.answer
     }
 
     /// Reads the header and takes the rights; then [`Snapshot::input`] has the arguments. On

@@ -52,8 +52,7 @@ fn open<T>(
             then(Ok((&mut input, &snapshot, &mut request)))
         }
         Err(_) => {
-            let answer = request.into_answer();
-            then(Err(buffer.put(answer).2[0] as u32))
+            then(Err(buffer.put_answer().2[0] as u32))
         }
     }
 }

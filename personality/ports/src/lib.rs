@@ -729,11 +729,10 @@ impl Server {
                     true
                 }
             };
-            let answer = request.into_answer();
             if rare {
                 self.announce_end();
                 if self.is_finishing() {
-                    buffer.reply(answer);
+                    buffer.reply();
                     self.run_finish();
                     next = sys::receive();
                     continue;
@@ -742,14 +741,14 @@ impl Server {
                     seat = match seat.leave_to(IDLE_THREADS) {
                         Some(seat) => seat,
                         None => {
-                            buffer.reply(answer);
+                            buffer.reply();
                             self.threads.fetch_sub(1, Ordering::SeqCst);
                             return Error::KERN_TERMINATED;
                         }
                     };
                 }
             }
-            next = buffer.reply_receive(answer);
+            next = buffer.reply_receive();
         };
         self.stopped.store(true, Ordering::SeqCst);
         self.backlog_filled.notify_all();

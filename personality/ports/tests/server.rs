@@ -303,8 +303,7 @@ fn nothing_of_an_earlier_answer_is_behind_the_data() {
         };
         let mut request = buffer.request(&incoming);
         assert_ne!(io::dispatch(&Noise, &mut request), Outcome::Unknown);
-        let answer = request.into_answer();
-        let (_, len, words) = buffer.put(answer);
+        let (_, len, words) = buffer.put_answer();
         assert_eq!((len as u64, words[0]), (1 + amount.div_ceil(8), amount));
         let bytes = words[1..len].iter().flat_map(|word| word.to_le_bytes());
         assert!(bytes.enumerate().all(|(i, byte)| (i as u64) < amount || byte == 0));
