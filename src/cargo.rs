@@ -45,6 +45,9 @@ struct Metadata {
 struct HirdMetadata {
     #[serde(rename = "host-tests")]
     host_tests: Option<bool>,
+    /// What runs under Miri: `lib`, and names of tests.
+    #[serde(default)]
+    miri: Vec<String>,
 }
 
 impl Package {
@@ -57,6 +60,12 @@ impl Package {
     pub fn targets(&self, kind: &str) -> impl Iterator<Item = &str> {
         let is_kind = move |t: &&Target| t.kind.iter().any(|k| k == kind);
         self.targets.iter().filter(is_kind).map(|t| t.name.as_str())
+    }
+
+    /// The test targets of the package that run under Miri: `lib`, and names of tests.
+    pub fn miri(&self) -> &[String] {
+        let hird = self.metadata.as_ref().and_then(|all| all.hird.as_ref());
+        hird.map_or(&[], |hird| &hird.miri)
     }
 
     /// What the package says about tests on the host, if it does.

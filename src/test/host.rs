@@ -103,11 +103,11 @@ fn cargo_test(
     command
         .env("CARGO_TERM_COLOR", "never")
         .env("RUST_TEST_NOCAPTURE", "0");
-    follow(command, targets, report)
+    follow(command, Place::Host, targets, report)
 }
 
 /// Runs `cargo test` and takes its results from what it prints.
-fn follow(mut command: Command, what: &str, report: &mut Report) -> Result<()> {
+pub fn follow(mut command: Command, place: Place, what: &str, report: &mut Report) -> Result<()> {
     if step::verbose() {
         step::say(&step::shown(&command));
     } else {
@@ -145,8 +145,8 @@ fn follow(mut command: Command, what: &str, report: &mut Report) -> Result<()> {
         results.line(&line);
         for (name, outcome) in results.outcomes.drain(..) {
             match outcome {
-                Outcome::Passed => report.pass(Place::Host, &name),
-                Outcome::Failed(why) => report.fail(Place::Host, &name, &why),
+                Outcome::Passed => report.pass(place, &name),
+                Outcome::Failed(why) => report.fail(place, &name, &why),
             }
         }
     }
@@ -155,7 +155,7 @@ fn follow(mut command: Command, what: &str, report: &mut Report) -> Result<()> {
     if !status.success() && failed_now == failed_before {
         // Something did not compile, or a test program died.
         let name = format!("cargo test {what}");
-        report.fail(Place::Host, &name, &results.tail());
+        report.fail(place, &name, &results.tail());
     }
     Ok(())
 }

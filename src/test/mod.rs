@@ -5,6 +5,7 @@ mod fuzz;
 mod guest;
 mod host;
 mod judge;
+mod miri;
 mod report;
 mod transcript;
 
@@ -20,6 +21,7 @@ pub fn command(workspace: &Workspace, arguments: &TestArgs) -> Result<u8> {
     let mut report = Report::default();
     if !arguments.guest {
         host::run(workspace, arguments, &mut report)?;
+        miri::run(workspace, arguments, &mut report)?;
         fuzz::run(workspace, arguments, &mut report)?;
     }
     if !arguments.host {

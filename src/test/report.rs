@@ -4,6 +4,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     Host,
+    /// On the host, under Miri.
+    Miri,
     Guest,
 }
 
@@ -52,6 +54,7 @@ impl Report {
 fn label(place: Place) -> &'static str {
     match place {
         Place::Host => "host ",
+        Place::Miri => "miri ",
         Place::Guest => "guest",
     }
 }

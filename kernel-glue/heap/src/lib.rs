@@ -211,7 +211,9 @@ mod tests {
         }
     }
 
-    const ARENA: usize = 1 << 20;
+    /// Under Miri each byte takes its time.
+    const ARENA: usize = if cfg!(miri) { 1 << 16 } else { 1 << 20 };
+    const LARGE: usize = if cfg!(miri) { 2_000 } else { 20_000 };
 
     fn heap(arena: &mut Vec<u128>) -> Heap<Spin, talc::source::Manual> {
         arena.resize(ARENA / 16, 0);
@@ -229,7 +231,7 @@ mod tests {
     }
 
     fn step() -> impl Strategy<Value = Step> {
-        let size = || prop_oneof![1usize..64, 1usize..1200, 1usize..20_000];
+        let size = || prop_oneof![1usize..64, 1usize..1200, 1usize..LARGE];
         prop_oneof![
             (size(), 0u32..8).prop_map(|(size, align)| Step::Allocate(size, align)),
             any::<usize>().prop_map(Step::Free),
