@@ -178,11 +178,12 @@ pub struct Reply {
     in_window: bool,
     /// Words 0..4, when the body is in registers.
     mrs: [u64; 4],
-    at: usize,
-    end: usize,
+    /// The next word and the end; a window has no more than 2^17.
+    at: u32,
+    end: u32,
     rights: CarriedList,
     /// How many of the rights have been read.
-    taken: usize,
+    taken: u32,
 }
 
 impl Reply {
@@ -200,7 +201,7 @@ impl Reply {
         match label {
             REPLY_OK if len <= REGISTER_WORDS => {
                 self.mrs = mrs;
-                self.end = len;
+                self.end = len as u32;
                 Ok(())
             }
             REPLY_WINDOW => {
@@ -210,7 +211,7 @@ impl Reply {
                     return Err(Error::MIG_REPLY_MISMATCH);
                 }
                 self.in_window = true;
-                self.end = end;
+                self.end = end as u32;
                 Ok(())
             }
             REPLY_TOO_LARGE => {
@@ -218,7 +219,7 @@ impl Reply {
                 let (window, end) = fetch(port, mrs[0], mrs[1])?;
                 self.window = Some(window);
                 self.in_window = true;
-                self.end = end;
+                self.end = end as u32;
                 Ok(())
             }
             _ => {
@@ -261,9 +262,14 @@ impl Reply {
         }
     }
 
+    /// Words that have not been read.
+    fn left(&self) -> usize {
+        (self.end - self.at) as usize
+    }
+
     fn length(&mut self) -> Result<usize> {
         let length = usize::try_from(self.word()?).map_err(|_| Error::MIG_TYPE_ERROR)?;
-        if words_of(length) > self.end - self.at {
+        if words_of(length) > self.left() {
             return Err(Error::MIG_TYPE_ERROR);
         }
         Ok(length)
@@ -272,16 +278,16 @@ impl Reply {
     fn copy_bytes(&mut self, to: &mut [u8]) {
         match &self.window {
             Some(window) if self.in_window => {
-                window.memory().read(self.at * 8, to);
+                window.memory().read(self.at as usize * 8, to);
             }
             _ => {
                 for (i, chunk) in to.chunks_mut(8).enumerate() {
-                    let word = self.register(self.at + i).to_le_bytes();
+                    let word = self.register(self.at as usize + i).to_le_bytes();
                     chunk.copy_from_slice(&word[..chunk.len()]);
                 }
             }
         }
-        self.at += words_of(to.len());
+        self.at += words_of(to.len()) as u32;
     }
 
     fn register(&self, at: usize) -> u64 {
@@ -304,7 +310,7 @@ impl Reply {
     fn count(&mut self, words: usize) -> Result<usize> {
         let count = usize::try_from(self.word()?).map_err(|_| Error::MIG_TYPE_ERROR)?;
         match count.checked_mul(words) {
-            Some(needed) if needed <= self.end - self.at => Ok(count),
+            Some(needed) if needed <= self.left() => Ok(count),
             _ => Err(Error::MIG_TYPE_ERROR),
         }
     }
@@ -313,7 +319,7 @@ impl Reply {
     pub fn right<R: FromCarried>(&mut self) -> Result<Option<R>> {
         let right = self
             .rights
-            .get_mut(self.taken)
+            .get_mut(self.taken as usize)
             .ok_or(Error::MIG_TYPE_ERROR)?;
         self.taken += 1;
         R::from_carried(core::mem::replace(right, Carried::null()))
@@ -322,7 +328,7 @@ impl Reply {
     /// The next array of rights.
     pub fn rights<R: FromCarried>(&mut self) -> Result<Vec<Option<R>>> {
         let count = usize::try_from(self.word()?).map_err(|_| Error::MIG_TYPE_ERROR)?;
-        if count > self.rights.len() - self.taken {
+        if count > self.rights.len() - self.taken as usize {
             return Err(Error::MIG_TYPE_ERROR);
         }
         (0..count).map(|_| self.right()).collect()
@@ -330,7 +336,7 @@ impl Reply {
 
     /// `MIG_TYPE_ERROR` unless everything has been read.
     pub fn finish(&self) -> Result<()> {
-        if self.at == self.end && self.taken == self.rights.len() {
+        if self.at == self.end && self.taken as usize == self.rights.len() {
             Ok(())
         } else {
             Err(Error::MIG_TYPE_ERROR)
@@ -345,9 +351,9 @@ impl Source for Reply {
         }
         let word = match &self.window {
             Some(window) if self.in_window => {
-                window.memory().word(self.at).ok_or(Error::MIG_TYPE_ERROR)?
+                window.memory().word(self.at as usize).ok_or(Error::MIG_TYPE_ERROR)?
             }
-            _ => self.register(self.at),
+            _ => self.register(self.at as usize),
         };
         self.at += 1;
         Ok(word)
