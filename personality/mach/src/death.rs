@@ -12,13 +12,15 @@ use crate::kernel::Kernel;
 use crate::pages::Pages;
 use crate::space::Right;
 use crate::task::{Mach, TaskId};
-use crate::vm::PAGE;
+use crate::vm::{PAGE, VM_MAX};
 use alloc::collections::VecDeque;
 
 /// Pieces of work that are done at a time.
 pub(crate) const PIECES: u32 = 128;
 /// Pages that are unmapped as one piece.
 const PAGES: u64 = 64;
+/// Regions that end as one piece.
+const REGIONS: usize = 16;
 
 /// A port whose end has begun.
 #[derive(Clone, Copy)]
@@ -219,20 +221,24 @@ impl<K: Kernel> Mach<K> {
             }
             return false;
         }
-        let region = task
-            .map
-            .regions
-            .iter()
-            .next()
-            .map(|(start, region)| (*start, region.end));
-        if let Some((start, end)) = region {
-            // Most of what is allocated may never have been touched.
-            let mapped = task.map.mapped.range(start / PAGE..end / PAGE).next();
-            match mapped.map(|(page, _)| page) {
-                Some(page) => {
-                    self.pages_unmap(id, page * PAGE, end.min((page + PAGES) * PAGE));
-                }
-                None => self.region_end(id, start),
+        // Most of what is allocated may never have been touched.
+        if let Some(page) = task.map.mapped.first(0..VM_MAX / PAGE) {
+            self.pages_unmap(id, page * PAGE, (page + PAGES) * PAGE);
+            return false;
+        }
+        let map = &mut task.map;
+        let ended = match map.regions.len() {
+            0 => None,
+            ..=REGIONS => Some(core::mem::take(&mut map.regions)),
+            _ => {
+                // Nobody looks for free addresses any more.
+                map.holes.as_mut().map(|holes| holes.pop_first());
+                map.regions.pop_first().map(|first| [first].into())
+            }
+        };
+        if let Some(ended) = ended {
+            for (start, region) in ended {
+                self.region_ended(id, start, region);
             }
             return false;
         }

@@ -294,7 +294,9 @@ impl<K: Kernel> Mach<K> {
     /// Gives an object a frame of its own for a page whose frame has other holders.
     pub(crate) fn page_own(&mut self, id: ObjectId, page: u64, old: K::Frame) -> Result<K::Frame> {
         let new = self.kernel.frame_duplicate(old)?;
-        self.object_withdraw(id, page, 1, Protection::NONE);
+        for (task, address, ..) in self.object_places(id, page, 1) {
+            self.page_unmap(task, address);
+        }
         self.page_put(id, page, new);
         self.kernel.frame_free(old);
         self.counters.cow_faults += 1;
@@ -492,7 +494,7 @@ impl<K: Kernel> Mach<K> {
     /// and pays for them. On failure nothing is put.
     ///
     /// `written` are pages that are copied at once, because somebody is likely to write to them soon:
-    /// all that a region which shows some of the range lets be written now.
+    /// all that a region which shows some of the range, and is not wired, lets be written now.
     pub(crate) fn pages_share(
         &mut self,
         from: ObjectId,
@@ -507,12 +509,18 @@ impl<K: Kernel> Mach<K> {
         let target = self.objects.get(to).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let account = target.account.ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let bound = source.pinned || target.pinned;
-        let wired = if bound { Vec::new() } else { self.object_wired(from) };
+        // Who says what was written has one region in mind, which is not wired.
+        let written = written.filter(|_| source.places.len() == 1);
+        let looks = !bound && written.is_none();
+        let wired = if looks { self.object_wired(from) } else { Vec::new() };
         if bound || !wired.is_empty() || source.pager.is_some() {
             let is_own = |page| bound || wired.iter().any(|(start, end)| (*start..*end).contains(&page));
             return self.pages_share_some(from, range, to, at, account, is_own);
         }
-        let present = source.pages.count(range.clone());
+        let present = match range.start == 0 && range.end >= source.size / PAGE {
+            true => source.pages.len(),
+            false => source.pages.count(range.clone()),
+        };
         if present == 0 {
             return Ok(());
         }
@@ -524,7 +532,7 @@ impl<K: Kernel> Mach<K> {
         if let Some(source) = self.objects.get(from) {
             let kernel = &mut self.kernel;
             pages.share(&source.pages, range, at, |frame| kernel.frame_retain(frame));
-            if let Some(written) = written.filter(|_| source.places.len() == 1) {
+            if let Some(written) = written {
                 withdraws = !written.iter().all(|page| {
                     let Some(frame) = source.pages.get(*page) else { return true };
                     let Ok(copy) = kernel.frame_duplicate(frame) else { return false };

@@ -66,7 +66,7 @@ fn bits(slots: &Range<usize>) -> u32 {
 /// A chunk that is not in common with another map; afterwards it is not.
 #[inline]
 fn own<T: Copy>(chunk: &mut Rc<Chunk<T>>, mut keep: impl FnMut(T)) -> &mut Chunk<T> {
-    if Rc::get_mut(chunk).is_none() {
+    if Rc::strong_count(chunk) > 1 {
         chunk.values(0..SPAN as usize).for_each(&mut keep);
     }
     Rc::make_mut(chunk)
@@ -148,6 +148,15 @@ impl<T: Copy> Pages<T> {
         removed
     }
 
+    /// The first page of a range that has something.
+    pub(crate) fn first(&self, range: Range<u64>) -> Option<u64> {
+        self.chunks.range(chunks(&range)).find_map(|(at, chunk)| {
+            let slots = slots(*at, &range);
+            let first = chunk.slots[slots.clone()].iter().position(Option::is_some)?;
+            Some(at * SPAN + (slots.start + first) as u64)
+        })
+    }
+
     /// In ascending order.
     pub(crate) fn range(&self, range: Range<u64>) -> impl Iterator<Item = (u64, T)> + '_ {
         self.chunks.range(chunks(&range)).flat_map(move |(at, chunk)| {
@@ -227,7 +236,7 @@ impl<T: Copy> Pages<T> {
         while let Some((&at, chunk)) = self.chunks.range_mut(left.clone()).next() {
             let slots = slots(at, &range);
             let first = at * SPAN + slots.start as u64;
-            if Rc::get_mut(chunk).is_none() && chunk.is_within(slots.clone()) {
+            if Rc::strong_count(chunk) > 1 && chunk.is_within(slots.clone()) {
                 self.len -= chunk.count as usize;
                 self.chunks.remove(&at);
             } else {
@@ -270,10 +279,14 @@ impl<T: Copy> Pages<T> {
         mut keep: impl FnMut(T),
     ) {
         let is_aligned = range.start.abs_diff(at).is_multiple_of(SPAN);
+        let was_empty = self.is_empty();
         for (place, chunk) in from.chunks.range(chunks(&range)) {
             let slots = slots(*place, &range);
             let first = (place * SPAN + slots.start as u64) - range.start + at;
-            if is_aligned && chunk.is_within(slots.clone()) && !self.is_near(first) {
+            if is_aligned
+                && chunk.is_within(slots.clone())
+                && (was_empty || !self.is_near(first))
+            {
                 self.chunks.insert(first / SPAN, chunk.clone());
                 self.len += chunk.count as usize;
                 continue;
@@ -408,6 +421,7 @@ mod tests {
                 pages.for_each(range.clone(), |page, value| each.push((page, value)));
                 prop_assert_eq!(&pages.range(range.clone()).collect::<Vec<_>>(), &expected);
                 prop_assert_eq!(&each, &expected);
+                prop_assert_eq!(pages.first(range.clone()), expected.first().map(|(page, _)| *page));
                 let mut found = BTreeSet::new();
                 pages.for_each_noted(range.clone(), |page, _| { found.insert(page); });
                 prop_assert!(noted.range(range).all(|page| !model.contains_key(page) || found.contains(page)));

@@ -124,12 +124,10 @@ impl<K: Kernel> Map<K> {
 
     /// A region takes addresses that are free.
     fn insert(&mut self, start: u64, region: Region) {
-        let (low, high) = self.around(start, region.end);
-        if let Some(holes) = &mut self.holes {
-            for hole in holes_between(low, high) {
-                holes.remove(&hole);
-            }
-            holes.extend(holes_between(low, start).chain(holes_between(region.end, high)));
+        if self.holes.is_some() {
+            let (low, high) = self.around(start, region.end);
+            let left = holes_between(low, start).chain(holes_between(region.end, high));
+            self.holes_replace(holes_between(low, high), left);
         }
         self.regions.insert(start, region);
     }
@@ -137,22 +135,25 @@ impl<K: Kernel> Map<K> {
     /// The addresses of a region are free again.
     fn remove(&mut self, start: u64) -> Option<Region> {
         let region = self.regions.remove(&start)?;
-        let (low, high) = self.around(start, region.end);
-        if let Some(holes) = &mut self.holes {
-            for hole in holes_between(low, start).chain(holes_between(region.end, high)) {
-                holes.remove(&hole);
-            }
-            holes.extend(holes_between(low, high));
+        if self.holes.is_some() {
+            let (low, high) = self.around(start, region.end);
+            let parts = holes_between(low, start).chain(holes_between(region.end, high));
+            self.holes_replace(parts, holes_between(low, high));
         }
         Some(region)
     }
 
-    /// The same where nobody looks for free addresses any more.
-    fn remove_last(&mut self, start: u64) -> Option<Region> {
+    fn holes_replace(
+        &mut self,
+        old: impl Iterator<Item = (bool, u64, u64)>,
+        new: impl Iterator<Item = (bool, u64, u64)>,
+    ) {
         if let Some(holes) = &mut self.holes {
-            holes.pop_first();
+            old.for_each(|hole| {
+                holes.remove(&hole);
+            });
+            holes.extend(new);
         }
-        self.regions.remove(&start)
     }
 
     /// All free addresses.
@@ -305,8 +306,8 @@ impl<K: Kernel> Mach<K> {
     pub(crate) fn frame_unmap_refunded(&mut self, task: TaskId, address: u64, mapping: K::Mapping) {
         self.kernel.frame_unmap(mapping, Protection::DEFAULT);
         if let Some(holder) = self.tasks.get_mut(task)
-            && block_leave(&mut holder.map.blocks, address)
             && !holder.ending
+            && block_leave(&mut holder.map.blocks, address)
         {
             let tables = self.kernel.tables_free(holder.kernel, address);
             holder.table_bytes -= tables;
@@ -463,13 +464,25 @@ impl<K: Kernel> Mach<K> {
             kernel.frame_unmap(page.mapping, page.protection);
             gone += cost::MAPPING;
             // Those of a task that ends are left together.
-            if block_leave(blocks, at * PAGE) && !ending {
+            if !ending && block_leave(blocks, at * PAGE) {
                 tables += kernel.tables_free(kernel_task, at * PAGE);
             }
         });
         gone += (groups - mapped.groups()) as u64 * cost::MAPPINGS;
         holder.table_bytes -= tables;
         self.accounts.refund(holder.account, Limits::objects(gone + tables));
+    }
+
+    /// Takes a page out of a map where another one is about to be mapped: the page table for it stays.
+    pub(crate) fn page_unmap(&mut self, task: TaskId, address: u64) {
+        let Some(holder) = self.tasks.get_mut(task) else { return };
+        let groups = holder.map.mapped.groups();
+        if let Some(page) = holder.map.mapped.remove(address / PAGE, drop) {
+            self.kernel.frame_unmap(page.mapping, page.protection);
+            block_leave(&mut holder.map.blocks, address);
+            let gone = (groups - holder.map.mapped.groups()) as u64 * cost::MAPPINGS;
+            self.accounts.refund(holder.account, Limits::objects(cost::MAPPING + gone));
+        }
     }
 
     /// Takes addresses out of a map; what is not allocated there is ignored.
@@ -513,9 +526,15 @@ impl<K: Kernel> Mach<K> {
     /// Takes a region of which no page is mapped out of a map.
     pub(crate) fn region_end(&mut self, task: TaskId, at: u64) {
         let Some(holder) = self.tasks.get_mut(task) else { return };
-        let account = holder.account;
-        let removed = if holder.ending { holder.map.remove_last(at) } else { holder.map.remove(at) };
-        if let Some(id) = removed.and_then(|region| region.object) {
+        if let Some(region) = holder.map.remove(at) {
+            self.region_ended(task, at, region);
+        }
+    }
+
+    /// A region is in no map any more.
+    pub(crate) fn region_ended(&mut self, task: TaskId, at: u64, region: Region) {
+        let Some(account) = self.tasks.get(task).map(|task| task.account) else { return };
+        if let Some(id) = region.object {
             self.accounts.refund(account, Limits::objects(cost::REGION));
             if let Some(object) = self.objects.get_mut(id) {
                 object.places.remove(&(task.index, at));
@@ -541,7 +560,7 @@ impl<K: Kernel> Mach<K> {
                 // A device's registers cannot be copied.
                 inheritance::COPY if self.region_cache(parent, at) == Cache::Device => continue,
                 inheritance::COPY => {
-                    written = self.pages_written(parent, at, region);
+                    written = if region.wired { None } else { self.pages_written(parent, at, region) };
                     (self.object_copy(id, region.offset, size, account, written.as_deref())?, 0)
                 }
                 _ => continue,
@@ -559,8 +578,15 @@ impl<K: Kernel> Mach<K> {
                 return Err(error);
             }
             for page in written.into_iter().flatten() {
-                // The child is likely to want it, too; but it has not asked.
-                let _ = self.page_in(child, at + (page * PAGE - region.offset), Protection::WRITE);
+                let copied = page - region.offset / PAGE;
+                let found = self.objects.get(object).and_then(|object| object.pages.get_common(copied));
+                if let Some((frame, false)) = found
+                    && !self.kernel.frame_is_shared(frame)
+                {
+                    // The child is likely to want it, too; but it has not asked.
+                    let place = at + copied * PAGE;
+                    let _ = self.page_map(child, place, frame, region.protection, Cache::Normal);
+                }
             }
         }
         Ok(())

@@ -63,7 +63,9 @@ mod native {
         let result = (|| {
             let words = [0, 0, inherit::MEMORY | inherit::RIGHTS, 0];
             let (_, task) = sys::mach_call(routine::TASK_CREATE, 3, words)?;
-            match sys::mach_call(routine::THREAD_CREATE, 2, [task[0], 0, 0, 0]) {
+            // No page of a thread is inherited: the address of this one's is free there.
+            let page = rt::thread_page() as u64;
+            match sys::mach_call(routine::THREAD_CREATE, 2, [task[0], page, 0, 0]) {
                 Ok((_, thread)) => Ok((task[0] as u32, thread[0] as u32)),
                 Err(error) => {
                     let _ = sys::mach_call(routine::TASK_TERMINATE, 1, [task[0], 0, 0, 0]);

@@ -88,6 +88,8 @@ struct Frame {
     fetched: u64,
     /// Whether the frame's own capability is mapped somewhere.
     mapped: bool,
+    /// A copy of it that is not, or 0.
+    spare: Slot,
     /// Number of the mach server's own mapping.
     alias: Option<u32>,
 }
@@ -118,6 +120,7 @@ impl Frame {
             writers: 0,
             fetched: 0,
             mapped: false,
+            spare: 0,
             alias: None,
         }
     }
@@ -371,6 +374,9 @@ impl Sel4 {
             self.alias_drop(alias);
         }
         if let Some(entry) = self.frames.remove(frame) {
+            if entry.spare != 0 {
+                self.slots.delete(entry.spare);
+            }
             self.slots.delete(entry.slot);
             if let Home::Pool(block) = entry.home {
                 self.memory.free(block);
@@ -1265,8 +1271,14 @@ impl Kernel for Sel4 {
     ) -> Result<(Mapping, u64)> {
         let vspace = cap::VSpace::from_bits(self.task(task)?.space.root.slot as u64);
         let entry = self.frames.get_mut(frame).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        if protection.contains(Protection::WRITE) {
+            entry.writers += 1;
+            entry.fetched = 0;
+        }
         let own = entry.slot;
-        let slot = if entry.mapped {
+        let slot = if entry.mapped && entry.spare != 0 {
+            core::mem::take(&mut entry.spare)
+        } else if entry.mapped {
             let slot = self.slot()?;
             let to = self.slots.at(slot);
             if to.copy(&self.slots.at(own), CapRights::READ_WRITE).is_err() {
@@ -1295,13 +1307,9 @@ impl Kernel for Sel4 {
         let mapping = Mapping { slot, frame };
         match result {
             Ok(tables) => {
-                let Some(entry) = self.frames.get_mut(frame) else { return Ok((mapping, tables)) };
-                if protection.contains(Protection::WRITE) {
-                    entry.writers += 1;
-                    entry.fetched = 0;
-                }
                 if protection.contains(Protection::EXECUTE)
                     && cache == Cache::Normal
+                    && let Some(entry) = self.frames.get_mut(frame)
                     && entry.fetched != address
                 {
                     arch::make_executable(cap::Page::from_bits(slot as u64));
@@ -1310,7 +1318,7 @@ impl Kernel for Sel4 {
                 Ok((mapping, tables))
             }
             Err(error) => {
-                self.frame_unmap(mapping, Protection::NONE);
+                self.frame_unmap(mapping, protection);
                 if made {
                     self.tables_free(task, address);
                 }
@@ -1349,14 +1357,21 @@ impl Kernel for Sel4 {
     }
 
     fn frame_unmap(&mut self, mapping: Mapping, was: Protection) {
-        self.writers_change(mapping, was, Protection::NONE);
-        match self.frames.get_mut(mapping.frame) {
-            Some(entry) if entry.slot == mapping.slot => {
-                entry.mapped = false;
-                let _ = cap::Page::from_bits(mapping.slot as u64).unmap();
-            }
-            _ => self.slots.delete(mapping.slot),
+        let Some(entry) = self.frames.get_mut(mapping.frame) else { return };
+        if was.contains(Protection::WRITE) {
+            entry.writers -= 1;
+            entry.fetched = 0;
         }
+        if entry.slot == mapping.slot {
+            entry.mapped = false;
+        } else if entry.spare == 0 {
+            // What is mapped once more is likely to be so again.
+            entry.spare = mapping.slot;
+        } else {
+            self.slots.delete(mapping.slot);
+            return;
+        }
+        let _ = cap::Page::from_bits(mapping.slot as u64).unmap();
     }
 
     fn frame_protect(

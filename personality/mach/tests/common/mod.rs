@@ -284,6 +284,8 @@ impl World {
             self.rest();
             self.check();
         }
+        // It may have been set for a wait that ended with the last task.
+        self.mach.timer();
         self.nothing_left();
     }
 
