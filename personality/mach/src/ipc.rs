@@ -447,10 +447,13 @@ impl<K: Kernel> Mach<K> {
 
     /// Puts a capability for a send right into the slot of a name, if a task receives.
     pub(crate) fn install(&mut self, task: TaskId, name: u32, port: PortId) -> Result<()> {
-        let Some(Owner::Task(receiver, badge)) = self.ports.get(port).map(|port| port.owner) else {
-            return Ok(());
-        };
         let holder = self.task(task)?.kernel;
+        let (receiver, badge) = match self.ports.get(port).map(|port| port.owner) {
+            Some(Owner::Task(receiver, badge)) => (receiver, badge),
+            // It is filled when the receive right arrives, which must not fail for want of memory.
+            Some(Owner::Transit(_)) => return self.kernel.slot_make(holder, name & INDEX_MASK),
+            _ => return Ok(()),
+        };
         let receiver = self.task(receiver)?.kernel;
         self.kernel
             .right_install(holder, name & INDEX_MASK, receiver, badge)

@@ -95,6 +95,8 @@ pub trait Kernel {
 
     /// Puts the right to receive into the task's slot for it, if it is not there.
     fn endpoint_make(&mut self, task: Self::Task) -> Result<()>;
+    /// Sees to it that a later [`Kernel::right_install`] into this slot needs no memory of `holder`.
+    fn slot_make(&mut self, holder: Self::Task, slot: u32) -> Result<()>;
     /// Puts a right into a slot of `holder` that invokes `receiver`'s endpoint with `badge`.
     fn right_install(
         &mut self,

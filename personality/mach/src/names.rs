@@ -126,17 +126,13 @@ impl<K: Kernel> Mach<K> {
             Right::Receive { port, .. } => (Some(port), true),
             _ => (None, false),
         };
-        let invokes = match right {
-            Right::Send { port, .. } | Right::Receive { port, urefs: 1.. } => {
-                self.is_installed(port)
-            }
-            _ => false,
-        };
-        if invokes && let Some(port) = port {
+        if right.invokes() && let Some(port) = port {
             // The new slot is filled before the old one is emptied: it may be refused.
             self.install(task, new, port)?;
-            // What a receive right's own senders have follows with that of the others.
-            self.uninstall(task, if receives { new } else { old });
+            if self.is_installed(port) {
+                // What a receive right's own senders have follows with that of the others.
+                self.uninstall(task, if receives { new } else { old });
+            }
         }
         if receives && let Some(port) = port {
             // Callers see the new name as the badge: what queues with the old one starts again.

@@ -638,6 +638,10 @@ impl Kernel for SimKernel {
         Ok(())
     }
 
+    fn slot_make(&mut self, holder: SimTask, slot: u32) -> Result<()> {
+        self.leaf(holder, slot)
+    }
+
     fn right_install(
         &mut self,
         holder: SimTask,

@@ -428,9 +428,7 @@ impl Sel4 {
     fn place(&mut self, task: u32, slot: u32) -> Result<AbsoluteCPtr> {
         let leaf = slot as usize >> LEAF_BITS;
         let index = slot as u64 & ((1 << LEAF_BITS) - 1);
-        if self.task(task)?.leaves.get(leaf).is_none_or(Option::is_none) {
-            self.leaf_add(task, leaf)?;
-        }
+        self.leaf_make(task, leaf)?;
         let holder = self.task_mut(task)?;
         let Some(Some(object)) = holder.leaves.get(leaf) else { return Err(SHORT) };
         if leaf == 0 {
@@ -438,6 +436,14 @@ impl Sel4 {
         }
         let cnode = cap::CNode::from_bits(object.slot as u64);
         Ok(cnode.absolute_cptr_with_depth(index, LEAF_BITS as u8))
+    }
+
+    /// Makes a CNode of a task's slots if it does not exist.
+    fn leaf_make(&mut self, task: u32, leaf: usize) -> Result<()> {
+        if self.task(task)?.leaves.get(leaf).is_none_or(Option::is_none) {
+            self.leaf_add(task, leaf)?;
+        }
+        Ok(())
     }
 
     /// A slot of a task, if its CNode exists.
@@ -891,6 +897,10 @@ impl Kernel for Sel4 {
 
     fn endpoint_make(&mut self, task: u32) -> Result<()> {
         self.endpoint_of(task).map(drop)
+    }
+
+    fn slot_make(&mut self, holder: u32, slot: u32) -> Result<()> {
+        self.leaf_make(holder, slot as usize >> LEAF_BITS)
     }
 
     fn right_install(&mut self, holder: u32, slot: u32, receiver: u32, badge: u32) -> Result<()> {

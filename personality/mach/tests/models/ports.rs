@@ -2620,3 +2620,24 @@ pub fn run(steps: &[Step]) {
     }
     run.world.finish();
 }
+
+/// The name's slot is made when it is renamed: when the receive right arrives, nothing can fail.
+#[test]
+fn a_send_right_that_is_renamed_while_its_receive_right_moves_stays() {
+    let step = |actor, op, fail| Step { actor, op, fail };
+    run(&[
+        step(233, Op::Receive { name: 0, time: 1 }, None),
+        step(7, Op::Allocate { kind: 1 }, None),
+        step(48, Op::Insert { task: 220, name: 1, how: 0 }, None),
+        step(151, Op::Insert { task: 0, name: 44, how: 0 }, None),
+        step(103, Op::Deallocate { name: 103 }, None),
+        step(0, Op::EndTask { task: 29 }, None),
+        step(19, Op::Allocate { kind: 1 }, None),
+        step(0, Op::Allocate { kind: 1 }, None),
+        step(12, Op::Receive { name: 0, time: 1 }, None),
+        step(0, Op::Insert { task: 0, name: 0, how: 2 }, None),
+        step(0, Op::Send { name: 83, how: 0, gifts: vec![Gift { name: 189, how: 4 }], body: 0, time: 0 }, None),
+        step(0, Op::Rename { name: 96, to: 153 }, None),
+        step(0, Op::Receive { name: 0, time: 0 }, Some(0)),
+    ]);
+}
