@@ -147,7 +147,7 @@ proptest! {
         words in proptest::collection::vec(word(), 0..=200),
     ) {
         let label = number & 0x3_ffff | if reply { LABEL_WINDOW } else { 0 };
-        let message = Message { port: 16, label, words, rights: CarriedList::new(), seqno: 0, payload: None };
+        let message = Message { port: 16, label, words: words.into(), rights: CarriedList::new(), seqno: 0, payload: None };
         let mut buffer = MessageBuffer::new(None);
         let mut request = buffer.message(message);
         let _ = dispatch(&mut request);

@@ -101,7 +101,7 @@ impl<'b> MessageBuffer<'b> {
     /// The request of a one-way message. If it carries a reply right, the answer is sent there.
     pub fn message(&mut self, message: Message) -> Request<'_> {
         self.given.message = Some(MessageBody {
-            words: message.words,
+            words: message.words.into_vec(),
             rights: message.rights,
         });
         Request {

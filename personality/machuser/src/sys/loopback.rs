@@ -1163,7 +1163,7 @@ pub fn msg_receive_large(
                 port: 0,
                 payload: None,
                 label: WINDOW_GONE,
-                words: vec![token],
+                words: vec![token].into(),
                 rights: CarriedList::new(),
                 seqno: 0,
             });
@@ -1200,7 +1200,7 @@ pub fn msg_receive_large(
                 port: name,
                 payload: None,
                 label: queued.label,
-                words: queued.words,
+                words: queued.words.into(),
                 rights,
                 seqno,
             });

@@ -3,7 +3,7 @@
 //! Both offer the same functions. A program does not call these but the typed layers above.
 
 use crate::Name;
-use alloc::vec::Vec;
+use smallvec::SmallVec;
 
 #[cfg(not(target_os = "none"))]
 pub mod loopback;
@@ -38,8 +38,8 @@ pub struct Message {
     pub payload: Option<u64>,
     /// The label, see [`crate::wire`].
     pub label: u32,
-    /// The body.
-    pub words: Vec<u64>,
+    /// The body: a few words are in place.
+    pub words: SmallVec<[u64; 4]>,
     /// The rights, in order.
     pub rights: crate::CarriedList,
     /// The port's sequence number of the message.

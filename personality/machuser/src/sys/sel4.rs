@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 use mach::abi::{self, INDEX_MASK, page, routine};
 use sel4::{MessageInfo, cap};
+use smallvec::SmallVec;
 
 pub use crate::rt::thread_spawn;
 
@@ -353,6 +354,7 @@ fn body_load(memory: Carried, count: usize) -> Result<Vec<u64>> {
 
 /// The next one-way message to any port of the task. Those that do not fit into a page of a thread
 /// are refused unseen.
+#[inline]
 pub fn msg_receive() -> Result<Message> {
     loop {
         match msg_receive_from(0, None) {
@@ -400,9 +402,14 @@ fn message(mrs: [u64; 4]) -> Result<Message> {
         _ => (5..first).map(carried).collect(),
     };
     let words = match is_large {
-        true => body_load(carried(first), count)?,
+        true => body_load(carried(first), count)?.into(),
+        false if body <= 4 => {
+            let mut words = [0; 4];
+            buffer_read(first, &mut words[..body]);
+            SmallVec::from_buf_and_len(words, body)
+        }
         false => {
-            let mut words = alloc::vec![0; body];
+            let mut words = SmallVec::from_elem(0, body);
             buffer_read(first, &mut words);
             words
         }
