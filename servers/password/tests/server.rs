@@ -48,7 +48,7 @@ fn server() -> &'static Started {
         let authority = Task::new();
         let root = authority.run(|| {
             let server = ports::Server::new().unwrap();
-            let root = Auth::new(server.clone(), std::time::Duration::MAX).handle(Ids::root()).unwrap();
+            let root = Auth::new(server.clone(), std::time::Duration::from_secs(3600)).handle(Ids::root()).unwrap();
             server.start().unwrap();
             task.give_send(root.right()).unwrap()
         });

@@ -945,6 +945,11 @@ impl<'a> Parser<'a> {
                 operation: Operation::Value,
             }))
         };
+        // Lines are joined before anything else is looked at.
+        while self.text[self.position + 1..].starts_with(b"\\\n") {
+            self.position += 2;
+            self.line += 1;
+        }
         match self.byte_after(1) {
             Some(b'(') => {
                 self.enter()?;
@@ -965,8 +970,12 @@ impl<'a> Parser<'a> {
             }
             Some(byte) if is_name_start(byte) => {
                 self.position += 1;
-                let name = self.take_while(is_name_byte);
-                parts.push(simple(name));
+                let mut name = self.take_while(is_name_byte).to_vec();
+                while self.starts_with(b"\\\n") {
+                    self.skip_continuations();
+                    name.extend_from_slice(self.take_while(is_name_byte));
+                }
+                parts.push(simple(&name));
             }
             Some(byte) if byte.is_ascii_digit() || is_special(byte) => {
                 parts.push(simple(&[byte]));

@@ -27,7 +27,7 @@ fn a_port_is_shown_to_be_its_users() {
     let auth_task = Task::new();
     let (handle, alice) = auth_task.run(|| {
         let server = ports::Server::new().unwrap();
-        let auth = Auth::new(server.clone(), std::time::Duration::MAX);
+        let auth = Auth::new(server.clone(), std::time::Duration::from_secs(3600));
         server.start().unwrap();
         let give =
             |task: &Task, ids: Ids| task.give_send(auth.handle(ids).unwrap().right()).unwrap();

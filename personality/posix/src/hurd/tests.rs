@@ -368,12 +368,21 @@ fn scripted(
     });
     start_with(root, Some(handle));
     let result = names::lookup(path, 0, 0);
-    let mut log = object
-        .log
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
-    // One-way messages and calls come by different ways: their order is not told.
+    let logged = || {
+        let log = object.log.lock();
+        log.unwrap_or_else(PoisonError::into_inner).clone()
+    };
+    let count = |log: &[Vec<u8>], what: &[u8]| log.iter().filter(|line| *line == what).count();
+    // One-way messages and calls come by different ways: their order is not told, and the former may
+    // still be under way.
+    let mut log = logged();
+    for _ in 0..1000 {
+        if count(&log, b"reauthenticate") >= count(&log, b"authenticate") {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        log = logged();
+    }
     log.sort();
     (result, log)
 }

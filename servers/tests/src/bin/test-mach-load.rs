@@ -87,7 +87,7 @@ mod guest {
                 }
                 for (at, port) in ports.iter().enumerate().rev() {
                     let message = get!(sys::msg_receive_from(port.as_raw(), Some(Duration::ZERO)));
-                    same!(message.words, [at as u64]);
+                    same!(message.words.to_vec(), [at as u64]);
                 }
             }
             same!(Some(get!(resources())), before);

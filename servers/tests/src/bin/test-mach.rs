@@ -95,7 +95,7 @@ fn run(suite: &mut Suite) {
             let message = get!(sys::msg_receive_from(port.as_raw(), POLL));
             same!((message.port, message.label), (port.as_raw(), 500));
             same!(message.seqno as u64, round);
-            same!(message.words, (0..round * 11).collect::<Vec<u64>>());
+            same!(message.words.to_vec(), (0..round * 11).collect::<Vec<u64>>());
         }
         let none = sys::msg_receive_from(port.as_raw(), POLL).err();
         same!(none, Some(Error::MACH_RCV_TIMED_OUT));
@@ -122,7 +122,7 @@ fn run(suite: &mut Suite) {
             ));
             for expected in 1..=sent {
                 let message = get!(sys::msg_receive_from(port.as_raw(), POLL));
-                same!(message.words, [expected]);
+                same!(message.words.to_vec(), [expected]);
             }
             Ok(())
         },
@@ -230,7 +230,7 @@ fn run(suite: &mut Suite) {
             drop(port);
             let message = get!(sys::msg_receive_from(told.as_raw(), POLL));
             same!(message.label, dead as u32);
-            same!(message.words, [send.as_raw() as u64]);
+            same!(message.words.to_vec(), [send.as_raw() as u64]);
             // The notification is a reference of its own.
             same!(refs(send.as_raw(), PortRight::DeadName), Ok(2));
             get!(sys::port_deallocate(send.as_raw()));
@@ -263,7 +263,7 @@ fn run(suite: &mut Suite) {
         drop(port);
         let message = get!(sys::msg_receive_from(told.as_raw(), POLL));
         same!(message.label, Notification::PortDeleted as u32);
-        same!(message.words, [name as u64]);
+        same!(message.words.to_vec(), [name as u64]);
         Ok(())
     });
     suite.check(
@@ -298,7 +298,7 @@ fn run(suite: &mut Suite) {
                 3,
                 told.as_raw()
             ));
-            same!(get!(sys::msg_receive_from(told.as_raw(), POLL)).words, [3]);
+            same!(get!(sys::msg_receive_from(told.as_raw(), POLL)).words.to_vec(), [3]);
             // An armed request that dies with its port is a send-once right that dies.
             get!(sys::request_notification(
                 port.as_raw(),
@@ -340,7 +340,7 @@ fn run(suite: &mut Suite) {
             same!((status.seqno, status.mscount, status.msgcount), (0, 0, 2));
             for word in 1..3 {
                 same!(
-                    get!(sys::msg_receive_from(port.as_raw(), POLL)).words,
+                    get!(sys::msg_receive_from(port.as_raw(), POLL)).words.to_vec(),
                     [word]
                 );
             }
@@ -393,7 +393,7 @@ fn run(suite: &mut Suite) {
         loop {
             let message = get!(sys::msg_receive_from(name, Some(Duration::from_secs(5))));
             if message.label == 2 {
-                same!(message.words, [42]);
+                same!(message.words.to_vec(), [42]);
                 break;
             }
         }

@@ -90,7 +90,7 @@ pub fn run(suite: &mut Suite) {
             let rights = [made(&own), right(own.as_raw(), Disposition::MakeSendOnce)];
             get!(sys::msg_send(made(&port), 9, &words, &rights, POLL));
             let got = get!(sys::msg_receive_large(port.as_raw(), POLL, usize::MAX, true));
-            same!((got.label, got.words, got.rights.len()), (9, words, 2));
+            same!((got.label, got.words.to_vec(), got.rights.len()), (9, words, 2));
         }
         let many = alloc::vec![made(&own); 114];
         let refused = sys::msg_send(made(&port), 9, &[], &many, POLL);
@@ -188,7 +188,7 @@ pub fn run(suite: &mut Suite) {
         p.asked(memory_object::DATA_REQUEST, Protection::WRITE)?;
         get!(calls::memory_object_data_error(&p.control, 0, PAGE));
         let error = Error::KERN_MEMORY_ERROR.0 as u64;
-        same!(get!(told(&p.handler)).words, [exception::BAD_ACCESS, error, AT]);
+        same!(get!(told(&p.handler)).words.to_vec(), [exception::BAD_ACCESS, error, AT]);
         Ok(())
     });
 }
