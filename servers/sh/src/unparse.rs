@@ -312,7 +312,16 @@ impl Writer {
     }
 
     fn parts(&mut self, parts: &[Part], place: Place) {
+        let mut behind_dollar = false;
         for part in parts {
+            let follows = core::mem::replace(
+                &mut behind_dollar,
+                matches!(part, Part::Literal(text) if text.ends_with(b"$")),
+            );
+            if follows && matches!(part, Part::Parameter(_) | Part::Arithmetic(_)) {
+                // Quotes stood there, which mean nothing in an expression.
+                self.put(b"\"\"");
+            }
             match part {
                 Part::Literal(text) => self.put(text),
                 Part::Quoted(text) if place == Place::Bare => self.quoted(text),
@@ -327,6 +336,19 @@ impl Writer {
                     self.put(b"\"");
                 }
                 Part::Parameter(parameter) => self.parameter(parameter, place),
+                // `$$` would be a parameter.
+                Part::Command(commands) if follows => {
+                    self.put(b"`\n");
+                    for byte in list(commands) {
+                        if matches!(byte, b'\\' | b'`' | b'$')
+                            || byte == b'"' && place == Place::Quoted
+                        {
+                            self.put(b"\\");
+                        }
+                        self.put(&[byte]);
+                    }
+                    self.put(b"`");
+                }
                 Part::Command(commands) => {
                     self.put(b"$(\n");
                     let inner = list(commands);

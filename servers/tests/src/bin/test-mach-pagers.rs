@@ -139,7 +139,7 @@ mod guest {
             rights.extend(right.take());
         }
         rights.reverse();
-        Ok(Told { label: message.label, words: message.words, rights })
+        Ok(Told { label: message.label, words: message.words.into_vec(), rights })
     }
 
     /// Lets the others run.

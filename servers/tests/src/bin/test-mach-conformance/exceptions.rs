@@ -26,7 +26,7 @@ pub fn told(handler: &ReceiveRight) -> Result<Told, Error> {
     let reply = message.rights.remove(0);
     Ok(Told {
         label: message.label,
-        words: message.words,
+        words: message.words.into_vec(),
         reply: reply.into_raw() & 0xfff_ffff,
     })
 }
@@ -96,7 +96,7 @@ pub fn run(suite: &mut Suite) {
             let told_of = get!(told(&p.handler));
             same!(told_of.label & 0xffff, notify::EXCEPTION_RAISE);
             let invalid = Error::KERN_INVALID_ADDRESS.0 as u64;
-            same!(told_of.words.to_vec(), [exception::BAD_ACCESS, invalid, 0x5000_0000]);
+            same!(told_of.words, [exception::BAD_ACCESS, invalid, 0x5000_0000]);
             // The handler makes the memory, and the access is repeated.
             let place = calls::Place::At(0x5000_0000);
             get!(calls::vm_allocate(&p.child.task, place, 4096));

@@ -188,7 +188,7 @@ pub fn run(suite: &mut Suite) {
         p.asked(memory_object::DATA_REQUEST, Protection::WRITE)?;
         get!(calls::memory_object_data_error(&p.control, 0, PAGE));
         let error = Error::KERN_MEMORY_ERROR.0 as u64;
-        same!(get!(told(&p.handler)).words.to_vec(), [exception::BAD_ACCESS, error, AT]);
+        same!(get!(told(&p.handler)).words, [exception::BAD_ACCESS, error, AT]);
         Ok(())
     });
 }
