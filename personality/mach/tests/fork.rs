@@ -83,8 +83,12 @@ fn a_fork_that_fails_leaves_nothing_behind() {
         w.mach.kernel().fail_after(None);
         w.check();
         match reply {
-            // What is only made ahead may be missing.
+            // What is only made ahead may be missing; the child reads what its parent has.
             Reply::Done(Ok(words)) => {
+                for page in 0..40 {
+                    let read = [words[0], at + page * PAGE, 1];
+                    assert_eq!(w.ask(root, routine::VM_READ, &read).unwrap()[1], page);
+                }
                 w.ask(root, routine::TASK_TERMINATE, &[words[0]]).unwrap();
                 w.ask(root, routine::MACH_PORT_DEALLOCATE, &[0, words[0]])
                     .unwrap();
