@@ -650,6 +650,7 @@ impl<K: Kernel> Mach<K> {
             if let Some(paging) = thread.paging {
                 let waits = self.pager_waits(paging.object, paging.page, Waiter::Thread(id));
                 check!(waits, "{id:?} waits for a page that nobody brings");
+                check!(!self.is_held(id), "{id:?} is stopped and waits at a fault");
             }
         }
         for ((_, serial), what) in self.waits.deadlines() {

@@ -67,8 +67,9 @@ impl<K: Kernel> Mach<K> {
                     return Err(Error::KERN_INVALID_ARGUMENT);
                 }
                 let kernel = self.threads.get(thread).ok_or(Error::KERN_FAILURE)?.kernel;
+                let instruction = self.instruction_now(thread);
                 self.kernel
-                    .thread_state(kernel)
+                    .thread_state(kernel, instruction)
                     .into_iter()
                     .for_each(|word| out.put(word));
             }
@@ -292,7 +293,7 @@ impl<K: Kernel> Mach<K> {
         let thread = self.threads.get(id).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let kernel = thread.kernel;
         if !thread.started {
-            self.kernel.thread_state_set(kernel, words)?;
+            self.kernel.thread_state_set(kernel, 0, words)?;
             if let Some(thread) = self.threads.get_mut(id) {
                 thread.started = true;
                 thread.suspended += 1;
@@ -303,7 +304,8 @@ impl<K: Kernel> Mach<K> {
         if runs {
             self.thread_halt(id);
         }
-        let result = self.kernel.thread_state_set(kernel, words);
+        let instruction = self.instruction_now(id);
+        let result = self.kernel.thread_state_set(kernel, instruction, words);
         if runs {
             self.kernel.thread_resume(kernel);
         }

@@ -89,7 +89,8 @@ impl<K: Kernel> Mach<K> {
             let mut words = alloc::vec![kind, code, subcode];
             let mut label = notify::EXCEPTION_RAISE;
             if handler.state {
-                words.extend(self.kernel.thread_state(kernel));
+                let instruction = self.instruction_now(id);
+                words.extend(self.kernel.thread_state(kernel, instruction));
                 label = notify::EXCEPTION_RAISE_STATE;
             }
             let reply = self.port_for(KernelObject::Exception(id));
@@ -151,7 +152,10 @@ impl<K: Kernel> Mach<K> {
         };
         let kernel = thread.kernel;
         let goes_on = state.is_some_and(|state| {
-            state.is_empty() || self.kernel.thread_state_set(kernel, &state).is_ok()
+            state.is_empty() || {
+                let instruction = self.instruction_now(id);
+                self.kernel.thread_state_set(kernel, instruction, &state).is_ok()
+            }
         });
         if !goes_on {
             let Raised {

@@ -124,21 +124,20 @@ pub trait Kernel {
     fn thread_destroy(&mut self, thread: Self::Thread);
     /// Starts at `pc` with stack pointer `sp`; the first argument registers hold `arguments`.
     fn thread_start(&mut self, thread: Self::Thread, pc: u64, sp: u64, arguments: [u64; 4]);
-    /// From now on the thread executes nothing of its program; what the kernel does for it goes on.
+    /// From now on the thread executes nothing of its program. What the kernel does for it goes on: it
+    /// hears the answer of the call that it waits in, and takes the message that it waits for. As
+    /// soon as it would go on, it faults; that reaches the mach server, which says
+    /// [`Kernel::thread_caught`].
     fn thread_hold(&mut self, thread: Self::Thread);
-    /// Undoes [`Kernel::thread_hold`] for a thread that was not stopped since.
-    fn thread_release(&mut self, thread: Self::Thread);
-    /// Stops a thread that is held, so that it does nothing twice when it is resumed. `instruction`
-    /// is what stands at `pc`, where its program counter was when it was held already. A thread that
-    /// waits for the answer of a call goes on waiting, hears it, and stops then: its next fault
-    /// reaches the mach server, which says [`Kernel::thread_caught`].
-    fn thread_stop(&mut self, thread: Self::Thread, pc: u64, instruction: u32);
-    /// A thread that was stopped in a call has its answer, and faulted because it may not go on:
-    /// that fault never happened.
+    /// Stops a thread that waits at a fault which the mach server has received: that fault never
+    /// happened.
     fn thread_caught(&mut self, thread: Self::Thread);
+    /// Whether a fault of a thread that may go on is there only because the thread was held until
+    /// now: it never happened, and the thread is free from here on.
+    fn thread_was_held(&mut self, thread: Self::Thread) -> bool;
     /// The program counter of a thread that waits or is stopped.
     fn program_counter(&mut self, thread: Self::Thread) -> u64;
-    /// Lets a stopped thread go on.
+    /// Lets a thread that is held or stopped go on.
     fn thread_resume(&mut self, thread: Self::Thread);
     /// A thread that waits at a memory fault carries out the instruction again.
     fn thread_retry(&mut self, thread: Self::Thread);
@@ -156,11 +155,18 @@ pub trait Kernel {
     /// A thread's fault has become an exception: it stops at the instruction that faulted.
     fn thread_fault(&mut self, thread: Self::Thread);
     /// A thread's registers, in the machine's order ([`crate::abi::flavor::THREAD_STATE`]).
-    fn thread_state(&mut self, thread: Self::Thread) -> Vec<u64>;
-    /// Sets the registers of a thread that is stopped or was never started, which is stopped from
-    /// then on. `KERN_INVALID_ARGUMENT` for words that are no such state, `KERN_FAILURE` for a
-    /// thread that waits for the answer of a call.
-    fn thread_state_set(&mut self, thread: Self::Thread, state: &[u64]) -> Result<()>;
+    /// `instruction` is what stands at its program counter.
+    fn thread_state(&mut self, thread: Self::Thread, instruction: u32) -> Vec<u64>;
+    /// Sets the registers of a thread that is held or stopped, or that was never started and is
+    /// stopped from then on. `instruction` is what stands at its program counter.
+    /// `KERN_INVALID_ARGUMENT` for words that are no such state, `KERN_FAILURE` for a thread that
+    /// waits for the answer of a call.
+    fn thread_state_set(
+        &mut self,
+        thread: Self::Thread,
+        instruction: u32,
+        state: &[u64],
+    ) -> Result<()>;
     /// Sets a thread's priority, so many below the common one.
     fn thread_priority(&mut self, thread: Self::Thread, below: u8);
 

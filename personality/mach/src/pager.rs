@@ -473,10 +473,6 @@ impl<K: Kernel> Mach<K> {
                     return;
                 };
                 let kernel = thread.kernel;
-                // One that is stopped tries again when it goes on.
-                if self.is_held(id) {
-                    return;
-                }
                 match woken.error {
                     None => self.kernel.thread_retry(kernel),
                     // EXC_BAD_ACCESS

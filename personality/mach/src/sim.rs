@@ -711,7 +711,7 @@ impl Kernel for SimKernel {
     fn thread_start(&mut self, thread: SimThread, pc: u64, sp: u64, arguments: [u64; 4]) {
         let entry = self.thread_mut(thread);
         assert!(entry.run == Run::Fresh, "{thread:?} is started twice");
-        entry.run = Run::Running;
+        entry.run = if entry.held { Run::Stopped } else { Run::Running };
         entry.pc = pc;
         entry.sp = sp;
         entry.arguments = arguments;
@@ -719,42 +719,24 @@ impl Kernel for SimKernel {
 
     fn thread_hold(&mut self, thread: SimThread) {
         let entry = self.thread_mut(thread);
-        assert!(
-            entry.run != Run::Stopped && !entry.held,
-            "{thread:?} is held twice"
-        );
-        entry.held = true;
-    }
-
-    fn thread_release(&mut self, thread: SimThread) {
-        let entry = self.thread_mut(thread);
-        assert!(
-            entry.run == Run::Running && entry.held,
-            "{thread:?} is released and not held"
-        );
-        entry.held = false;
-    }
-
-    fn thread_stop(&mut self, thread: SimThread, _pc: u64, _instruction: u32) {
-        let entry = self.thread_mut(thread);
-        assert!(entry.held, "{thread:?} is stopped and not held");
-        entry.held = false;
-        assert!(
-            entry.run == Run::Running,
-            "{thread:?} is stopped while it is {:?}",
-            entry.run
-        );
-        entry.run = Run::Stopped;
+        match entry.run {
+            Run::Fresh => entry.held = true,
+            Run::Running => entry.run = Run::Stopped,
+            Run::Stopped => panic!("{thread:?} is held twice"),
+        }
     }
 
     fn thread_caught(&mut self, thread: SimThread) {
         let entry = self.thread_mut(thread);
-        assert!(
-            entry.run == Run::Stopped,
-            "{thread:?} faults while it is {:?}",
-            entry.run
-        );
+        assert!(entry.run != Run::Fresh, "{thread:?} faults before it runs");
         assert!(entry.call.is_none(), "{thread:?} faults in a call");
+        entry.run = Run::Stopped;
+    }
+
+    fn thread_was_held(&mut self, thread: SimThread) -> bool {
+        let entry = self.thread(thread);
+        assert!(entry.run == Run::Running, "{thread:?} faults while it is {:?}", entry.run);
+        false
     }
 
     fn program_counter(&mut self, thread: SimThread) -> u64 {
@@ -781,7 +763,7 @@ impl Kernel for SimKernel {
     fn call_interrupt(&mut self, thread: SimThread, instruction: u32, error: Error) -> bool {
         let entry = self.thread_mut(thread);
         assert!(
-            entry.run != Run::Running || entry.held,
+            entry.run != Run::Running,
             "{thread:?} runs while its call ends"
         );
         if instruction != SYSTEM_CALL {
@@ -841,14 +823,19 @@ impl Kernel for SimKernel {
         entry.run = Run::Stopped;
     }
 
-    fn thread_state(&mut self, thread: SimThread) -> Vec<u64> {
+    fn thread_state(&mut self, thread: SimThread, _instruction: u32) -> Vec<u64> {
         let entry = self.thread(thread);
         let mut words = alloc::vec![entry.pc, entry.sp];
         words.extend(entry.arguments);
         words
     }
 
-    fn thread_state_set(&mut self, thread: SimThread, state: &[u64]) -> Result<()> {
+    fn thread_state_set(
+        &mut self,
+        thread: SimThread,
+        _instruction: u32,
+        state: &[u64],
+    ) -> Result<()> {
         let [pc, sp, arguments @ ..] = state else { return Err(Error::KERN_INVALID_ARGUMENT) };
         let arguments = arguments.try_into().map_err(|_| Error::KERN_INVALID_ARGUMENT)?;
         let entry = self.thread_mut(thread);

@@ -559,9 +559,6 @@ impl<K: Kernel> Mach<K> {
         }
         self.kernel
             .thread_start(kernel, pc, sp, [page, argument, number, 0]);
-        if held {
-            self.kernel.thread_stop(kernel, pc, 0);
-        }
         Ok(())
     }
 
@@ -570,11 +567,23 @@ impl<K: Kernel> Mach<K> {
         let Some(thread) = self.threads.get(id) else {
             return;
         };
-        let (kernel, task) = (thread.kernel, thread.task);
-        self.kernel.thread_hold(kernel);
+        let kernel = thread.kernel;
+        if thread.paging.is_some() {
+            // It comes back to its fault when it goes on.
+            self.fault_forget(id);
+            self.kernel.thread_caught(kernel);
+        } else {
+            self.kernel.thread_hold(kernel);
+        }
+    }
+
+    /// The instruction at a thread's program counter, 0 where there is none.
+    pub(crate) fn instruction_now(&mut self, thread: ThreadId) -> u32 {
+        let Some(kernel) = self.threads.get(thread).map(|thread| thread.kernel) else {
+            return 0;
+        };
         let pc = self.kernel.program_counter(kernel);
-        let instruction = self.instruction_at(task, pc).unwrap_or(0);
-        self.kernel.thread_stop(kernel, pc, instruction);
+        self.instruction(thread, pc)
     }
 
     /// The instruction at an address of a thread's task, 0 where there is none.
@@ -620,7 +629,7 @@ impl<K: Kernel> Mach<K> {
             self.kernel.call_interrupt(kernel, instruction, error);
         }
         if runs {
-            self.kernel.thread_release(kernel);
+            self.kernel.thread_resume(kernel);
         }
         instruction.map(drop)
     }
@@ -694,8 +703,8 @@ impl<K: Kernel> Mach<K> {
         Ok(())
     }
 
-    /// A fault of a thread that is stopped: it was in a call then, and has the answer now. Answers
-    /// whether this is what it was.
+    /// A fault of a thread that must not go on: that is why it faulted, or it faults again when it
+    /// goes on. Answers whether this is what it was.
     pub(crate) fn is_caught(&mut self, id: ThreadId) -> bool {
         let Some(thread) = self.threads.get(id) else { return false };
         if thread.faulted || !thread_is_held(Some(thread), &self.tasks) {
@@ -704,6 +713,12 @@ impl<K: Kernel> Mach<K> {
         let kernel = thread.kernel;
         self.kernel.thread_caught(kernel);
         true
+    }
+
+    /// Whether a fault of a thread that may go on is there only because the thread was held.
+    pub(crate) fn was_held(&mut self, id: ThreadId) -> bool {
+        let kernel = self.threads.get(id).map(|thread| thread.kernel);
+        kernel.is_some_and(|kernel| self.kernel.thread_was_held(kernel))
     }
 
     /// The thread by its number, if it calls a port that `server` receives from and its inbox has

@@ -895,6 +895,9 @@ impl<K: Kernel> Mach<K> {
         if self.is_caught(thread) {
             return false;
         }
+        if self.was_held(thread) {
+            return true;
+        }
         self.counters.faults += 1;
         let made = self.page_make(task, address, access);
         if let Ok((_, false)) = made {

@@ -72,8 +72,10 @@ struct Thread {
     fault: u32,
     /// Stopped, until it is resumed.
     stopped: bool,
-    /// Stopped in a call: it has an empty address space, so that it faults when it is answered.
+    /// Held: it has an empty address space, so that it faults instead of going on.
     parked: bool,
+    /// Held until it has faulted, also if it is resumed before.
+    restarted: bool,
 }
 
 struct Frame {
@@ -726,6 +728,16 @@ impl Sel4 {
         Some(cap::Tcb::from_bits(self.threads.get(thread)?.tcb.slot as u64))
     }
 
+    /// Sets the registers of a thread. Whatever one that is not stopped waits in ends.
+    fn registers_set(&mut self, thread: u32, context: &sel4::UserContext) -> sel4::Result<()> {
+        let Some(tcb) = self.thread_tcb(thread) else { return Ok(()) };
+        let Some(entry) = self.threads.get_mut(thread) else { return Ok(()) };
+        // A fault of its that still queues ends too, but the kernel keeps it, and would send it in
+        // place of the thread's next message. A new one takes its place.
+        entry.restarted |= entry.parked;
+        tcb.write_all_registers(!entry.stopped, context)
+    }
+
     /// A word of a thread's page.
     fn page_word(&mut self, thread: u32, offset: usize) -> Option<*mut u32> {
         let page = self.threads.get(thread)?.page;
@@ -981,6 +993,7 @@ impl Kernel for Sel4 {
             fault: slot,
             stopped: false,
             parked: false,
+            restarted: false,
         });
         if let Some(task) = self.tasks.get_mut(task) {
             task.threads.push(thread);
@@ -1013,43 +1026,26 @@ impl Kernel for Sel4 {
         self.thread_park(thread, true);
     }
 
-    fn thread_release(&mut self, thread: u32) {
-        // If it has run into the emptiness, its fault is found to be none.
-        self.thread_park(thread, false);
-    }
-
-    fn thread_stop(&mut self, thread: u32, pc: u64, instruction: u32) {
-        let Some(tcb) = self.thread_tcb(thread) else { return };
-        let Ok(context) = tcb.read_all_registers(false) else { return };
-        let calls = instruction == arch::SYSTEM_CALL;
-        if calls && context.pc() == pc && arch::is_call(&context) && !arch::is_completed(&context) {
-            // It stays where it is until it has its answer.
-            return;
-        }
-        let _ = tcb.suspend();
-        if let Some(entry) = self.threads.get_mut(thread) {
-            entry.stopped = true;
-        }
-        // Until now a message may have arrived, and the thread may have run into the emptiness
-        // behind its system call.
-        if calls
-            && let Ok(mut context) = tcb.read_all_registers(false)
-            && context.pc() == pc
-            && arch::is_completed(&context)
-        {
-            context.set_pc(pc + arch::SYSTEM_CALL_BYTES);
-            let _ = tcb.write_all_registers(false, &context);
-        }
-        self.thread_park(thread, false);
-    }
-
     fn thread_caught(&mut self, thread: u32) {
         let Some(tcb) = self.thread_tcb(thread) else { return };
+        // Its fault was received: what the kernel keeps of one that still queues would go out in
+        // place of the thread's next message.
         let _ = tcb.suspend();
         if let Some(entry) = self.threads.get_mut(thread) {
             entry.stopped = true;
+            entry.restarted = false;
         }
         self.thread_park(thread, false);
+    }
+
+    fn thread_was_held(&mut self, thread: u32) -> bool {
+        let Some(entry) = self.threads.get_mut(thread) else { return false };
+        if entry.parked {
+            entry.restarted = false;
+            self.thread_park(thread, false);
+            return true;
+        }
+        false
     }
 
     fn program_counter(&mut self, thread: u32) -> u64 {
@@ -1059,7 +1055,12 @@ impl Kernel for Sel4 {
 
     fn thread_resume(&mut self, thread: u32) {
         let Some(entry) = self.threads.get_mut(thread) else { return };
+        if entry.restarted {
+            // It goes on when its fault arrives.
+            return;
+        }
         if entry.parked {
+            // If it has run into the emptiness, its fault is found to be none.
             self.thread_park(thread, false);
             return;
         }
@@ -1088,8 +1089,7 @@ impl Kernel for Sel4 {
         context.set_pc(context.pc() + arch::SYSTEM_CALL_BYTES);
         context.set_message_info(info);
         context.set_mrs([error.0 as u64, 0, 0, 0]);
-        let goes_on = self.threads.get(thread).is_some_and(|thread| !thread.stopped);
-        tcb.write_all_registers(goes_on, &context).is_ok()
+        self.registers_set(thread, &context).is_ok()
     }
 
     fn published(&mut self, thread: u32) -> (u32, usize) {
@@ -1127,22 +1127,30 @@ impl Kernel for Sel4 {
         self.thread_caught(thread);
     }
 
-    fn thread_state(&mut self, thread: u32) -> Vec<u64> {
+    fn thread_state(&mut self, thread: u32, instruction: u32) -> Vec<u64> {
         let Some(tcb) = self.thread_tcb(thread) else { return Vec::new() };
         let address = self.threads.get(thread).map_or(0, |thread| thread.page_address);
-        tcb.read_all_registers(false)
-            .map_or(Vec::new(), |context| arch::state_of(&context, address).to_vec())
+        let Ok(mut context) = tcb.read_all_registers(false) else { return Vec::new() };
+        if instruction == arch::SYSTEM_CALL && arch::is_completed(&context) {
+            context.set_pc(context.pc() + arch::SYSTEM_CALL_BYTES);
+        }
+        arch::state_of(&context, address).to_vec()
     }
 
-    fn thread_state_set(&mut self, thread: u32, state: &[u64]) -> Result<()> {
+    fn thread_state_set(&mut self, thread: u32, instruction: u32, state: &[u64]) -> Result<()> {
         let tcb = self.thread_tcb(thread).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let entry = self.threads.get_mut(thread).ok_or(Error::KERN_INVALID_ARGUMENT)?;
-        if entry.parked {
+        let context = arch::context_of(state, entry.page_address).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        if !entry.parked {
+            entry.stopped = true;
+        } else if instruction == arch::SYSTEM_CALL
+            && let Ok(now) = tcb.read_all_registers(false)
+            && arch::is_call(&now)
+            && !arch::is_completed(&now)
+        {
             return Err(Error::KERN_FAILURE);
         }
-        let context = arch::context_of(state, entry.page_address).ok_or(Error::KERN_INVALID_ARGUMENT)?;
-        entry.stopped = true;
-        tcb.write_all_registers(false, &context).map_err(|_| Error::KERN_FAILURE)
+        self.registers_set(thread, &context).map_err(|_| Error::KERN_FAILURE)
     }
 
     fn thread_priority(&mut self, thread: u32, below: u8) {

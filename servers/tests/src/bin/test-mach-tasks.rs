@@ -21,7 +21,7 @@ mod guest {
     use guest_tests::suite::Suite;
     use guest_tests::{get, same};
     use mach::abi::{IN_PAGE, TASK_SELF, routine};
-    use machuser::mach::{self as mach_calls, SpecialPort};
+    use machuser::mach::{self as mach_calls, Place, SpecialPort};
     use machuser::sys;
     use machuser::wire::{Disposition, REPLY_ERROR, REPLY_OK, RightArg};
     use machuser::{AsName, Error, Name, PortRight, ReceiveRight, Right, SendRight};
@@ -507,21 +507,25 @@ mod guest {
         suite.check(
             "a server that is stopped while it works answers once",
             || {
-                let server = get!(server());
                 let mine = get!(Shared::new());
-                let thread = get!(start_call(&server, SLOW, &mine, 1));
-                same!(server.shared.wait(0, 1), true);
-                for _ in 0..50 {
-                    get!(mach_calls::thread_suspend(&server.child.thread));
-                    sys::yield_now();
-                    get!(mach_calls::thread_resume(&server.child.thread));
-                    sys::yield_now();
+                // A server that is stopped where it has just faulted is seldom met.
+                for _ in 0..60 {
+                    let server = get!(server());
+                    let thread = get!(start_call(&server, SLOW, &mine, 1));
+                    same!(server.shared.wait(0, 1), true);
+                    for _ in 0..50 {
+                        get!(mach_calls::thread_suspend(&server.child.thread));
+                        sys::yield_now();
+                        get!(mach_calls::thread_resume(&server.child.thread));
+                        sys::yield_now();
+                    }
+                    same!(mine.number(1).load(Acquire), 0);
+                    server.shared.number(1).store(1, Release);
+                    same!(mine.wait(1, 1), true);
+                    same!(mine.number(1).load(Acquire), ANSWERED | 8);
+                    same!(server.shared.number(0).load(Acquire), 1);
+                    drop(thread);
                 }
-                server.shared.number(1).store(1, Release);
-                same!(mine.wait(1, 1), true);
-                same!(mine.number(1).load(Acquire), ANSWERED | 8);
-                same!(server.shared.number(0).load(Acquire), 1);
-                drop(thread);
                 Ok(())
             },
         );
@@ -567,6 +571,55 @@ mod guest {
             same!(mine.number(7).load(Acquire), 0);
             same!(server.shared.number(2).load(Acquire), done);
             same!(done > rounds / 10, true);
+            Ok(())
+        });
+        suite.check("a thread that is interrupted at any moment loses only its call", || {
+            /// Touches one page after the other and calls after each: words are (port, own shared
+            /// page, pages, how many).
+            fn touch_and_call(words: &Words) {
+                let (mut answered, mut interrupted) = (0, 0);
+                for page in 0..words[3] {
+                    number_at(words[2] + page * 4096, 0).store(page, Relaxed);
+                    let (label, _, mrs) = sys::call(words[0] as Name, ADD, 1, [page, 0, 0, 0]);
+                    if label == REPLY_OK && mrs[0] == page + 1 {
+                        answered += 1;
+                    } else if label == REPLY_ERROR
+                        && mrs[0] == Error::MACH_RCV_INTERRUPTED.0 as u64
+                    {
+                        interrupted += 1;
+                    } else {
+                        number_at(words[1], 3).store(label as u64, Release);
+                    }
+                }
+                number_at(words[1], 1).store(answered, Relaxed);
+                number_at(words[1], 2).store(interrupted, Relaxed);
+                number_at(words[1], 0).store(1, Release);
+            }
+            let server = get!(server());
+            let mine = get!(Shared::new());
+            let at = mine.number(0) as *const _ as u64;
+            let count = 16_384;
+            let pages = get!(mach_calls::vm_allocate(
+                mach_calls::SELF,
+                Place::Anywhere,
+                count * 4096
+            ));
+            let words = [server.port.as_raw() as u64, at, pages, count, 0, 0, 0, 0];
+            let thread = get!(LocalThread::start(touch_and_call, words));
+            let mut round = 0;
+            while mine.number(0).load(Acquire) == 0 {
+                get!(mach_calls::thread_abort(&thread.port));
+                for _ in 0..round % 3 {
+                    sys::yield_now();
+                }
+                round += 1;
+            }
+            get!(mach_calls::vm_deallocate(mach_calls::SELF, pages, count * 4096));
+            same!(mine.number(3).load(Acquire), 0);
+            let answered = mine.number(1).load(Acquire);
+            same!(answered + mine.number(2).load(Acquire), count);
+            same!(server.shared.number(2).load(Acquire) >= answered, true);
+            same!(answered > 0 && answered < count, true);
             Ok(())
         });
         suite.check("a thread can stop itself, and is resumed", || {
