@@ -11,8 +11,6 @@ use serde::Deserialize;
 use crate::step;
 use crate::workspace::Workspace;
 
-/// Target triple of programs of the booted system.
-pub const GUEST_TARGET: &str = "aarch64-unknown-none-softfloat";
 /// Cargo profile of programs of the booted system.
 pub const GUEST_PROFILE: &str = "guest";
 

@@ -35,7 +35,7 @@ pub enum Command {
 /// A board that Hird knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Platform {
-    /// The `virt` board of qemu-system-aarch64.
+    /// QEMU's `virt` board.
     QemuVirt,
     /// Raspberry Pi 3.
     Rpi3,

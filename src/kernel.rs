@@ -46,7 +46,7 @@ pub fn command(workspace: &Workspace, arguments: &KernelArgs) -> Result<()> {
 
 /// Builds the kernel, if anything that it is made from changed.
 pub fn build(workspace: &Workspace, platform: Platform, debug: bool) -> Result<BuiltKernel> {
-    let folder = workspace.path("platforms").join(platform.name());
+    let folder = workspace.platform(platform);
     if !folder.join("platform.toml").is_file() {
         bail!("the platform {} is not supported yet", platform.name());
     }

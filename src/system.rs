@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use sel4_kernel::BuiltKernel;
 
 use crate::boot;
-use crate::cargo::{self, GUEST_TARGET, GuestBuild, Packages};
+use crate::cargo::{self, GuestBuild, Packages};
 use crate::cli::Platform;
 use crate::kernel;
 use crate::rootfs::image::{self, Contents};
@@ -83,7 +83,7 @@ impl System {
         let build = GuestBuild {
             workspace,
             packages: &packages,
-            target: GUEST_TARGET,
+            target: kernel.platform.target(),
             target_dir: &target_dir,
             env: &env,
         };

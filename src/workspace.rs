@@ -38,6 +38,11 @@ impl Workspace {
         self.root.join(relative)
     }
 
+    /// Folder of a platform's description.
+    pub fn platform(&self, platform: Platform) -> PathBuf {
+        self.path("platforms").join(platform.name())
+    }
+
     /// Folder for all that the tool makes for a platform.
     pub fn output(&self, platform: Platform) -> Result<PathBuf> {
         self.folder(&format!("hird/{}", platform.name()))

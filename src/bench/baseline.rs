@@ -62,16 +62,18 @@ impl Baseline {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::Platform;
     use crate::workspace::Workspace;
 
     #[test]
     fn the_recorded_baselines_are_readable() {
         let workspace = Workspace::locate().expect("the checkout is there");
-        let linux = Baseline::read(&workspace.path("images/linux-baseline.toml"));
+        let board = workspace.platform(Platform::QemuVirt);
+        let linux = Baseline::read(&board.join("linux-baseline.toml"));
         let linux = linux.expect("it is a baseline");
         assert_eq!(linux.get("rpc.null", "instructions"), Some(462.0));
         assert_eq!(linux.get("rpc.null", "bytes"), None);
-        let mach = Baseline::read(&workspace.path("images/gnumach-baseline.toml"));
+        let mach = Baseline::read(&board.join("gnumach-baseline.toml"));
         assert_eq!(mach.expect("it is a baseline").name, "GNU Mach");
     }
 }

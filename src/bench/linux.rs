@@ -19,9 +19,6 @@ use crate::machine::session::{Next, Session};
 use crate::step;
 use crate::workspace::Workspace;
 
-/// The package that depends on Debian's newest kernel for the board.
-const META_PACKAGE: &str = "linux-image-arm64";
-const ARCHITECTURE: &str = "arm64";
 const SOURCE: &str = "bench/linux/init.c";
 const COMMAND_LINE: &str =
     "console=ttyAMA0 quiet rdinit=/init mitigations=off nokaslr kpti=off panic=-1";
@@ -34,9 +31,9 @@ const DIRECTORY_MODE: usize = 0o040_755;
 
 /// Boots Linux and returns what its program measured.
 pub fn measure(workspace: &Workspace, platform: Platform) -> Result<Baseline> {
-    let folder = workspace.folder("hird/linux")?;
-    let kernel = kernel(&folder)?;
-    let board = Board::load(&workspace.path("platforms").join(platform.name()))?;
+    let board = Board::load(&workspace.platform(platform))?;
+    let folder = workspace.folder(&format!("hird/linux/{}", board.debian()))?;
+    let kernel = kernel(&folder, board.debian())?;
     let initrd = initrd(workspace, &folder, &board)?;
     let qemu = board.qemu.context("this platform has no emulator")?;
 
@@ -92,28 +89,30 @@ pub fn measure(workspace: &Workspace, platform: Platform) -> Result<Baseline> {
     Ok(Baseline::live("Linux (live)", &figures))
 }
 
-/// Debian's kernel, downloaded once.
-fn kernel(folder: &Path) -> Result<PathBuf> {
+/// Debian's kernel for an architecture, downloaded once.
+fn kernel(folder: &Path, architecture: &str) -> Result<PathBuf> {
     let kernel = folder.join("vmlinuz");
     if kernel.is_file() {
         return Ok(kernel);
     }
-    let apt = Apt::new(&folder.join("apt"))?;
+    let apt = Apt::new(&folder.join("apt"), architecture)?;
+    // It depends on the newest one.
+    let newest = format!("linux-image-{architecture}");
     step::run(
-        "reading Debian's list of arm64 packages",
+        &format!("reading Debian's list of {architecture} packages"),
         apt.command("apt-get").arg("update"),
     )?;
     let depends = step::run(
         "looking for Debian's kernel",
         apt.command("apt-cache")
-            .args(["depends", "--important", META_PACKAGE]),
+            .args(["depends", "--important", &newest]),
     )?;
     let depends = String::from_utf8_lossy(&depends.stdout).into_owned();
     let package = depends
         .lines()
         .filter_map(|line| line.trim().strip_prefix("Depends: "))
         .find(|name| name.starts_with("linux-image-"))
-        .with_context(|| format!("{META_PACKAGE} depends on no kernel:\n{depends}"))?
+        .with_context(|| format!("{newest} depends on no kernel:\n{depends}"))?
         .to_owned();
 
     let download = folder.join("download");
@@ -154,7 +153,7 @@ struct Apt {
 }
 
 impl Apt {
-    fn new(folder: &Path) -> Result<Apt> {
+    fn new(folder: &Path, architecture: &str) -> Result<Apt> {
         for name in ["lists/partial", "cache/archives/partial"] {
             fs::create_dir_all(folder.join(name))?;
         }
@@ -165,8 +164,8 @@ impl Apt {
             format!("Dir::State::Lists={shown}/lists"),
             format!("Dir::State::Status={}", status.display()),
             format!("Dir::Cache={shown}/cache"),
-            format!("APT::Architecture={ARCHITECTURE}"),
-            format!("APT::Architectures={ARCHITECTURE}"),
+            format!("APT::Architecture={architecture}"),
+            format!("APT::Architectures={architecture}"),
             "APT::Sandbox::User=".to_owned(),
         ];
         Ok(Apt {

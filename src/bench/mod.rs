@@ -69,13 +69,12 @@ pub fn command(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
         println!("{}", figures.json());
         return Ok(());
     }
+    let board = workspace.platform(arguments.platform);
     let mut columns = vec![match linux {
         Some(live) => live,
-        None => Baseline::read(&workspace.path("images/linux-baseline.toml"))?,
+        None => Baseline::read(&board.join("linux-baseline.toml"))?,
     }];
-    columns.push(Baseline::read(
-        &workspace.path("images/gnumach-baseline.toml"),
-    )?);
+    columns.push(Baseline::read(&board.join("gnumach-baseline.toml"))?);
     print!("{}", table::table(&figures, &columns));
     Ok(())
 }

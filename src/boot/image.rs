@@ -10,7 +10,7 @@ use sel4_kernel::{BuiltKernel, LoaderBuild, make_image};
 
 use super::archive::Archive;
 use super::manifest::{self, Module};
-use crate::cargo::{self, GUEST_TARGET, GuestBuild, Packages};
+use crate::cargo::{self, GuestBuild, Packages};
 use crate::workspace::Workspace;
 
 /// The root task's package, whose one program it is.
@@ -41,7 +41,7 @@ pub fn build(inputs: &Inputs) -> Result<PathBuf> {
     let root_task = program(
         inputs,
         ROOT_TASK,
-        GUEST_TARGET,
+        inputs.kernel.platform.target(),
         &env,
         "building the root task",
     )?;

@@ -6,7 +6,8 @@ use crate::arch::Recipe;
 pub(crate) const RECIPE: Recipe = Recipe {
     family: "arm",
     sel4_arch: "aarch64",
-    loader_target: Some("aarch64-unknown-none-softfloat"),
+    debian: "arm64",
+    target: "aarch64-unknown-none-softfloat",
     include_dirs: &[
         "include",
         "include/64",

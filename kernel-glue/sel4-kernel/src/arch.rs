@@ -19,9 +19,11 @@ pub(crate) struct Recipe {
     pub family: &'static str,
     /// Name in `libsel4/sel4_arch_include/`.
     pub sel4_arch: &'static str,
-    /// Target triple that the boot loader is built for; `None` if the board's firmware boots the
-    /// kernel itself.
-    pub loader_target: Option<&'static str>,
+    /// What Debian calls the architecture.
+    pub debian: &'static str,
+    /// Target triple of what is built in Rust. It has no floating-point registers, which the kernel
+    /// would have to switch at every message between programs that use them.
+    pub target: &'static str,
     /// Folders to search for headers, after the generated ones and the board's.
     pub include_dirs: &'static [&'static str],
     /// Preprocessor names to define.

@@ -37,12 +37,6 @@ impl LoaderBuild {
                 message: "the board has no loader".into(),
             });
         };
-        let Some(target) = platform.arch.recipe().loader_target else {
-            return Err(Error::Platform {
-                path: self.platform_dir.join("platform.toml"),
-                message: "there is no loader for this architecture".into(),
-            });
-        };
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
         let mut command = Command::new(&cargo);
         command
@@ -53,7 +47,7 @@ impl LoaderBuild {
                 "--package",
                 CRATE,
                 "--target",
-                target,
+                platform.target(),
             ])
             .arg("--target-dir")
             .arg(&self.out)
@@ -80,6 +74,6 @@ impl LoaderBuild {
                 output: String::from_utf8_lossy(&output.stderr).into_owned(),
             });
         }
-        Ok(self.out.join(target).join("release").join(CRATE))
+        Ok(self.out.join(platform.target()).join("release").join(CRATE))
     }
 }

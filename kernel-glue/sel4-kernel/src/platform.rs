@@ -115,6 +115,16 @@ impl Platform {
         configuration
     }
 
+    /// Target triple of the boot loader and of the programs of the booted system.
+    pub fn target(&self) -> &'static str {
+        self.arch.recipe().target
+    }
+
+    /// What Debian calls the architecture.
+    pub fn debian(&self) -> &'static str {
+        self.arch.recipe().debian
+    }
+
     /// Prefix of the cross tools' names: `CROSS_COMPILE`, else what the description says.
     pub fn cross(&self) -> String {
         std::env::var("CROSS_COMPILE").unwrap_or_else(|_| self.cross.clone())

@@ -13,6 +13,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod arch;
 pub mod block;
 pub mod image;
 pub mod layout;

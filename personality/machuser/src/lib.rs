@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+pub mod arch;
 pub mod client;
 pub mod clock;
 pub mod env;

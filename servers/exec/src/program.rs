@@ -164,7 +164,7 @@ mod tests {
     fn a_program_is_read_into_objects() {
         let file = elf();
         let Ok(Executable::Program(program)) =
-            read(&Short(&file), file.len() as u64, &Heap, Target::AARCH64)
+            read(&Short(&file), file.len() as u64, &Heap, Target::NATIVE)
         else {
             panic!()
         };
@@ -185,7 +185,7 @@ mod tests {
     fn a_script_names_its_interpreter() {
         let text = b"#!/bin/sh -e\necho\n";
         let Ok(Executable::Script(interpreter, argument)) =
-            read(&Short(text), text.len() as u64, &Heap, Target::AARCH64)
+            read(&Short(text), text.len() as u64, &Heap, Target::NATIVE)
         else {
             panic!()
         };
@@ -204,7 +204,7 @@ mod tests {
             (&b""[..], 0),
             (b"x", 9),
         ] {
-            let result = read(&Short(content), size as u64, &Heap, Target::AARCH64);
+            let result = read(&Short(content), size as u64, &Heap, Target::NATIVE);
             assert_eq!(result.err(), Some(Error::ENOEXEC));
         }
     }

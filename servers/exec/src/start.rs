@@ -179,7 +179,7 @@ mod tests {
     fn started(fail_after: Option<usize>) -> (FakeTask, Result<Ready<u64>>) {
         let file = elf();
         let Ok(Executable::Program(program)) =
-            read(&Short(&file), file.len() as u64, &Heap, Target::AARCH64)
+            read(&Short(&file), file.len() as u64, &Heap, Target::NATIVE)
         else {
             panic!()
         };
@@ -192,7 +192,7 @@ mod tests {
             ports: vec![None, None, None, None, None, Some(71)],
             ints: &[0o22, 0, 0, 0, 0],
         };
-        let ready = prepare(&task, &program, &Short(&file), arguments, Target::AARCH64);
+        let ready = prepare(&task, &program, &Short(&file), arguments, Target::NATIVE);
         (task, ready)
     }
 
@@ -229,7 +229,7 @@ mod tests {
     fn a_large_program_is_copied() {
         let file = elf();
         let Ok(Executable::Program(mut program)) =
-            read(&Short(&file), file.len() as u64, &Heap, Target::AARCH64)
+            read(&Short(&file), file.len() as u64, &Heap, Target::NATIVE)
         else {
             panic!()
         };
@@ -243,7 +243,7 @@ mod tests {
             ports: vec![],
             ints: &[],
         };
-        prepare(&task, &program, &Short(&file), arguments, Target::AARCH64).unwrap();
+        prepare(&task, &program, &Short(&file), arguments, Target::NATIVE).unwrap();
         assert!(task.protection(0x101_0000).execute && !task.protection(0x101_0000).write);
         assert_eq!(task.bytes(0x101_0000, 64), file[..64]);
         assert_eq!(task.bytes(0x102_0100, 16), [0xda; 16]);

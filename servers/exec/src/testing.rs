@@ -43,7 +43,8 @@ pub fn elf() -> Vec<u8> {
     let put = |file: &mut Vec<u8>, at: usize, bytes: &[u8]| {
         file[at..at + bytes.len()].copy_from_slice(bytes);
     };
-    put(&mut file, 16, &[2, 0, 183, 0, 1, 0, 0, 0]);
+    let machine = elfload::image::Target::NATIVE.machine.to_le_bytes();
+    put(&mut file, 16, &[2, 0, machine[0], machine[1], 1, 0, 0, 0]);
     put(&mut file, 24, &0x101_0100u64.to_le_bytes());
     put(&mut file, 32, &64u64.to_le_bytes());
     put(&mut file, 52, &[64, 0, 56, 0, 2, 0]);

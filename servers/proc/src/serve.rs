@@ -27,11 +27,6 @@ const RETRY: Duration = Duration::from_millis(20);
 /// What `uname` answers.
 const SYSTEM: &str = "Hird";
 const NODE: &str = "hird";
-const MACHINE: &str = if cfg!(target_arch = "aarch64") {
-    "aarch64"
-} else {
-    "x86_64"
-};
 
 type Shared = Arc<SendRight>;
 
@@ -642,7 +637,7 @@ impl process::Process for Process {
             NODE.as_bytes(),
             release,
             &version,
-            MACHINE.as_bytes(),
+            machuser::arch::NAME.as_bytes(),
         ];
         Ok(fields
             .iter()

@@ -8,7 +8,6 @@
 use ::mach::abi::{page, routine};
 use alloc::format;
 use alloc::string::String;
-use core::arch::global_asm;
 use core::sync::atomic::{AtomicU64, Ordering};
 use machuser::mach::{self, Place, Protection, SpecialPort};
 use crate::suite::Outcome;
@@ -25,30 +24,11 @@ const STACK: u64 = 4 * PAGE;
 
 /// What a thread finds at the address in its argument register.
 #[repr(C)]
-struct Beginning {
+pub(crate) struct Beginning {
     main: Main,
     words: Words,
     stack: u64,
 }
-
-#[cfg(target_arch = "aarch64")]
-global_asm!(
-    ".global guest_tests_thread_start",
-    "guest_tests_thread_start:",
-    "msr tpidr_el0, x0",
-    "mov x29, xzr",
-    "mov x30, xzr",
-    "b {main}",
-    main = sym thread_main,
-);
-#[cfg(target_arch = "x86_64")]
-global_asm!(
-    ".global guest_tests_thread_start",
-    "guest_tests_thread_start:",
-    "xor ebp, ebp",
-    "call {main}",
-    main = sym thread_main,
-);
 
 unsafe extern "C" {
     fn guest_tests_thread_start();
@@ -56,7 +36,7 @@ unsafe extern "C" {
     static _end: u8;
 }
 
-extern "C" fn thread_main(thread_page: usize, beginning: *const Beginning, number: u64) -> ! {
+pub(crate) extern "C" fn thread_main(thread_page: usize, beginning: *const Beginning, number: u64) -> ! {
     // SAFETY: the page is this thread's own; the beginning was written before it started and stays.
     let beginning = unsafe {
         ((thread_page + page::THREAD) as *mut u32).write(number as u32);

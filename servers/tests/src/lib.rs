@@ -4,6 +4,8 @@
 extern crate alloc;
 
 #[cfg(target_os = "none")]
+mod arch;
+#[cfg(target_os = "none")]
 pub mod attack;
 #[cfg(target_os = "none")]
 pub mod child;

@@ -17,8 +17,8 @@ global_asm!(
     "mov x29, xzr",
     "mov x30, xzr",
     "b {thread}",
-    program = sym super::program_start,
-    thread = sym super::thread_main,
+    program = sym crate::rt::program_start,
+    thread = sym crate::rt::thread_main,
 );
 
 // Saves what a function preserves and calls `f(context, pc, sp)`. A thread that starts at that `pc`
@@ -63,12 +63,12 @@ unsafe extern "C" {
     pub(crate) fn __hird_split(
         f: extern "C" fn(context: usize, pc: u64, sp: u64) -> u64,
         context: usize,
-    ) -> super::Side;
+    ) -> crate::rt::Side;
 }
 
 /// Where threads start.
 #[allow(non_snake_case)]
-pub(super) fn THREAD_ENTRY() -> u64 {
+pub(crate) fn THREAD_ENTRY() -> u64 {
     __hird_thread_start as *const () as u64
 }
 

@@ -3,14 +3,7 @@
 //! The first thread starts with its thread page, the start-up block and its
 //! number in registers; see `elfload::block` for what the block holds.
 
-#[cfg(target_arch = "aarch64")]
-mod aarch64;
-#[cfg(target_arch = "aarch64")]
-use aarch64 as arch;
-#[cfg(target_arch = "x86_64")]
-mod x86_64;
-#[cfg(target_arch = "x86_64")]
-use x86_64 as arch;
+mod arch;
 mod heap;
 
 use crate::env::{self, Startup, init_int, init_port};

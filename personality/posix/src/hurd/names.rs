@@ -228,7 +228,11 @@ impl Walk {
                     Some(rest) => Ok(Magical::From(Arc::new(terminal), rest.to_vec())),
                 }
             }
-            b"machtype" => Ok(Magical::Name(with_rest(MACHINE))),
+            // Kind and variant of the processor.
+            b"machtype" => {
+                let machine = [machuser::arch::NAME.as_bytes(), b"/generic"].concat();
+                Ok(Magical::Name(with_rest(&machine)))
+            }
             b"pid" => {
                 let pid = u64::from(super::getpid().unsigned_abs());
                 let mut digits = [0; 20];
@@ -241,13 +245,6 @@ impl Walk {
         }
     }
 }
-
-/// What `machtype` stands for: kind and variant of the processor.
-const MACHINE: &[u8] = if cfg!(target_arch = "aarch64") {
-    b"aarch64/generic"
-} else {
-    b"x86_64/generic"
-};
 
 enum Magical {
     /// It is this file.
