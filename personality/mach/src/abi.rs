@@ -241,6 +241,17 @@ pub mod memory_object {
     pub const CHANGE_COMPLETED: u32 = 2209;
 }
 
+/// Flags of `VM_ALLOCATE` and `VM_MAP` (`VM_FLAGS_*`).
+pub mod vm_flags {
+    /// Wherever there is room.
+    pub const ANYWHERE: u64 = 1;
+    /// Large pages ([`super::LARGE_PAGE`]), present from the start; also of `MEMORY_OBJECT_CREATE`.
+    pub const SUPERPAGE_SIZE_2MB: u64 = 2 << 16;
+}
+
+/// Bytes of a large page, of which such memory's addresses, sizes and parts are multiples.
+pub const LARGE_PAGE: u64 = 2 << 20;
+
 /// Which pages go back to a pager (`memory_object_return_t`).
 pub mod memory_return {
     /// None.
@@ -300,7 +311,7 @@ routines! {
     THREAD_SET_STATE = 2018;
     /// (thread, flavour) -> words of the flavour
     THREAD_INFO = 2019;
-    /// (task, address, size, anywhere) -> address
+    /// (task, address, size, flags) -> address; [`super::vm_flags`]
     VM_ALLOCATE = 2021;
     /// (task, address, size, inheritance)
     VM_INHERIT = 2025;
@@ -350,7 +361,7 @@ routines! {
     THREAD_GET_SPECIAL_PORT = 2067;
     /// (thread, which, name)
     THREAD_SET_SPECIAL_PORT = 2068;
-    /// (task, address, size, mask, anywhere, object, offset, copy, protection, max, inheritance) -> address
+    /// (task, address, size, mask, flags, object, offset, copy, protection, max, inheritance) -> address
     VM_MAP = 2089;
     /// (thread, priority, also the largest)
     THREAD_PRIORITY = 2620;
@@ -471,7 +482,7 @@ routines! {
     MSG_SEND_NOTIFY = 5025;
     /// (thread, pc, sp, arguments 0..4)
     THREAD_START = 5009;
-    /// (bytes) -> name of a memory object
+    /// (bytes, flags) -> name of a memory object; [`super::vm_flags`], or no word
     MEMORY_OBJECT_CREATE = 5010;
     /// (host, index) -> memory object, bytes, name length, name
     BOOT_MODULE = 5011;

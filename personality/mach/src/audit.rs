@@ -442,6 +442,11 @@ impl<K: Kernel> Mach<K> {
                     "{id:?} has parts of pages"
                 );
                 last = region.end;
+                let page = region.pages.bytes::<K>();
+                check!(
+                    (start | region.end | region.offset) & (page - 1) == 0,
+                    "{id:?} has parts of large pages"
+                );
                 let Some(object) = region.object else {
                     continue;
                 };
@@ -451,6 +456,12 @@ impl<K: Kernel> Mach<K> {
                 check!(
                     holder.places.contains(&(id.index, *start)),
                     "{object:?} does not know its region in {id:?}"
+                );
+                check!(
+                    holder.page_size == region.pages,
+                    "{id:?} takes {:?} for pages that are {:?}",
+                    region.pages,
+                    holder.page_size
                 );
                 *places.entry(object.to_word()).or_default() += 1;
                 for (page, mapped) in task.map.mapped.range(start / PAGE..region.end / PAGE) {
@@ -540,7 +551,7 @@ impl<K: Kernel> Mach<K> {
                 used > 0 || object.port.is_some() || cached,
                 "{id:?} is used by nobody"
             );
-            let memory = object.pages.len() as u64 * PAGE;
+            let memory = object.memory();
             counts.charge(
                 account,
                 Limits {

@@ -7,7 +7,7 @@ use crate::ipc::Carried;
 use crate::kernel::Kernel;
 use crate::rpc::{Input, Output};
 use crate::task::{Mach, TaskId, ThreadId, task_number, thread_is_held, thread_number};
-use crate::vm::PAGE;
+use crate::vm::{PAGE, PageSize};
 use alloc::vec::Vec;
 
 /// `TH_STATE_*`
@@ -207,7 +207,12 @@ impl<K: Kernel> Mach<K> {
 
     fn task_info(&mut self, id: TaskId, wanted: Option<u64>, out: &mut Output) -> Result<()> {
         let task = self.task(id)?;
-        let resident = task.map.mapped.len() as u64 * PAGE;
+        // Each large page is counted as a small one at first.
+        let regions = task.map.regions.iter();
+        let large = regions.filter(|(_, region)| region.pages == PageSize::Large).map(|(at, region)| {
+            task.map.mapped.count(at / PAGE..region.end / PAGE) as u64 * (K::LARGE_PAGE - PAGE)
+        });
+        let resident = task.map.mapped.len() as u64 * PAGE + large.sum::<u64>();
         match wanted {
             None => {
                 let regions = task.map.regions.values();

@@ -12,7 +12,7 @@ use crate::kernel::Kernel;
 use crate::pages::Pages;
 use crate::space::Right;
 use crate::task::{Mach, TaskId};
-use crate::vm::{PAGE, VM_MAX};
+use crate::vm::{PAGE, PageSize, VM_MAX};
 use alloc::collections::VecDeque;
 
 /// Pieces of work that are done at a time.
@@ -44,7 +44,7 @@ struct Ending {
 pub(crate) struct Remains<F: Copy> {
     ports: VecDeque<PortId>,
     tasks: VecDeque<Ending>,
-    pages: VecDeque<(Pages<F>, AccountId)>,
+    pages: VecDeque<(Pages<F>, PageSize, AccountId)>,
 }
 
 impl<F: Copy> Remains<F> {
@@ -141,10 +141,10 @@ impl<K: Kernel> Mach<K> {
                 if !self.task_piece(&mut ending) {
                     self.remains.tasks.push_front(ending);
                 }
-            } else if let Some((mut pages, account)) = self.remains.pages.pop_front() {
-                self.pages_piece(&mut pages, account);
+            } else if let Some((mut pages, size, account)) = self.remains.pages.pop_front() {
+                self.pages_piece(&mut pages, size, account);
                 if !pages.is_empty() {
-                    self.remains.pages.push_front((pages, account));
+                    self.remains.pages.push_front((pages, size, account));
                 } else {
                     self.accounts.release(account);
                 }
@@ -419,15 +419,20 @@ impl<K: Kernel> Mach<K> {
     // ---- memory
 
     /// Pages of an object that nobody uses any more.
-    pub(crate) fn pages_end(&mut self, pages: Pages<K::Frame>, account: AccountId) {
-        self.remains.pages.push_back((pages, account));
+    pub(crate) fn pages_end(
+        &mut self,
+        pages: Pages<K::Frame>,
+        size: PageSize,
+        account: AccountId,
+    ) {
+        self.remains.pages.push_back((pages, size, account));
         self.accounts.retain(account);
     }
 
-    fn pages_piece(&mut self, pages: &mut Pages<K::Frame>, account: AccountId) {
+    fn pages_piece(&mut self, pages: &mut Pages<K::Frame>, size: PageSize, account: AccountId) {
         let before = pages.len();
         pages.take_some(|frame| self.kernel.frame_free(frame));
         let freed = (before - pages.len()) as u64;
-        self.accounts.refund(account, Limits::memory(freed * PAGE));
+        self.accounts.refund(account, Limits::memory(freed * size.bytes::<K>()));
     }
 }

@@ -69,7 +69,7 @@ pub trait Kernel {
     type Task: Copy;
     /// A thread of a task.
     type Thread: Copy;
-    /// 4 KiB of memory.
+    /// 4 KiB of memory, or a large page.
     type Frame: Copy;
     /// A frame at one place of one address space.
     type Mapping: Copy;
@@ -80,6 +80,8 @@ pub trait Kernel {
     const TASK_BYTES: u64;
     /// Bytes of kernel objects that a thread takes, without its page.
     const THREAD_BYTES: u64;
+    /// Bytes of a large page, whose addresses are multiples of that: some [`BLOCK`]s.
+    const LARGE_PAGE: u64;
 
     /// Bytes of the page tables that a task which has ended has left for the next one.
     fn tables_left(&self) -> u64;
@@ -172,7 +174,9 @@ pub trait Kernel {
 
     /// A zeroed frame.
     fn frame_allocate(&mut self) -> Result<Self::Frame>;
-    /// A frame with the same contents as another one.
+    /// A zeroed frame that is a large page.
+    fn frame_allocate_large(&mut self) -> Result<Self::Frame>;
+    /// A frame of the same size with the same contents as another one.
     fn frame_duplicate(&mut self, from: Self::Frame) -> Result<Self::Frame>;
     /// Zeroed frames that follow each other in physical memory.
     fn frames_allocate_contiguous(&mut self, count: usize) -> Result<Vec<Self::Frame>>;
@@ -186,7 +190,8 @@ pub trait Kernel {
     fn frame_free(&mut self, frame: Self::Frame);
     /// The frame's physical address.
     fn frame_physical(&mut self, frame: Self::Frame) -> u64;
-    /// Maps a frame. Answers the bytes of page tables that this took, too.
+    /// Maps a frame. Answers by how many bytes the task has more page tables, too: fewer, where an
+    /// empty one lay in the place of a large page.
     fn frame_map(
         &mut self,
         task: Self::Task,
@@ -194,13 +199,13 @@ pub trait Kernel {
         frame: Self::Frame,
         protection: Protection,
         cache: Cache,
-    ) -> Result<(Self::Mapping, u64)>;
+    ) -> Result<(Self::Mapping, i64)>;
     /// Takes all access through the mappings in the [`BLOCK`] of addresses around `address` away, at
     /// a cost that does not grow with their number: they stay, and [`Kernel::frame_protect`] gives
     /// each its access again. Answers `false`, and has done nothing, where there is no such way.
     fn block_hide(&mut self, task: Self::Task, address: u64) -> bool;
     /// Frees the page tables for the [`BLOCK`] of addresses around `address`, in which nothing is
-    /// mapped, and those above them that are for nothing else. Answers their bytes.
+    /// mapped any more, and those above them that are for nothing else. Answers their bytes.
     fn tables_free(&mut self, task: Self::Task, address: u64) -> u64;
     /// Takes a mapping away that allows `was` now.
     fn frame_unmap(&mut self, mapping: Self::Mapping, was: Protection);

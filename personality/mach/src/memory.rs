@@ -1,6 +1,8 @@
 //! The mach server's routines on memory, as they arrive in messages.
 
-use crate::abi::{MESSAGE_WORDS, NO_CHANGE, memory_object, memory_return, routine, sync};
+use crate::abi::{
+    LARGE_PAGE, MESSAGE_WORDS, NO_CHANGE, memory_object, memory_return, routine, sync, vm_flags,
+};
 use crate::account::{AccountId, Limits};
 use crate::error::{Error, Result};
 use crate::ipc::{Carried, KernelObject};
@@ -8,7 +10,7 @@ use crate::kernel::{Kernel, Protection};
 use crate::object::ObjectId;
 use crate::rpc::{Input, Output, bytes_of};
 use crate::task::{Mach, TaskId};
-use crate::vm::{Mapping, PAGE, Place, VM_MAX, inheritance, page_range};
+use crate::vm::{Mapping, PAGE, PageSize, Place, VM_MAX, inheritance, page_range};
 
 /// Bytes that a pager supplies at once.
 const SUPPLY_MAX: u64 = 1 << 20;
@@ -25,14 +27,10 @@ impl<K: Kernel> Mach<K> {
         match label {
             routine::VM_ALLOCATE => {
                 let target = self.target(task, input.name()?)?;
-                let (address, size, anywhere) = (input.word()?, input.word()?, input.word()?);
-                let place = if anywhere != 0 {
-                    Place::Anywhere { mask: 0 }
-                } else {
-                    Place::At(address)
-                };
-                let at = self.vm_allocate(target, place, size)?;
-                out.put(self.map_entered(target, at)?);
+                let (address, size) = (input.word()?, input.word()?);
+                let (place, pages) = Self::flags_of(input.word()?, address, 0)?;
+                let at = self.vm_allocate(target, place, size, pages)?;
+                out.put(self.map_entered(target, at, pages)?);
             }
             routine::VM_DEALLOCATE => {
                 let target = self.target(task, input.name()?)?;
@@ -147,8 +145,13 @@ impl<K: Kernel> Mach<K> {
                 if size == 0 || size > 1 << 40 {
                     return Err(Error::KERN_INVALID_ARGUMENT);
                 }
+                let (_, pages) = Self::flags_of(input.word().unwrap_or(0), 0, 0)?;
+                let size = size.next_multiple_of(PAGE);
+                if size % pages.bytes::<K>() != 0 {
+                    return Err(Error::KERN_INVALID_ARGUMENT);
+                }
                 let account = self.task(task)?.account;
-                let object = self.object_create(size.next_multiple_of(PAGE), account, false)?;
+                let object = self.object_create(size, account, false, pages)?;
                 let port = self.object_port(object)?;
                 match self.put_send(task, port) {
                     Ok(name) => out.put(name as u64),
@@ -171,7 +174,7 @@ impl<K: Kernel> Mach<K> {
                 let account = self.task(target)?.account;
                 self.accounts
                     .charge(account, Limits::memory(pages * PAGE))?;
-                let made = self.object_create(pages * PAGE, account, false);
+                let made = self.object_create(pages * PAGE, account, false, PageSize::Small);
                 let made = made.and_then(|object| {
                     match self.kernel.frames_allocate_contiguous(pages as usize) {
                         Ok(frames) => Ok((object, frames)),
@@ -427,10 +430,25 @@ impl<K: Kernel> Mach<K> {
         Ok(())
     }
 
+    /// Where memory goes, and what it is made of.
+    fn flags_of(flags: u64, address: u64, mask: u64) -> Result<(Place, PageSize)> {
+        let place = match flags & vm_flags::ANYWHERE {
+            0 => Place::At(address),
+            _ => Place::Anywhere { mask },
+        };
+        match flags & !vm_flags::ANYWHERE {
+            0 => Ok((place, PageSize::Small)),
+            vm_flags::SUPERPAGE_SIZE_2MB if K::LARGE_PAGE == LARGE_PAGE => {
+                Ok((place, PageSize::Large))
+            }
+            _ => Err(Error::KERN_INVALID_ARGUMENT),
+        }
+    }
+
     fn vm_map(&mut self, task: TaskId, input: &mut Input<'_>, out: &mut Output) -> Result<()> {
         let target = self.target(task, input.name()?)?;
         let (address, size, mask) = (input.word()?, input.word()?, input.word()?);
-        let anywhere = input.word()? != 0;
+        let (place, mut pages) = Self::flags_of(input.word()?, address, mask)?;
         let (name, offset, copy) = (input.name()?, input.word()?, input.word()? != 0);
         let protection = Protection::from_word(input.word()?)?;
         let maximum = Protection::from_word(input.word()?)?;
@@ -438,22 +456,22 @@ impl<K: Kernel> Mach<K> {
         if inherits > inheritance::NONE as u64 || size == 0 || offset % PAGE != 0 {
             return Err(Error::KERN_INVALID_ARGUMENT);
         }
-        let place = if anywhere {
-            Place::Anywhere { mask }
-        } else {
-            Place::At(address)
-        };
         let account = self.task(target)?.account;
         let (object, offset) = if name == 0 {
             let rounded = size.checked_next_multiple_of(PAGE);
             let rounded = rounded
                 .filter(|size| *size <= VM_MAX)
                 .ok_or(Error::KERN_NO_SPACE)?;
-            (self.object_create(rounded, account, true)?, 0)
+            (self.object_create(rounded, account, true, pages)?, 0)
+        } else if pages != PageSize::Small {
+            // An object's pages are what they are.
+            return Err(Error::KERN_INVALID_ARGUMENT);
         } else {
             let payer = self.task(task)?.account;
             let object = self.mappable(task, name, payer)?;
-            let bytes = self.objects.get(object).map_or(0, |object| object.size);
+            let found = self.objects.get(object).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+            let bytes = found.size;
+            pages = found.page_size;
             if offset
                 .checked_add(size)
                 .is_none_or(|end| end > bytes.next_multiple_of(PAGE))
@@ -479,7 +497,7 @@ impl<K: Kernel> Mach<K> {
         };
         match self.map_enter(target, place, what) {
             Ok(address) => {
-                out.put(self.map_entered(target, address)?);
+                out.put(self.map_entered(target, address, pages)?);
                 Ok(())
             }
             Err(error) => {

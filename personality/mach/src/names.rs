@@ -8,7 +8,6 @@ use crate::kernel::Kernel;
 use crate::rpc::Input;
 use crate::space::Right;
 use crate::task::{Mach, TaskId};
-use crate::vm::PAGE;
 
 impl<K: Kernel> Mach<K> {
     /// Carries out a routine of this module that answers nothing but success.
@@ -312,7 +311,7 @@ impl<K: Kernel> Mach<K> {
             .get_mut(object)
             .ok_or(Error::KERN_INVALID_ARGUMENT)?;
         if let Some(from) = object.account {
-            let memory = object.pages.len() as u64 * PAGE;
+            let memory = object.memory();
             let amount = Limits {
                 memory,
                 objects: cost::OBJECT,

@@ -14,7 +14,7 @@ use crate::pager::Pager;
 use crate::pages::Pages;
 use crate::slab::Id;
 use crate::task::{Mach, TaskId};
-use crate::vm::{Mapped, PAGE};
+use crate::vm::{Mapped, PAGE, PageSize};
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -32,12 +32,14 @@ const HIDE_FROM: usize = 12;
 pub(crate) const READ_ONLY: Protection = Protection(Protection::ALL.0 & !Protection::WRITE.0);
 
 /// Pages that are freed together with their object.
-const PAGES_AT_ONCE: u64 = 64;
+const PAGES_AT_ONCE: usize = 64;
 
 /// Memory that can be mapped.
 pub(crate) struct Object<K: Kernel> {
     pub(crate) pages: Pages<K::Frame>,
     pub(crate) size: u64,
+    /// What `pages` are: large ones never have a pager or an origin.
+    pub(crate) page_size: PageSize,
     pub(crate) cache: Cache,
     /// Regions, windows, and copies that may still need its pages.
     pub(crate) users: u32,
@@ -61,6 +63,7 @@ impl<K: Kernel> Object<K> {
         Object {
             pages: Pages::new(),
             size,
+            page_size: PageSize::Small,
             cache: Cache::Normal,
             users: 0,
             places: BTreeSet::new(),
@@ -72,6 +75,11 @@ impl<K: Kernel> Object<K> {
             pager: None,
         }
     }
+
+    /// Bytes of its pages.
+    pub(crate) fn memory(&self) -> u64 {
+        self.pages.len() as u64 * self.page_size.bytes::<K>()
+    }
 }
 
 impl<K: Kernel> Mach<K> {
@@ -81,12 +89,14 @@ impl<K: Kernel> Mach<K> {
         size: u64,
         account: AccountId,
         private: bool,
+        page_size: PageSize,
     ) -> Result<ObjectId> {
         self.accounts
             .check(account, Limits::objects(cost::OBJECT))?;
         let id = self.object_force(size, account);
         if let Some(object) = self.objects.get_mut(id) {
             object.private = private;
+            object.page_size = page_size;
         }
         Ok(id)
     }
@@ -172,10 +182,10 @@ impl<K: Kernel> Mach<K> {
         let Some(account) = object.account else {
             return;
         };
-        let mut count = object.pages.len() as u64;
-        if count > PAGES_AT_ONCE {
-            self.pages_end(object.pages, account);
-            count = 0;
+        let mut memory = object.memory();
+        if object.pages.len() > PAGES_AT_ONCE {
+            self.pages_end(object.pages, object.page_size, account);
+            memory = 0;
         } else {
             let mut pages = object.pages;
             while !pages.is_empty() {
@@ -188,7 +198,7 @@ impl<K: Kernel> Mach<K> {
             0
         };
         let amount = Limits {
-            memory: count * PAGE,
+            memory,
             objects: cost::OBJECT + pager,
             rights: 0,
         };
@@ -258,11 +268,14 @@ impl<K: Kernel> Mach<K> {
             // Now it is one of its own pages.
             return self.object_page(id, page, access);
         }
-        let frame = self.page_fresh(id, page, account)?;
+        let frame = match object.page_size {
+            PageSize::Small => self.page_fresh(id, page, account)?,
+            PageSize::Large => self.page_fresh_large(id, page, account)?,
+        };
         Ok((frame, Protection::ALL))
     }
 
-    /// A page of zeroes for an object that lacks it.
+    /// A page of zeroes for an object of small ones that lacks it.
     pub(crate) fn page_fresh(
         &mut self,
         id: ObjectId,
@@ -281,6 +294,19 @@ impl<K: Kernel> Mach<K> {
                 Err(error)
             }
         }
+    }
+
+    /// The same for an object of large pages.
+    #[cold]
+    fn page_fresh_large(&mut self, id: ObjectId, page: u64, account: AccountId) -> Result<K::Frame> {
+        self.accounts.charge(account, Limits::memory(K::LARGE_PAGE))?;
+        let made = self.kernel.frame_allocate_large();
+        let frame = made.inspect_err(|_| {
+            self.accounts.refund(account, Limits::memory(K::LARGE_PAGE));
+        })?;
+        self.counters.zero_fills += 1;
+        self.page_put(id, page, frame);
+        Ok(frame)
     }
 
     /// A frame becomes an object's page; one that was there is the caller's then.
@@ -465,7 +491,9 @@ impl<K: Kernel> Mach<K> {
             .objects
             .get(source)
             .ok_or(Error::KERN_INVALID_ARGUMENT)?;
-        if object.cache == Cache::Device {
+        let page_size = object.page_size;
+        let part = (offset | count * PAGE) & (page_size.bytes::<K>() - 1);
+        if object.cache == Cache::Device || part != 0 {
             return Err(Error::KERN_INVALID_ARGUMENT);
         }
         let origin = match (&object.pager, object.origin) {
@@ -473,7 +501,7 @@ impl<K: Kernel> Mach<K> {
             (None, Some((origin, from))) => Some((origin, from + first)),
             (None, None) => None,
         };
-        let copy = self.object_create(count * PAGE, account, true)?;
+        let copy = self.object_create(count * PAGE, account, true, page_size)?;
         if let Err(error) = self.pages_share(source, first, count, copy, 0, written) {
             self.object_check(copy);
             return Err(error);
@@ -490,8 +518,8 @@ impl<K: Kernel> Mach<K> {
         Ok(copy)
     }
 
-    /// Puts the pages that are there of a range of one object into another one, which has none there
-    /// and pays for them. On failure nothing is put.
+    /// Puts the pages that are there of a range of one object into another one, which has pages of
+    /// the same size but none there, and pays for them. On failure nothing is put.
     ///
     /// `written` are pages that are copied at once, because somebody is likely to write to them soon:
     /// all that a region which shows some of the range, and is not wired, lets be written now.
@@ -524,7 +552,8 @@ impl<K: Kernel> Mach<K> {
         if present == 0 {
             return Ok(());
         }
-        self.accounts.charge(account, Limits::memory(present as u64 * PAGE))?;
+        let bytes = present as u64 * source.page_size.bytes::<K>();
+        self.accounts.charge(account, Limits::memory(bytes))?;
         let target = self.objects.get_mut(to).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let mut pages = core::mem::replace(&mut target.pages, Pages::new());
         // Nobody else may write what is shared.
@@ -566,7 +595,7 @@ impl<K: Kernel> Mach<K> {
         let hides = |page| source.pager.as_ref().is_some_and(|pager| pager.hides(page));
         let mut pages: Vec<(u64, K::Frame)> =
             source.pages.range(range.clone()).filter(|(page, _)| !hides(*page)).collect();
-        let amount = Limits::memory(pages.len() as u64 * PAGE);
+        let amount = Limits::memory(pages.len() as u64 * source.page_size.bytes::<K>());
         self.accounts.charge(account, amount)?;
         for done in 0..pages.len() {
             let (page, frame) = pages[done];
@@ -656,11 +685,11 @@ impl<K: Kernel> Mach<K> {
             return;
         };
         let end = first.saturating_add(count);
-        let before = object.pages.len();
+        let before = object.memory();
         let kernel = RefCell::new(&mut self.kernel);
         let keep = |frame| kernel.borrow_mut().frame_retain(frame);
         object.pages.take(first..end, keep, |_, frame| kernel.borrow_mut().frame_free(frame));
-        let freed = (before - object.pages.len()) as u64 * PAGE;
+        let freed = before - object.memory();
         self.accounts.refund(account, Limits::memory(freed));
     }
 }

@@ -13,7 +13,7 @@ use crate::kernel::{Kernel, Protection};
 use crate::object::{ObjectId, READ_ONLY};
 use crate::rpc::{Input, Output};
 use crate::task::{Mach, TaskId, ThreadId};
-use crate::vm::PAGE;
+use crate::vm::{PAGE, PageSize};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -161,7 +161,7 @@ impl<K: Kernel> Mach<K> {
             .accounts
             .charge(account, Limits::objects(cost::PAGER))
             .and_then(|()| {
-                self.object_create(PAGER_SIZE, account, false)
+                self.object_create(PAGER_SIZE, account, false, PageSize::Small)
                     .inspect_err(|_| {
                         self.accounts.refund(account, Limits::objects(cost::PAGER));
                     })
@@ -628,6 +628,9 @@ impl<K: Kernel> Mach<K> {
         if !address.is_multiple_of(PAGE) {
             return Err(Error::KERN_INVALID_ARGUMENT);
         }
+        if moves {
+            self.map_borders(task, address, address.saturating_add(size))?;
+        }
         self.pages_look(task, address, size, Protection::READ)?;
         let account = self
             .objects
@@ -677,7 +680,7 @@ impl<K: Kernel> Mach<K> {
         account: AccountId,
     ) -> Result<()> {
         // Read, so that it is there; the last page of a range was not looked at before.
-        let frame = self.page_look(task, address, Protection::READ)?;
+        let (frame, offset) = self.page_look(task, address, Protection::READ)?;
         let (start, region) = self
             .task(task)?
             .map
@@ -686,7 +689,8 @@ impl<K: Kernel> Mach<K> {
         let from = region.object.ok_or(Error::KERN_INVALID_ADDRESS)?;
         let index = (region.offset + (address - start)) / PAGE;
         let source = self.objects.get(from).ok_or(Error::KERN_INVALID_ADDRESS)?;
-        let bound = source.pinned || region.wired;
+        let large = region.pages == PageSize::Large;
+        let bound = source.pinned || region.wired || large;
         if moves && !bound && source.private && source.account == Some(account) {
             self.pages_unmap(task, address, address + PAGE);
             if let Some(source) = self.objects.get_mut(from) {
@@ -700,7 +704,11 @@ impl<K: Kernel> Mach<K> {
             self.page_share(from, index, frame, id, page);
             return Ok(());
         }
-        match self.kernel.frame_duplicate(frame) {
+        let made = match large {
+            true => self.page_of(frame, offset),
+            false => self.kernel.frame_duplicate(frame),
+        };
+        match made {
             Ok(frame) => {
                 self.page_put(id, page, frame);
                 Ok(())
@@ -710,6 +718,14 @@ impl<K: Kernel> Mach<K> {
                 Err(error)
             }
         }
+    }
+
+    /// A small page with what a large one has from an offset on.
+    fn page_of(&mut self, large: K::Frame, offset: usize) -> Result<K::Frame> {
+        let page = self.kernel.frame_allocate()?;
+        let copied = self.kernel.frame_copy(large, offset, page, 0, PAGE as usize);
+        copied.inspect_err(|_| self.kernel.frame_free(page))?;
+        Ok(page)
     }
 
     /// Who waits for pages of a range gets zeroes, or an error.
@@ -896,7 +912,7 @@ impl<K: Kernel> Mach<K> {
         let data = if force {
             self.object_force(count * PAGE, payer)
         } else {
-            self.object_create(count * PAGE, payer, false)?
+            self.object_create(count * PAGE, payer, false, PageSize::Small)?
         };
         if force {
             // They leave the account of the object together with it.

@@ -8,7 +8,7 @@ use crate::space::Right;
 use crate::sync::Timed;
 use crate::object::ObjectId;
 use crate::task::{Caller, Mach, TaskId, ThreadId, Ticket, task_number, thread_number};
-use crate::vm::{Mapping, PAGE, Place, inheritance};
+use crate::vm::{Mapping, PAGE, PageSize, Place, inheritance};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -1011,7 +1011,7 @@ impl<K: Kernel> Mach<K> {
 
     /// Zeroed memory at an address.
     pub fn memory_map(&mut self, task: TaskId, address: u64, size: u64) -> Result<u64> {
-        self.vm_allocate(task, Place::At(address), size)
+        self.vm_allocate(task, Place::At(address), size, PageSize::Small)
     }
 
     /// Writes into a task's memory.

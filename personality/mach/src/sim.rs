@@ -68,6 +68,8 @@ struct Task {
     leaves: Vec<u32>,
     /// Page tables that exist.
     tables: Vec<u64>,
+    /// Blocks in which large pages are mapped, or were until [`Kernel::tables_free`] is told.
+    large: Vec<u64>,
     /// Mappings by address.
     mapped: BTreeMap<u64, SimMapping>,
     endpoint: bool,
@@ -107,7 +109,9 @@ struct Thread {
 }
 
 struct Frame {
-    bytes: Option<Box<[u8; PAGE]>>,
+    /// How many bytes it has, and what they are, by page where they were looked at.
+    size: usize,
+    bytes: BTreeMap<usize, Box<[u8; PAGE]>>,
     holders: u32,
     mappings: u32,
     device: bool,
@@ -397,33 +401,34 @@ impl SimKernel {
 
     /// Reads a task's memory as the task itself would: `None` where it would fault.
     pub fn memory_read(&self, task: SimTask, address: u64) -> Option<u8> {
-        let at = address & !(PAGE as u64 - 1);
-        let mapping = &self.mappings[self.task(task).mapped.get(&at)?];
+        let mapping = self.mapping_at(task, address)?;
         if !mapping.protection.contains(Protection::READ) {
             return None;
         }
-        let frame = &self.frames[&mapping.frame];
-        Some(
-            frame
-                .bytes
-                .as_ref()
-                .map_or(0, |bytes| bytes[(address - at) as usize]),
-        )
+        let offset = (address - mapping.address) as usize;
+        let page = self.frames[&mapping.frame].bytes.get(&(offset / PAGE));
+        Some(page.map_or(0, |bytes| bytes[offset % PAGE]))
     }
 
     /// Writes a task's memory as the task itself would; answers whether it could.
     pub fn memory_write(&mut self, task: SimTask, address: u64, byte: u8) -> bool {
-        let at = address & !(PAGE as u64 - 1);
-        let Some(mapping) = self.task(task).mapped.get(&at) else {
+        let Some(mapping) = self.mapping_at(task, address) else {
             return false;
         };
-        let mapping = &self.mappings[mapping];
         if !mapping.protection.contains(Protection::WRITE) {
             return false;
         }
-        let frame = mapping.frame;
-        self.bytes_mut(frame)[(address - at) as usize] = byte;
+        let (frame, offset) = (mapping.frame, (address - mapping.address) as usize);
+        self.part_mut(frame, offset, 1)[0] = byte;
         true
+    }
+
+    /// The mapping that holds an address.
+    fn mapping_at(&self, task: SimTask, address: u64) -> Option<&Mapping> {
+        let (_, mapping) = self.task(task).mapped.range(..=address).next_back()?;
+        let mapping = &self.mappings[mapping];
+        let size = self.frames[&mapping.frame].size as u64;
+        (address - mapping.address < size).then_some(mapping)
     }
 
     /// The mapping of a task at a page's address.
@@ -506,9 +511,19 @@ impl SimKernel {
     }
 
     fn bytes_mut(&mut self, frame: SimFrame) -> &mut [u8; PAGE] {
-        self.frame_mut(frame)
-            .bytes
-            .get_or_insert_with(|| Box::new([0; PAGE]))
+        self.page_mut(frame, 0)
+    }
+
+    /// A page of a frame.
+    fn page_mut(&mut self, frame: SimFrame, page: usize) -> &mut [u8; PAGE] {
+        let entry = self.frame_mut(frame);
+        assert!(page * PAGE < entry.size, "{frame:?} has no page {page}");
+        entry.bytes.entry(page).or_insert_with(|| Box::new([0; PAGE]))
+    }
+
+    /// Bytes of a frame within one page.
+    fn part_mut(&mut self, frame: SimFrame, offset: usize, length: usize) -> &mut [u8] {
+        &mut self.page_mut(frame, offset / PAGE)[offset % PAGE..][..length]
     }
 
     /// The mach server looks into a frame.
@@ -541,10 +556,11 @@ impl SimKernel {
         }
     }
 
-    fn new_frame(&mut self, device: bool, physical: u64) -> SimFrame {
+    fn new_frame(&mut self, size: usize, device: bool, physical: u64) -> SimFrame {
         let frame = SimFrame(self.id());
         let entry = Frame {
-            bytes: None,
+            size,
+            bytes: BTreeMap::new(),
             holders: 1,
             mappings: 0,
             device,
@@ -565,6 +581,7 @@ impl Kernel for SimKernel {
 
     const TASK_BYTES: u64 = 2 * PAGE as u64;
     const THREAD_BYTES: u64 = 2048;
+    const LARGE_PAGE: u64 = BLOCK;
 
     fn tables_left(&self) -> u64 {
         (self.tables_left.len() * PAGE) as u64
@@ -585,6 +602,7 @@ impl Kernel for SimKernel {
                 slots: BTreeMap::new(),
                 leaves: alloc::vec![0],
                 tables,
+                large: Vec::new(),
                 mapped: BTreeMap::new(),
                 endpoint: false,
             },
@@ -855,15 +873,25 @@ impl Kernel for SimKernel {
     fn frame_allocate(&mut self) -> Result<SimFrame> {
         self.allocate(PAGE as u64)?;
         let physical = (self.next as u64 + 1) << 12;
-        Ok(self.new_frame(false, physical))
+        Ok(self.new_frame(PAGE, false, physical))
+    }
+
+    fn frame_allocate_large(&mut self) -> Result<SimFrame> {
+        self.allocate(Self::LARGE_PAGE)?;
+        let physical = (self.next as u64 + 1) << 12;
+        Ok(self.new_frame(Self::LARGE_PAGE as usize, false, physical))
     }
 
     fn frame_duplicate(&mut self, from: SimFrame) -> Result<SimFrame> {
-        let frame = self.frame_allocate()?;
-        if let Err(error) = self.frame_copy(from, 0, frame, 0, PAGE) {
+        let frame = match self.frame_mut(from).size {
+            PAGE => self.frame_allocate()?,
+            _ => self.frame_allocate_large()?,
+        };
+        if let Err(error) = self.look(from).and_then(|()| self.look(frame)) {
             self.frame_free(frame);
             return Err(error);
         }
+        self.frame_mut(frame).bytes = self.frame_mut(from).bytes.clone();
         Ok(frame)
     }
 
@@ -871,7 +899,7 @@ impl Kernel for SimKernel {
         self.allocate((count * PAGE) as u64)?;
         let base = 1 << 40 | (self.next as u64) << 24;
         Ok((0..count)
-            .map(|at| self.new_frame(false, base + (at * PAGE) as u64))
+            .map(|at| self.new_frame(PAGE, false, base + (at * PAGE) as u64))
             .collect())
     }
 
@@ -883,7 +911,7 @@ impl Kernel for SimKernel {
         if let Some(frame) = self.devices.get(&physical) {
             return Some(*frame);
         }
-        let frame = self.new_frame(true, physical);
+        let frame = self.new_frame(PAGE, true, physical);
         self.devices.insert(physical, frame);
         Some(frame)
     }
@@ -922,7 +950,7 @@ impl Kernel for SimKernel {
                 "{frame:?} is freed and the page of {thread:?}"
             );
         }
-        self.release(PAGE as u64);
+        self.release(entry.size as u64);
     }
 
     fn frame_physical(&mut self, frame: SimFrame) -> u64 {
@@ -936,22 +964,24 @@ impl Kernel for SimKernel {
         frame: SimFrame,
         protection: Protection,
         cache: Cache,
-    ) -> Result<(SimMapping, u64)> {
-        assert!(
-            address.is_multiple_of(PAGE as u64),
-            "a mapping at {address:#x}"
-        );
+    ) -> Result<(SimMapping, i64)> {
+        let size = self.frame_mut(frame).size as u64;
+        assert!(address.is_multiple_of(size), "a mapping at {address:#x}");
         let device = self.frame_mut(frame).device;
         assert!(
             device == (cache == Cache::Device),
             "{frame:?} is mapped as {cache:?}"
         );
-        if let Some(old) = self.task(task).mapped.get(&address) {
-            panic!("{task:?} has {old:?} at {address:#x} and maps {frame:?} there");
+        let last = self.mapping_at(task, address + size - 1).map(|mapping| mapping.address);
+        let old = last.or(self.task(task).mapped.range(address..address + size).next().map(|old| *old.0));
+        if let Some(old) = old {
+            panic!("{task:?} has a page at {old:#x} and maps {frame:?} at {address:#x}");
         }
         self.allocate(0)?;
         let mut made = 0;
-        for table in [address >> 30 | 1 << 60, address >> 21] {
+        let (upper, lower) = (address >> 30 | 1 << 60, address >> 21);
+        let large = size > PAGE as u64;
+        for table in [upper, lower].into_iter().take(if large { 1 } else { 2 }) {
             if self.task(task).tables.contains(&table) {
                 continue;
             }
@@ -965,6 +995,15 @@ impl Kernel for SimKernel {
             self.task_mut(task).tables.push(table);
             made += 1;
         }
+        if large {
+            let entry = self.task_mut(task);
+            let before = entry.tables.len();
+            entry.tables.retain(|table| *table != lower);
+            let gone = before - entry.tables.len();
+            entry.large.push(lower);
+            self.release((gone * PAGE) as u64);
+            made -= gone as i64;
+        }
         let mapping = SimMapping(self.id());
         self.mappings.insert(
             mapping,
@@ -977,7 +1016,7 @@ impl Kernel for SimKernel {
         );
         self.task_mut(task).mapped.insert(address, mapping);
         self.frame_mut(frame).mappings += 1;
-        Ok((mapping, made * PAGE as u64))
+        Ok((mapping, made * PAGE as i64))
     }
 
     fn block_hide(&mut self, task: SimTask, address: u64) -> bool {
@@ -1000,11 +1039,14 @@ impl Kernel for SimKernel {
         let before = entry.tables.len();
         let (upper, lower) = (address >> 30 | 1 << 60, address >> 21);
         entry.tables.retain(|table| *table != lower);
-        if !entry.tables.iter().any(|table| *table >> 9 == address >> 30) {
+        let was_large = entry.large.contains(&lower);
+        entry.large.retain(|block| *block != lower);
+        let mut others = entry.tables.iter().chain(&entry.large);
+        if !others.any(|block| *block >> 9 == address >> 30) {
             entry.tables.retain(|table| *table != upper);
         }
         let freed = ((before - entry.tables.len()) * PAGE) as u64;
-        assert!(freed > 0, "{task:?} has no page table for {address:#x}");
+        assert!(freed > 0 || was_large, "{task:?} has no page table for {address:#x}");
         self.release(freed);
         freed
     }
@@ -1048,14 +1090,13 @@ impl Kernel for SimKernel {
 
     fn frame_read(&mut self, frame: SimFrame, offset: usize, bytes: &mut [u8]) -> Result<()> {
         self.look(frame)?;
-        let source = self.bytes_mut(frame);
-        bytes.copy_from_slice(&source[offset..offset + bytes.len()]);
+        bytes.copy_from_slice(self.part_mut(frame, offset, bytes.len()));
         Ok(())
     }
 
     fn frame_write(&mut self, frame: SimFrame, offset: usize, bytes: &[u8]) -> Result<()> {
         self.look(frame)?;
-        self.bytes_mut(frame)[offset..offset + bytes.len()].copy_from_slice(bytes);
+        self.part_mut(frame, offset, bytes.len()).copy_from_slice(bytes);
         Ok(())
     }
 
@@ -1069,9 +1110,8 @@ impl Kernel for SimKernel {
     ) -> Result<()> {
         self.look(from)?;
         self.look(to)?;
-        let source = *self.bytes_mut(from);
-        let target = &mut self.bytes_mut(to)[to_offset..to_offset + length];
-        target.copy_from_slice(&source[from_offset..from_offset + length]);
+        let source = self.part_mut(from, from_offset, length).to_vec();
+        self.part_mut(to, to_offset, length).copy_from_slice(&source);
         Ok(())
     }
 

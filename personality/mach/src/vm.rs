@@ -44,6 +44,29 @@ const WRITTEN_COPIED: usize = 8;
 /// How often in a row a thread may fault at an address that is mapped for what it wants.
 const PRESENT_FAULTS: u32 = 16;
 
+/// The pages that memory is made of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum PageSize {
+    /// [`PAGE`].
+    Small,
+    /// [`Kernel::LARGE_PAGE`]. They are numbered by the small pages that they take the place of.
+    Large,
+}
+
+impl PageSize {
+    /// Bytes of one.
+    #[inline]
+    pub(crate) fn bytes<K: Kernel>(self) -> u64 {
+        match self {
+            PageSize::Small => PAGE,
+            PageSize::Large => K::LARGE_PAGE,
+        }
+    }
+}
+
+/// Large pages of one region at most: they are made when they are mapped.
+const LARGE_PAGES: u64 = 8;
+
 /// Part of a map.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Region {
@@ -54,6 +77,8 @@ pub(crate) struct Region {
     pub(crate) protection: Protection,
     pub(crate) maximum: Protection,
     pub(crate) inheritance: u32,
+    /// Its object's pages; all that it begins and ends at is a multiple of them.
+    pub(crate) pages: PageSize,
     /// Its pages are there and its own, and stay so.
     pub(crate) wired: bool,
 }
@@ -259,6 +284,7 @@ impl<K: Kernel> Mach<K> {
                 protection: Protection::DEFAULT,
                 maximum: Protection::DEFAULT,
                 inheritance: inheritance::NONE,
+                pages: PageSize::Small,
                 wired: false,
             },
         );
@@ -290,6 +316,7 @@ impl<K: Kernel> Mach<K> {
         let (mapping, tables) =
             self.kernel.frame_map(holder.kernel, address, frame, protection, cache)?;
         if tables > 0 {
+            let tables = tables as u64;
             let charged = self.accounts.charge(holder.account, Limits::objects(tables));
             if let Err(error) = charged {
                 self.kernel.frame_unmap(mapping, protection);
@@ -297,6 +324,10 @@ impl<K: Kernel> Mach<K> {
                 return Err(error);
             }
             holder.table_bytes += tables;
+        } else if tables < 0 {
+            let tables = tables.unsigned_abs();
+            self.accounts.refund(holder.account, Limits::objects(tables));
+            holder.table_bytes -= tables;
         }
         *holder.map.blocks.entry(address / BLOCK).or_default() += 1;
         Ok(mapping)
@@ -328,19 +359,21 @@ impl<K: Kernel> Mach<K> {
             .filter(|_| what.size > 0)
             .ok_or(Error::KERN_INVALID_ARGUMENT)?
             & !(PAGE - 1);
-        if !what.offset.is_multiple_of(PAGE) || !what.maximum.contains(what.protection) {
+        let object = self.objects.get(what.object).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        let (pages, page) = (object.page_size, object.page_size.bytes::<K>());
+        if what.offset & (page - 1) != 0 || !what.maximum.contains(what.protection) {
             return Err(Error::KERN_INVALID_ARGUMENT);
         }
-        if self.objects.get(what.object).is_none() {
+        if pages == PageSize::Large && (size % page != 0 || size > LARGE_PAGES * page) {
             return Err(Error::KERN_INVALID_ARGUMENT);
         }
         let account = self.task(task)?.account;
         self.accounts.check(account, Limits::objects(cost::REGION))?;
         let map = &mut self.task_mut(task)?.map;
         let start = match place {
-            Place::Anywhere { mask } => map.find(size, mask)?,
+            Place::Anywhere { mask } => map.find(size, mask | (page - 1))?,
             Place::At(address) => {
-                if address % PAGE != 0 {
+                if address & (page - 1) != 0 {
                     return Err(Error::KERN_INVALID_ARGUMENT);
                 }
                 let (start, end) = page_range(address, size)?;
@@ -362,6 +395,7 @@ impl<K: Kernel> Mach<K> {
                 protection: what.protection,
                 maximum: what.maximum,
                 inheritance: what.inheritance,
+                pages,
                 wired: false,
             },
         );
@@ -373,8 +407,14 @@ impl<K: Kernel> Mach<K> {
         Ok(start)
     }
 
-    /// Zeroed memory.
-    pub(crate) fn vm_allocate(&mut self, task: TaskId, place: Place, size: u64) -> Result<u64> {
+    /// Zeroed memory; large pages of it are not there yet.
+    pub(crate) fn vm_allocate(
+        &mut self,
+        task: TaskId,
+        place: Place,
+        size: u64,
+        pages: PageSize,
+    ) -> Result<u64> {
         let account = self.task(task)?.account;
         let rounded = size
             .checked_add(PAGE - 1)
@@ -383,7 +423,7 @@ impl<K: Kernel> Mach<K> {
         if rounded == 0 || rounded > VM_MAX {
             return Err(Error::KERN_INVALID_ARGUMENT);
         }
-        let object = self.object_create(rounded, account, true)?;
+        let object = self.object_create(rounded, account, true, pages)?;
         let what = Mapping {
             object,
             offset: 0,
@@ -406,6 +446,19 @@ impl<K: Kernel> Mach<K> {
         Ok(split(start) + split(end))
     }
 
+    /// Checks that `start` and `end` can be borders: a large page is all in one region.
+    pub(crate) fn map_borders(&self, task: TaskId, start: u64, end: u64) -> Result<()> {
+        let map = &self.task(task)?.map;
+        let within = |border: u64| {
+            let large = map.region(border).filter(|(_, region)| region.pages == PageSize::Large);
+            large.is_some() && !border.is_multiple_of(K::LARGE_PAGE)
+        };
+        match within(start) || within(end) {
+            true => Err(Error::KERN_INVALID_ARGUMENT),
+            false => Ok(()),
+        }
+    }
+
     /// Splits regions so that `start` and `end` are borders; what this costs is charged.
     fn map_clip(&mut self, task: TaskId, start: u64, end: u64) -> Result<()> {
         let account = self.task(task)?.account;
@@ -417,6 +470,8 @@ impl<K: Kernel> Mach<K> {
                 let Some(object) = region.object else {
                     return Err(Error::KERN_INVALID_ADDRESS);
                 };
+                self.map_borders(task, border, end)?;
+                let map = &mut self.task_mut(task)?.map;
                 if let Some(first) = map.regions.get_mut(&at) {
                     first.end = border;
                 }
@@ -560,7 +615,8 @@ impl<K: Kernel> Mach<K> {
                 // A device's registers cannot be copied.
                 inheritance::COPY if self.region_cache(parent, at) == Cache::Device => continue,
                 inheritance::COPY => {
-                    written = if region.wired { None } else { self.pages_written(parent, at, region) };
+                    let looks = !region.wired && region.pages == PageSize::Small;
+                    written = if looks { self.pages_written(parent, at, region) } else { None };
                     (self.object_copy(id, region.offset, size, account, written.as_deref())?, 0)
                 }
                 _ => continue,
@@ -693,13 +749,17 @@ impl<K: Kernel> Mach<K> {
 
     /// Makes all pages of a range present, for all that their regions allow.
     fn range_fill(&mut self, task: TaskId, start: u64, end: u64) -> Result<()> {
-        for page in (start..end).step_by(PAGE as usize) {
-            if let Some((_, region)) = self.task(task)?.map.region(page)
+        let mut at = start;
+        while at < end {
+            let mut page = PAGE;
+            if let Some((_, region)) = self.task(task)?.map.region(at)
                 && region.object.is_some()
                 && region.protection != Protection::NONE
             {
-                self.page_in(task, page, region.protection)?;
+                self.page_in(task, at, region.protection)?;
+                page = region.pages.bytes::<K>();
             }
+            at = (at & !(page - 1)) + page;
         }
         Ok(())
     }
@@ -724,13 +784,24 @@ impl<K: Kernel> Mach<K> {
         Ok(())
     }
 
-    /// Wires a new region where the task wants that.
-    pub(crate) fn map_entered(&mut self, task: TaskId, address: u64) -> Result<u64> {
-        if self.task(task)?.map.wire_future
-            && let Some((_, region)) = self.task(task)?.map.region(address)
+    /// Wires a new region where the task wants that, and makes its pages where they are large.
+    pub(crate) fn map_entered(
+        &mut self,
+        task: TaskId,
+        address: u64,
+        pages: PageSize,
+    ) -> Result<u64> {
+        let map = &self.task(task)?.map;
+        let wires = map.wire_future;
+        if (wires || pages == PageSize::Large)
+            && let Some((_, region)) = map.region(address)
         {
             let size = region.end - address;
-            if let Err(error) = self.vm_wire(task, address, size, region.protection) {
+            let made = match wires {
+                true => self.vm_wire(task, address, size, region.protection),
+                false => self.range_fill(task, address, region.end),
+            };
+            if let Err(error) = made {
                 self.vm_deallocate(task, address, size)?;
                 return Err(error);
             }
@@ -799,6 +870,7 @@ impl<K: Kernel> Mach<K> {
         if !region.protection.contains(access) || region.protection == Protection::NONE {
             return Err(Error::KERN_PROTECTION_FAILURE);
         }
+        let page = page & !(region.pages.bytes::<K>() - 1);
         let index = (region.offset + (page - start)) / PAGE;
         let (frame, allowed) = self.object_page(object, index, access)?;
         let allowed = region.protection & allowed;
@@ -858,7 +930,8 @@ impl<K: Kernel> Mach<K> {
         let Some((start, region)) = map.region(page) else { return };
         let before = (start..page).rev().step_by(PAGE as usize).map(|last| last + 1 - PAGE);
         let count = before.take(PAGES_AHEAD as usize).take_while(is_mapped).count() as u64;
-        let Some(id) = region.object.filter(|_| count >= PAGES_BEFORE) else { return };
+        let goes_on = count >= PAGES_BEFORE && region.pages == PageSize::Small;
+        let Some(id) = region.object.filter(|_| goes_on) else { return };
         let Some(object) = self.objects.get(id) else { return };
         let Some(account) = object.account.filter(|_| {
             object.private && object.pager.is_none() && object.origin.is_none()
@@ -940,16 +1013,21 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
-    /// A page that the mach server itself will look into: not a device's.
-    pub(crate) fn page_look(&mut self, task: TaskId, address: u64, access: Protection) -> Result<K::Frame> {
-        let region = self.task(task)?.map.region(address & !(PAGE - 1));
-        let device = region
-            .and_then(|(_, region)| self.objects.get(region.object?))
-            .is_some_and(|object| object.cache == Cache::Device);
-        if device {
+    /// A page that the mach server itself will look into, not a device's, and where the address is
+    /// in it.
+    pub(crate) fn page_look(
+        &mut self,
+        task: TaskId,
+        address: u64,
+        access: Protection,
+    ) -> Result<(K::Frame, usize)> {
+        let (_, region) = self.task(task)?.map.region(address).ok_or(Error::KERN_INVALID_ADDRESS)?;
+        let object = region.object.and_then(|object| self.objects.get(object));
+        if object.is_some_and(|object| object.cache == Cache::Device) {
             return Err(Error::KERN_INVALID_ADDRESS);
         }
-        self.page_in(task, address, access)
+        let offset = address & (region.pages.bytes::<K>() - 1);
+        Ok((self.page_in(task, address, access)?, offset as usize))
     }
 
     /// Calls `f` with each piece of a range: frame, offset in it, length. Where a page of it cannot
@@ -968,10 +1046,9 @@ impl<K: Kernel> Mach<K> {
         self.pages_look(task, address, size, access)?;
         let mut at = address;
         while at < end {
-            let offset = at % PAGE;
-            let length = (PAGE - offset).min(end - at);
-            let frame = self.page_look(task, at, access)?;
-            f(&mut self.kernel, frame, offset as usize, length as usize)?;
+            let length = (PAGE - at % PAGE).min(end - at);
+            let (frame, offset) = self.page_look(task, at, access)?;
+            f(&mut self.kernel, frame, offset, length as usize)?;
             at += length;
         }
         Ok(())
@@ -1076,16 +1153,9 @@ impl<K: Kernel> Mach<K> {
                 let (from_at, to_at) = (source + done, target + done);
                 (from_at, to_at, (PAGE - (from_at % PAGE).max(to_at % PAGE)).min(left))
             };
-            let (from_offset, to_offset) = (from_at % PAGE, to_at % PAGE);
-            let from_frame = self.page_look(from, from_at, Protection::READ)?;
-            let to_frame = self.page_look(to, to_at, Protection::WRITE)?;
-            self.kernel.frame_copy(
-                from_frame,
-                from_offset as usize,
-                to_frame,
-                to_offset as usize,
-                length as usize,
-            )?;
+            let (from_frame, from_offset) = self.page_look(from, from_at, Protection::READ)?;
+            let (to_frame, to_offset) = self.page_look(to, to_at, Protection::WRITE)?;
+            self.kernel.frame_copy(from_frame, from_offset, to_frame, to_offset, length as usize)?;
             done += length;
         }
         Ok(())
@@ -1131,6 +1201,8 @@ impl<K: Kernel> Mach<K> {
             let shares = from_object != to_object
                 && !from_region.wired
                 && !to_region.wired
+                && from_region.pages == PageSize::Small
+                && to_region.pages == PageSize::Small
                 && !is(from_object, bound)
                 && !is(to_object, bound)
                 && !is(to_object, |object| object.pager.is_some() || object.origin.is_some());

@@ -6,7 +6,7 @@ use crate::ipc::Owner;
 use crate::kernel::{Kernel, Protection};
 use crate::task::{Mach, TaskId};
 use crate::object::ObjectId;
-use crate::vm::{Mapping, PAGE, Place, inheritance};
+use crate::vm::{Mapping, PAGE, PageSize, Place, inheritance};
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
@@ -58,7 +58,7 @@ impl<K: Kernel> Mach<K> {
         }
         let bytes = bytes.next_multiple_of(PAGE);
         let account = self.task(client)?.account;
-        let object = self.object_create(bytes, account, false)?;
+        let object = self.object_create(bytes, account, false, PageSize::Small)?;
         let what = Mapping {
             object,
             offset: 0,

@@ -3,12 +3,12 @@
 //! On the host, where there is no mach server, all but the pure ones answer `MIG_BAD_ID`.
 
 use crate::{AsName, Error, Name, Result, Right, SendRight};
-use ::mach::abi::{flavor, right, routine};
+use ::mach::abi::{flavor, right, routine, vm_flags};
 use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use ::mach::Protection;
-pub use ::mach::abi::{inherit, memory_object, memory_return, sync};
+pub use ::mach::abi::{LARGE_PAGE, inherit, memory_object, memory_return, sync};
 
 /// The caller's own task, where a task is asked for.
 pub const SELF: Name = 0;
@@ -59,6 +59,16 @@ pub fn vm_allocate(task: impl AsName, place: Place, bytes: u64) -> Result<u64> {
         routine::VM_ALLOCATE,
         &[task.as_name() as u64, address, bytes, anywhere],
     )?)
+}
+
+/// Zeroed memory of large pages ([`LARGE_PAGE`]), read-write, present and charged at once: `bytes`,
+/// at most 16 MiB, and an address are multiples of them. `KERN_RESOURCE_SHORTAGE` where no free
+/// memory lies together. What is freed, protected, inherited or wired of it are whole large pages;
+/// it can be read, written and copied like other memory.
+pub fn vm_allocate_large(task: impl AsName, place: Place, bytes: u64) -> Result<u64> {
+    let (address, anywhere) = place.words();
+    let flags = anywhere | vm_flags::SUPERPAGE_SIZE_2MB;
+    first(ask(routine::VM_ALLOCATE, &[task.as_name() as u64, address, bytes, flags])?)
 }
 
 /// Frees addresses.
@@ -415,6 +425,11 @@ pub fn vm_statistics() -> Result<Statistics> {
 /// Memory of zeroes that can be mapped by whoever holds the right.
 pub fn memory_object_create(bytes: u64) -> Result<SendRight> {
     right_of(ask(routine::MEMORY_OBJECT_CREATE, &[bytes])?)
+}
+
+/// The same of large pages, which are made where it is mapped; `bytes` is a multiple of them.
+pub fn memory_object_create_large(bytes: u64) -> Result<SendRight> {
+    right_of(ask(routine::MEMORY_OBJECT_CREATE, &[bytes, vm_flags::SUPERPAGE_SIZE_2MB])?)
 }
 
 // ---- tasks and threads

@@ -135,27 +135,27 @@ pub fn timer_set(deadline: Option<u64>) {
     }
 }
 
-/// Makes what was written to a page visible to instruction fetches.
-pub fn make_executable(page: cap::Page) {
-    let _ = page.unify_instruction(0, sel4::vspace::PAGE_SIZE);
+/// Makes what was written to a page of so many bytes visible to instruction fetches.
+pub fn make_executable(page: cap::Page, bytes: usize) {
+    let _ = page.unify_instruction(0, bytes);
 }
 
-/// Fills a page with zeroes.
+/// Fills a page of so many bytes with zeroes.
 ///
 /// # Safety
 /// The page is mapped writable as ordinary memory, and nobody else uses it.
-pub unsafe fn page_zero(page: *mut u8) {
+pub unsafe fn page_zero(page: *mut u8, bytes: usize) {
     let size: u64;
     // SAFETY: reads a constant register.
     unsafe { asm!("mrs {}, dczid_el0", out(reg) size, options(nomem, nostack, preserves_flags, pure)) };
     let block = 4usize << (size & 0xf);
     if size & 1 << 4 != 0 || block > sel4::vspace::PAGE_SIZE {
         // SAFETY: the caller's promise.
-        unsafe { page.write_bytes(0, sel4::vspace::PAGE_SIZE) };
+        unsafe { page.write_bytes(0, bytes) };
         return;
     }
     let mut at = 0;
-    while at < sel4::vspace::PAGE_SIZE {
+    while at < bytes {
         // SAFETY: zeroes one block within the page; the boot loader lets user programs do it.
         unsafe { asm!("dc zva, {}", in(reg) page.add(at), options(nostack, preserves_flags)) };
         at += block;

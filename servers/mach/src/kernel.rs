@@ -3,13 +3,13 @@
 use crate::arch;
 use crate::memory::{Block, Memory, PAGE_BITS};
 use crate::slots::{Slot, Slots};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use mach::abi::{self, page};
 use mach::{Cache, Error, Kernel, Protection, Result, Segments};
 use sel4::vspace::{self, MapError, TRANSLATION_LEVELS, VSPACE_BLUEPRINT};
 use sel4::{
-    AbsoluteCPtr, CPtr, CapData, CapRights, MessageInfo, ObjectBlueprint, PrioProps, VmAttributes,
+    AbsoluteCPtr, CPtr, CapData, CapRights, FrameSize, MessageInfo, ObjectBlueprint, PrioProps, VmAttributes,
     cap, init_thread,
 };
 
@@ -19,10 +19,10 @@ const PROGRAM_PRIORITY: u8 = 100;
 const LEAF_BITS: usize = 7;
 /// Levels of CNodes that the largest space has.
 const SPACE_LEVELS: usize = 3;
-/// Where the mach server maps frames to look into them.
-const ALIAS_BASE: usize = 0x10_0000_0000;
+/// Where the mach server maps frames to look into them, small ones and large ones.
+const ALIAS_BASE: [usize; 2] = [0x10_0000_0000, 0x18_0000_0000];
 /// How many frames it keeps mapped at most.
-const ALIASES: usize = 4096;
+const ALIASES: [usize; 2] = [4096, 64];
 /// How many empty CNodes are kept at most: the kernel goes through all slots of one that it deletes.
 const CNODES: usize = 32;
 /// How many empty address spaces are kept at most, and how many page tables in each.
@@ -30,6 +30,13 @@ const SPACES: usize = 8;
 const SPACE_TABLES: usize = 12;
 /// How many unused frames are given up at a time for a block that is larger than one.
 const FRAMES_GIVEN_UP: usize = 64;
+/// How many are given up at most for a large page: what takes long is refused.
+const FRAMES_GIVEN_UP_MOST: usize = 2048;
+/// Log2 of the bytes of a large page.
+const LARGE_BITS: usize = FrameSize::Large.bits();
+const LARGE: usize = 1 << LARGE_BITS;
+/// The level of the tables that a page of ordinary size is mapped in.
+const LAST_LEVEL: usize = TRANSLATION_LEVELS.len() - 1;
 const PAGE: usize = 1 << PAGE_BITS;
 /// Bits of a task's address space identifiers in one pool.
 const POOL_SPACES: u32 = 512;
@@ -47,6 +54,8 @@ struct Space {
     pool: usize,
     /// Translation tables by level and first address.
     tables: BTreeMap<(usize, usize), Object>,
+    /// Where large pages are mapped, or were and the tables above them are kept for the next.
+    large: BTreeSet<usize>,
 }
 
 /// A task's spaces.
@@ -92,8 +101,10 @@ struct Frame {
     mapped: bool,
     /// A copy of it that is not, or 0.
     spare: Slot,
-    /// Number of the mach server's own mapping.
-    alias: Option<u32>,
+    /// Where the mach server sees it, or 0.
+    alias: usize,
+    /// Whether it is a large page.
+    large: bool,
 }
 
 /// Where a frame's memory comes from.
@@ -123,9 +134,23 @@ impl Frame {
             fetched: 0,
             mapped: false,
             spare: 0,
-            alias: None,
+            alias: 0,
+            large: false,
         }
     }
+
+    /// How many bytes it has.
+    fn bytes(&self) -> usize {
+        if self.large { LARGE } else { PAGE }
+    }
+}
+
+/// Where the mach server sees frames of one size.
+#[derive(Default)]
+struct Aliases {
+    /// Frames and the slots of what is mapped, by place; oldest first.
+    entries: Vec<Option<(u32, Slot)>>,
+    next: usize,
 }
 
 impl<T> Table<T> {
@@ -190,11 +215,12 @@ pub struct Sel4 {
     tasks: Table<Task>,
     threads: Table<Thread>,
     frames: Table<Frame>,
-    /// Frames that are mapped in the mach server, oldest first.
-    aliases: Vec<Option<(u32, Slot)>>,
-    alias_next: usize,
+    /// Frames that are mapped in the mach server, small ones and large ones.
+    aliases: [Aliases; 2],
     /// Frames that nobody uses, for the next to use or to be memory again.
     dirty: Vec<u32>,
+    /// The same of large ones.
+    dirty_large: Vec<u32>,
     /// The same of CNodes, which are empty.
     cnodes: Vec<Object>,
     /// The same of address spaces, in which nothing is mapped.
@@ -229,9 +255,9 @@ impl Sel4 {
             tasks: Table::new(),
             threads: Table::new(),
             frames: Table::new(),
-            aliases: Vec::new(),
-            alias_next: 0,
+            aliases: Default::default(),
             dirty: Vec::new(),
+            dirty_large: Vec::new(),
             cnodes: Vec::new(),
             spaces: Vec::new(),
             // The root task has a space, and number 0 nobody.
@@ -349,9 +375,14 @@ impl Sel4 {
 
     fn block_of(&mut self, order: usize) -> Result<Block> {
         let given_up = if order <= PAGE_BITS { 1 } else { FRAMES_GIVEN_UP };
+        let mut most = if order < LARGE_BITS { usize::MAX } else { FRAMES_GIVEN_UP_MOST };
         loop {
             if let Some(block) = self.memory.allocate(&mut self.slots, order) {
                 return Ok(block);
+            }
+            if let Some(frame) = self.dirty_large.pop() {
+                self.frame_delete(frame);
+                continue;
             }
             if let Some(cnode) = self.cnodes.pop() {
                 self.object_free(cnode);
@@ -361,9 +392,10 @@ impl Sel4 {
                 self.space_free(space);
                 continue;
             }
-            if self.dirty.is_empty() {
+            if self.dirty.is_empty() || most == 0 {
                 return Err(SHORT);
             }
+            most -= given_up;
             for frame in self.dirty.split_off(self.dirty.len().saturating_sub(given_up)) {
                 self.frame_delete(frame);
             }
@@ -372,9 +404,7 @@ impl Sel4 {
 
     /// Deletes a frame's capabilities.
     fn frame_delete(&mut self, frame: u32) {
-        if let Some(alias) = self.frames.get(frame).and_then(|frame| frame.alias) {
-            self.alias_drop(alias);
-        }
+        self.alias_drop(frame);
         if let Some(entry) = self.frames.remove(frame) {
             if entry.spare != 0 {
                 self.slots.delete(entry.spare);
@@ -565,7 +595,7 @@ impl Sel4 {
         });
         let pool = made.inspect_err(|_| self.object_free(root))?;
         self.pools[pool].used += 1;
-        Ok(Space { root, pool, tables: BTreeMap::new() })
+        Ok(Space { root, pool, tables: BTreeMap::new(), large: BTreeSet::new() })
     }
 
     /// A pool with an address space identifier that nobody uses.
@@ -637,6 +667,20 @@ impl Sel4 {
         }
     }
 
+    /// Keeps a place for a large page. An empty table that is there goes: answers its bytes.
+    #[cold]
+    fn large_place(&mut self, task: u32, address: usize) -> i64 {
+        let Some(holder) = self.tasks.get_mut(task) else { return 0 };
+        holder.space.large.insert(address);
+        match holder.space.tables.remove(&(LAST_LEVEL, address)) {
+            Some(table) => {
+                self.object_free(table);
+                PAGE as i64
+            }
+            None => 0,
+        }
+    }
+
     fn map_own(
         &mut self,
         frame: cap::Page,
@@ -652,14 +696,18 @@ impl Sel4 {
     /// Where the mach server sees a frame.
     fn alias(&mut self, frame: u32) -> Result<*mut u8> {
         let entry = self.frames.get(frame).ok_or(Error::KERN_INVALID_ARGUMENT)?;
-        let place = |alias: u32| (ALIAS_BASE + alias as usize * PAGE) as *mut u8;
-        if let Some(alias) = entry.alias {
-            return Ok(place(alias));
+        match entry.alias {
+            0 => self.alias_make(frame),
+            place => Ok(place as *mut u8),
         }
-        let source = entry.slot;
-        let alias = self.alias_next;
-        if alias < self.aliases.len() {
-            self.alias_drop(alias as u32);
+    }
+
+    fn alias_make(&mut self, frame: u32) -> Result<*mut u8> {
+        let entry = self.frames.get(frame).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        let (source, bytes, kind) = (entry.slot, entry.bytes(), entry.large as usize);
+        let place = self.aliases[kind].next;
+        if let Some(Some((old, _))) = self.aliases[kind].entries.get(place) {
+            self.alias_drop(*old);
         }
         let slot = self.slot()?;
         let to = self.slots.at(slot);
@@ -667,23 +715,24 @@ impl Sel4 {
             self.slots.give(slot);
             return Err(SHORT);
         }
-        let address = ALIAS_BASE + alias * PAGE;
+        let address = ALIAS_BASE[kind] + place * bytes;
         let attributes = VmAttributes::cached().execute_never();
         let page = cap::Page::from_bits(slot as u64);
         if let Err(error) = self.map_own(page, address, CapRights::READ_WRITE, attributes) {
             self.slots.delete(slot);
             return Err(error);
         }
-        if alias == self.aliases.len() {
-            self.aliases.push(Some((frame, slot)));
+        let aliases = &mut self.aliases[kind];
+        if place == aliases.entries.len() {
+            aliases.entries.push(Some((frame, slot)));
         } else {
-            self.aliases[alias] = Some((frame, slot));
+            aliases.entries[place] = Some((frame, slot));
         }
-        self.alias_next = (alias + 1) % ALIASES;
+        aliases.next = (place + 1) % ALIASES[kind];
         if let Some(entry) = self.frames.get_mut(frame) {
-            entry.alias = Some(alias as u32);
+            entry.alias = address;
         }
-        Ok(place(alias as u32))
+        Ok(address as *mut u8)
     }
 
     /// The same, to write there.
@@ -695,12 +744,13 @@ impl Sel4 {
         Ok(place)
     }
 
-    fn alias_drop(&mut self, alias: u32) {
-        if let Some((frame, slot)) = self.aliases[alias as usize].take() {
+    /// The mach server sees a frame no more.
+    fn alias_drop(&mut self, frame: u32) {
+        let Some(entry) = self.frames.get_mut(frame).filter(|entry| entry.alias != 0) else { return };
+        let (kind, address) = (entry.large as usize, core::mem::take(&mut entry.alias));
+        let place = (address - ALIAS_BASE[kind]) / entry.bytes();
+        if let Some((_, slot)) = self.aliases[kind].entries[place].take() {
             self.slots.delete(slot);
-            if let Some(entry) = self.frames.get_mut(frame) {
-                entry.alias = None;
-            }
         }
     }
 
@@ -805,6 +855,7 @@ impl Kernel for Sel4 {
 
     const TASK_BYTES: u64 = 2 * PAGE as u64;
     const THREAD_BYTES: u64 = 2048;
+    const LARGE_PAGE: u64 = LARGE as u64;
 
     fn tables_left(&self) -> u64 {
         self.spaces.last().map_or(0, |space| (space.tables.len() * PAGE) as u64)
@@ -870,9 +921,11 @@ impl Kernel for Sel4 {
             self.cnodes.push(object);
         }
         // Nothing is mapped there any more: as good as a new one, and cheaper.
-        match task.space.tables.len() <= SPACE_TABLES && self.spaces.len() < SPACES {
-            true => self.spaces.push(task.space),
-            false => self.space_free(task.space),
+        let mut space = task.space;
+        space.large.clear();
+        match space.tables.len() <= SPACE_TABLES && self.spaces.len() < SPACES {
+            true => self.spaces.push(space),
+            false => self.space_free(space),
         }
         if let Some(endpoint) = task.endpoint {
             self.object_free(endpoint);
@@ -1172,21 +1225,40 @@ impl Kernel for Sel4 {
         };
         let base = self.alias(frame).inspect_err(|_| self.dirty.push(frame))?;
         // SAFETY: the alias maps the whole page, and nobody else has it mapped.
-        unsafe { arch::page_zero(base) };
+        unsafe { arch::page_zero(base, PAGE) };
+        Ok(frame)
+    }
+
+    fn frame_allocate_large(&mut self) -> Result<u32> {
+        if self.short {
+            return Err(SHORT);
+        }
+        self.replenish();
+        let Some(frame) = self.dirty_large.pop() else {
+            let object = self.object(&ObjectBlueprint::LargePage)?;
+            let frame = Frame::new(object.slot, Home::Pool(object.block), None);
+            return Ok(self.frames.insert(Frame { large: true, ..frame }));
+        };
+        let base = self.alias(frame).inspect_err(|_| self.dirty_large.push(frame))?;
+        // SAFETY: as in `frame_allocate`; the alias of a large page maps all of it.
+        unsafe { arch::page_zero(base, LARGE) };
         Ok(frame)
     }
 
     fn frame_duplicate(&mut self, from: u32) -> Result<u32> {
+        if self.short {
+            return Err(SHORT);
+        }
+        let source = self.frames.get(from).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        let (large, bytes) = (source.large, source.bytes());
         // One that was used is written over as a whole.
-        let frame = match self.dirty.pop() {
-            Some(frame) if !self.short => frame,
-            Some(frame) => {
-                self.dirty.push(frame);
-                return Err(SHORT);
-            }
+        let dirty = if large { &mut self.dirty_large } else { &mut self.dirty };
+        let frame = match dirty.pop() {
+            Some(frame) => frame,
+            None if large => self.frame_allocate_large()?,
             None => self.frame_allocate()?,
         };
-        if let Err(error) = self.frame_copy(from, 0, frame, 0, PAGE) {
+        if let Err(error) = self.frame_copy(from, 0, frame, 0, bytes) {
             self.frame_free(frame);
             return Err(error);
         }
@@ -1260,7 +1332,8 @@ impl Kernel for Sel4 {
             Home::Fixed => {}
             Home::Pool(_) => {
                 (entry.mapped, entry.writers, entry.fetched) = (false, 0, 0);
-                self.dirty.push(frame);
+                let dirty = if entry.large { &mut self.dirty_large } else { &mut self.dirty };
+                dirty.push(frame);
             }
             Home::Contiguous(block) => {
                 self.frame_delete(frame);
@@ -1286,14 +1359,14 @@ impl Kernel for Sel4 {
         frame: u32,
         protection: Protection,
         cache: Cache,
-    ) -> Result<(Mapping, u64)> {
+    ) -> Result<(Mapping, i64)> {
         let vspace = cap::VSpace::from_bits(self.task(task)?.space.root.slot as u64);
         let entry = self.frames.get_mut(frame).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         if protection.contains(Protection::WRITE) {
             entry.writers += 1;
             entry.fetched = 0;
         }
-        let own = entry.slot;
+        let (own, large, bytes) = (entry.slot, entry.large, entry.bytes());
         let slot = if entry.mapped && entry.spare != 0 {
             core::mem::take(&mut entry.spare)
         } else if entry.mapped {
@@ -1309,6 +1382,7 @@ impl Kernel for Sel4 {
             own
         };
         let mut made = false;
+        let replaced = if large { self.large_place(task, address as usize) } else { 0 };
         let result = self.map_with(
             vspace,
             cap::Page::from_bits(slot as u64),
@@ -1330,14 +1404,14 @@ impl Kernel for Sel4 {
                     && let Some(entry) = self.frames.get_mut(frame)
                     && entry.fetched != address
                 {
-                    arch::make_executable(cap::Page::from_bits(slot as u64));
+                    arch::make_executable(cap::Page::from_bits(slot as u64), bytes);
                     entry.fetched = if entry.writers == 0 { address } else { 0 };
                 }
-                Ok((mapping, tables))
+                Ok((mapping, tables as i64 - replaced))
             }
             Err(error) => {
                 self.frame_unmap(mapping, protection);
-                if made {
+                if made || large {
                     self.tables_free(task, address);
                 }
                 Err(error)
@@ -1347,14 +1421,23 @@ impl Kernel for Sel4 {
 
     fn tables_free(&mut self, task: u32, address: u64) -> u64 {
         let mut freed = 0;
+        if let Some(holder) = self.tasks.get_mut(task)
+            && !holder.space.large.is_empty()
+        {
+            holder.space.large.remove(&TRANSLATION_LEVELS[LAST_LEVEL].start_of(address as usize));
+        }
         for (level, kind) in TRANSLATION_LEVELS.iter().enumerate().rev() {
             let start = kind.start_of(address as usize);
             let below = (level + 1, start)..(level + 1, start + (1 << kind.span_bits));
             let Some(holder) = self.tasks.get_mut(task) else { break };
-            if holder.space.tables.range(below).next().is_some() {
+            let space = &mut holder.space;
+            let covered = start..start + (1 << kind.span_bits);
+            if space.tables.range(below).next().is_some()
+                || (!space.large.is_empty() && space.large.range(covered).next().is_some())
+            {
                 break;
             }
-            if let Some(table) = holder.space.tables.remove(&(level, start)) {
+            if let Some(table) = space.tables.remove(&(level, start)) {
                 self.object_free(table);
                 freed += PAGE as u64;
             }
@@ -1364,14 +1447,13 @@ impl Kernel for Sel4 {
 
     fn block_hide(&mut self, task: u32, address: u64) -> bool {
         // An empty table in the place of the full one: the pages' capabilities stay as they are.
-        const LAST: usize = TRANSLATION_LEVELS.len() - 1;
-        let start = TRANSLATION_LEVELS[LAST].start_of(address as usize);
+        let start = TRANSLATION_LEVELS[LAST_LEVEL].start_of(address as usize);
         let Ok(task) = self.task(task) else { return false };
-        let found = task.space.tables.get(&(LAST, start));
+        let found = task.space.tables.get(&(LAST_LEVEL, start));
         let Some(table) = found.map(|table| CPtr::from_bits(table.slot as u64)) else { return false };
         let vspace = cap::VSpace::from_bits(task.space.root.slot as u64);
-        vspace::unmap_table(LAST, table).is_ok()
-            && vspace::map_table(LAST, table, vspace, start, VmAttributes::cached()).is_ok()
+        vspace::unmap_table(LAST_LEVEL, table).is_ok()
+            && vspace::map_table(LAST_LEVEL, table, vspace, start, VmAttributes::cached()).is_ok()
     }
 
     fn frame_unmap(&mut self, mapping: Mapping, was: Protection) {
@@ -1407,14 +1489,15 @@ impl Kernel for Sel4 {
         let attributes = Self::attributes(protection, cache);
         let _ = page.remap(vspace, Self::rights(protection), attributes);
         if protection.contains(Protection::EXECUTE) && cache == Cache::Normal {
-            arch::make_executable(page);
+            let bytes = self.frames.get(mapping.frame).map_or(PAGE, Frame::bytes);
+            arch::make_executable(page, bytes);
         }
     }
 
     fn frame_read(&mut self, frame: u32, offset: usize, bytes: &mut [u8]) -> Result<()> {
-        debug_assert!(offset + bytes.len() <= PAGE);
+        debug_assert!(self.frames.get(frame).is_some_and(|it| offset + bytes.len() <= it.bytes()));
         let base = self.alias(frame)?;
-        // SAFETY: the alias maps the frame's page; the caller stays within it. Programs may write
+        // SAFETY: the alias maps the frame; the caller stays within it. Programs may write
         // there at the same time, but not while this runs: there is one processor.
         unsafe {
             core::ptr::copy_nonoverlapping(base.add(offset), bytes.as_mut_ptr(), bytes.len());
@@ -1423,7 +1506,7 @@ impl Kernel for Sel4 {
     }
 
     fn frame_write(&mut self, frame: u32, offset: usize, bytes: &[u8]) -> Result<()> {
-        debug_assert!(offset + bytes.len() <= PAGE);
+        debug_assert!(self.frames.get(frame).is_some_and(|it| offset + bytes.len() <= it.bytes()));
         let base = self.alias_changed(frame)?;
         // SAFETY: as in `frame_read`.
         unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), base.add(offset), bytes.len()) };
@@ -1442,7 +1525,7 @@ impl Kernel for Sel4 {
         let target = self.alias_changed(to)?;
         // Making the second alias may have taken the first one's place; it does not the other way.
         let source = match self.frames.get(from).map(|frame| frame.alias) {
-            Some(Some(_)) => source,
+            Some(1..) => source,
             _ => self.alias(from)?,
         };
         // SAFETY: as in `frame_read`; within one frame the ranges may overlap.
@@ -1453,7 +1536,8 @@ impl Kernel for Sel4 {
     fn memory_free(&self) -> u64 {
         let spaces: usize = self.spaces.iter().map(|space| 1 + space.tables.len()).sum();
         let kept = self.dirty.len() + self.cnodes.len() + spaces;
-        self.memory.free_bytes() + (kept << PAGE_BITS) as u64
+        let large = self.dirty_large.len() << LARGE_BITS;
+        self.memory.free_bytes() + ((kept << PAGE_BITS) + large) as u64
     }
 
     fn is_short(&self) -> bool {

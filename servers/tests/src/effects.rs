@@ -10,7 +10,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 use mach::Error;
 use mach::abi::disposition::*;
-use mach::abi::{self, memory_object, notify, right, routine::*};
+use mach::abi::vm_flags::{ANYWHERE, SUPERPAGE_SIZE_2MB};
+use mach::abi::{self, LARGE_PAGE, memory_object, notify, right, routine::*};
 
 use crate::refusals::Ask;
 
@@ -184,6 +185,11 @@ impl Test<'_> {
     /// Pages that can be read and written.
     fn memory(&mut self, pages: u64) -> Result<u64, Why> {
         self.get(VM_ALLOCATE, &[0, 0, pages * PAGE, 1])
+    }
+
+    /// Memory of large pages.
+    fn large_memory(&mut self, pages: u64) -> Result<u64, Why> {
+        self.get(VM_ALLOCATE, &[0, 0, pages * LARGE_PAGE, ANYWHERE | SUPERPAGE_SIZE_2MB])
     }
 
     fn put(&mut self, address: u64, word: u64) -> Outcome {
@@ -990,6 +996,67 @@ const MEMORY: &[Case] = &[
         t.gives(VM_ALLOCATE, &[0, at, 5, 0], &[at])?;
         t.gives(VM_REGION, &[0, at], &[at, PAGE, 3, 7, 1, 0])
     }),
+    ("vm_allocate, large pages, which are there and paid for from the start", |t| {
+        let account = t.all(ACCOUNT_INFO, &[0])?[3];
+        let resident = t.all(TASK_INFO, &[0])?[2];
+        let at = t.large_memory(2)?;
+        same(at % LARGE_PAGE, 0)?;
+        same(t.all(ACCOUNT_INFO, &[0])?[3], account + 2 * LARGE_PAGE)?;
+        same(t.all(TASK_INFO, &[0])?[2], resident + 2 * LARGE_PAGE)?;
+        t.gives(VM_REGION, &[0, at], &[at, 2 * LARGE_PAGE, 3, 7, 1, 0])?;
+        t.put(at + LARGE_PAGE - 4, 0x1111_2222_3333_4444)?;
+        t.holds(at + LARGE_PAGE - 4, 0x1111_2222_3333_4444)?;
+        t.holds(at + LARGE_PAGE + 4, 0)?;
+        t.put(at + 2 * LARGE_PAGE - 8, 7)?;
+        t.all(VM_DEALLOCATE, &[0, at, LARGE_PAGE])?;
+        same(t.all(ACCOUNT_INFO, &[0])?[3], account + LARGE_PAGE)?;
+        t.refuses(VM_READ, &[0, at, 8], Error::KERN_INVALID_ADDRESS)?;
+        t.holds(at + 2 * LARGE_PAGE - 8, 7)?;
+        t.all(VM_DEALLOCATE, &[0, at, 2 * LARGE_PAGE])?;
+        // What others get of it is zero again.
+        let again = t.large_memory(2)?;
+        t.holds(again + LARGE_PAGE - 4, 0)?;
+        t.holds(again + 2 * LARGE_PAGE - 8, 0)?;
+        t.all(VM_DEALLOCATE, &[0, again, 2 * LARGE_PAGE])?;
+        same(t.all(ACCOUNT_INFO, &[0])?[3], account)
+    }),
+    ("vm_allocate, large pages that its account cannot pay for are not made", |t| {
+        let account = t.get(ACCOUNT_CREATE, &[LARGE_PAGE, 1 << 20, 100])?;
+        let task = t.get(TASK_CREATE, &[account])?;
+        let used = t.all(ACCOUNT_INFO, &[account])?;
+        let words = [task, 0x4000_0000, 2 * LARGE_PAGE, SUPERPAGE_SIZE_2MB];
+        t.refuses(VM_ALLOCATE, &words, Error::KERN_RESOURCE_SHORTAGE)?;
+        same(t.all(ACCOUNT_INFO, &[account])?[3..6].to_vec(), used[3..6].to_vec())?;
+        t.refuses(VM_REGION, &[task, 0], Error::KERN_NO_SPACE)?;
+        t.all(VM_ALLOCATE, &[task, 0x4000_0000, LARGE_PAGE, SUPERPAGE_SIZE_2MB])?;
+        // Where small pages were: their page table goes.
+        t.all(VM_DEALLOCATE, &[task, 0x4000_0000, LARGE_PAGE])?;
+        t.all(VM_ALLOCATE, &[task, 0x4000_0000, PAGE, 0])?;
+        t.all(VM_WRITE, &[task, 0x4000_0000, 8, 1])?;
+        t.all(VM_DEALLOCATE, &[task, 0x4000_0000, PAGE])?;
+        t.all(VM_ALLOCATE, &[task, 0x4000_0000, LARGE_PAGE, SUPERPAGE_SIZE_2MB])?;
+        t.all(TASK_TERMINATE, &[task])?;
+        same(t.all(ACCOUNT_INFO, &[account])?[3..5].to_vec(), [0, 0].to_vec())
+    }),
+    ("vm_deallocate, and protect, inherit, wire, not part of a large page", |t| {
+        let at = t.large_memory(2)?;
+        for (start, size) in [(at + PAGE, PAGE), (at, PAGE), (at + PAGE, 2 * LARGE_PAGE - PAGE)] {
+            let error = Error::KERN_INVALID_ARGUMENT;
+            t.refuses(VM_DEALLOCATE, &[0, start, size], error)?;
+            t.refuses(VM_PROTECT, &[0, start, size, 0, 1], error)?;
+            t.refuses(VM_INHERIT, &[0, start, size, 2], error)?;
+            t.refuses(VM_WIRE, &[0, start, size, RW], error)?;
+        }
+        t.gives(VM_REGION, &[0, at], &[at, 2 * LARGE_PAGE, 3, 7, 1, 0])?;
+        // Also from outside, where the other border is a good one.
+        t.all(VM_DEALLOCATE, &[0, at, LARGE_PAGE])?;
+        t.all(VM_ALLOCATE, &[0, at + LARGE_PAGE - 2 * PAGE, 2 * PAGE, 0])?;
+        t.put(at + LARGE_PAGE - PAGE, 5)?;
+        t.refuses(VM_DEALLOCATE, &[0, at + LARGE_PAGE - PAGE, 2 * PAGE], Error::KERN_INVALID_ARGUMENT)?;
+        t.gives(VM_REGION, &[0, at], &[at + LARGE_PAGE - 2 * PAGE, 2 * PAGE])?;
+        t.holds(at + LARGE_PAGE - PAGE, 5)?;
+        t.all(VM_DEALLOCATE, &[0, at, 2 * LARGE_PAGE]).map(drop)
+    }),
     ("vm_deallocate, whole pages, also from the middle, also where nothing is", |t| {
         let at = t.memory(4)?;
         t.put(at + 3 * PAGE, 5)?;
@@ -1025,6 +1092,22 @@ const MEMORY: &[Case] = &[
         t.gives(VM_READ, &[child, 0x50_1000, 8], &[8, 0])?;
         t.refuses(VM_READ, &[child, 0x50_2000, 8], Error::KERN_INVALID_ADDRESS)
     }),
+    ("vm_inherit, large pages, shared or copied", |t| {
+        let parent = t.task()?;
+        let at = 0x5000_0000;
+        t.all(VM_ALLOCATE, &[parent, at, 2 * LARGE_PAGE, SUPERPAGE_SIZE_2MB])?;
+        t.all(VM_INHERIT, &[parent, at, LARGE_PAGE, 0])?;
+        t.all(VM_WRITE, &[parent, at + LARGE_PAGE + 0x5008, 8, 6])?;
+        let child = t.get(TASK_CREATE, &[0, parent, 1])?;
+        for page in 0..2 {
+            t.all(VM_WRITE, &[parent, at + page * LARGE_PAGE + 0x5000, 8, 7])?;
+        }
+        t.gives(VM_READ, &[child, at + 0x5000, 8], &[8, 7])?;
+        t.gives(VM_READ, &[child, at + LARGE_PAGE + 0x5000, 16], &[16, 0, 6])?;
+        t.all(VM_WRITE, &[child, at + LARGE_PAGE + 0x5008, 8, 8])?;
+        t.gives(VM_READ, &[parent, at + LARGE_PAGE + 0x5000, 16], &[16, 7, 6])?;
+        t.gives(VM_READ, &[child, at + LARGE_PAGE + 0x5000, 16], &[16, 0, 8])
+    }),
     ("vm_read, across pages and between", |t| {
         let at = t.memory(2)?;
         t.put(at + PAGE - 8, 0x1111_2222_3333_4444)?;
@@ -1049,6 +1132,23 @@ const MEMORY: &[Case] = &[
         t.holds(at + 16, 11)?;
         t.holds(at + PAGE + 8, 0)
     }),
+    ("vm_copy, into large pages, out of them and between", |t| {
+        const SIZE: u64 = 64 * PAGE;
+        let (small, one, two) = (t.memory(64)?, t.large_memory(1)?, t.large_memory(1)?);
+        t.put(small + 33 * PAGE, 11)?;
+        t.all(VM_COPY, &[0, small, 0, one + SIZE, SIZE])?;
+        t.holds(one + SIZE + 33 * PAGE, 11)?;
+        t.all(VM_COPY, &[0, one + SIZE, 0, two + 2 * SIZE + 16, SIZE])?;
+        t.holds(two + 2 * SIZE + 33 * PAGE + 16, 11)?;
+        t.all(VM_COPY, &[0, one + SIZE, 0, two, SIZE])?;
+        t.put(one + SIZE + 33 * PAGE, 12)?;
+        t.holds(two + 33 * PAGE, 11)?;
+        t.all(VM_COPY, &[0, one + SIZE, 0, small, SIZE])?;
+        t.put(one + SIZE + 33 * PAGE, 13)?;
+        t.holds(small + 33 * PAGE, 12)?;
+        t.all(VM_DEALLOCATE, &[0, one, LARGE_PAGE])?;
+        t.all(VM_DEALLOCATE, &[0, two, LARGE_PAGE]).map(drop)
+    }),
     ("vm_region, the one at an address or behind it", |t| {
         let task = t.task()?;
         t.all(VM_ALLOCATE, &[task, 0x50_0000, 2 * PAGE, 0])?;
@@ -1071,6 +1171,30 @@ const MEMORY: &[Case] = &[
         // The object lives on with its maps.
         t.all(MACH_PORT_DEALLOCATE, &[0, object])?;
         t.holds(two, 9)
+    }),
+    ("vm_map, large pages, of one's own, shared or copied", |t| {
+        let flags = ANYWHERE | SUPERPAGE_SIZE_2MB;
+        let own = t.get(VM_MAP, &[0, 0, LARGE_PAGE, 0, flags, 0, 0, 0, RW, 7, 1])?;
+        same(own % LARGE_PAGE, 0)?;
+        t.holds(own + LARGE_PAGE - 8, 0)?;
+        let object = t.get(MEMORY_OBJECT_CREATE, &[2 * LARGE_PAGE, SUPERPAGE_SIZE_2MB])?;
+        let map = |offset, size, copy| [0, 0, size, 0, 1, object, offset, copy, RW, 7, 2];
+        let both = t.get(VM_MAP, &map(0, 2 * LARGE_PAGE, 0))?;
+        let second = t.get(VM_MAP, &map(LARGE_PAGE, LARGE_PAGE, 0))?;
+        let copy = t.get(VM_MAP, &map(LARGE_PAGE, LARGE_PAGE, 1))?;
+        t.put(both + LARGE_PAGE + 0x7_7000, 9)?;
+        t.holds(second + 0x7_7000, 9)?;
+        t.holds(copy + 0x7_7000, 0)?;
+        for (offset, size) in [(PAGE, LARGE_PAGE), (0, PAGE), (LARGE_PAGE, LARGE_PAGE + PAGE)] {
+            for copy in [0, 1] {
+                t.refuses(VM_MAP, &map(offset, size, copy), Error::KERN_INVALID_ARGUMENT)?;
+            }
+        }
+        t.all(MACH_PORT_DEALLOCATE, &[0, object])?;
+        for (at, size) in [(own, 1), (both, 2), (second, 1), (copy, 1)] {
+            t.all(VM_DEALLOCATE, &[0, at, size * LARGE_PAGE])?;
+        }
+        Ok(())
     }),
     ("vm_wire, pages are there from then on", |t| {
         let at = t.memory(4)?;
@@ -1159,6 +1283,18 @@ const PAGERS: &[Case] = &[
         let paged = t.pager()?;
         t.supply(&paged, 1, 5)?;
         t.holds(paged.at + PAGE, 5)
+    }),
+    ("memory_object_data_supply, a page out of a large one", |t| {
+        let (paged, told, from) = (t.pager()?, t.port()?, t.large_memory(1)?);
+        t.put(from + 9 * PAGE + 16, 6)?;
+        let words = |moves| [paged.control, PAGE, from + 9 * PAGE, PAGE, 0, 0, moves, told, MAKE_ONCE];
+        // It cannot be taken out of the pager's map.
+        t.refuses(MEMORY_OBJECT_DATA_SUPPLY, &words(1), Error::KERN_INVALID_ARGUMENT)?;
+        t.all(MEMORY_OBJECT_DATA_SUPPLY, &words(0))?;
+        t.told(told, memory_object::SUPPLY_COMPLETED, &[PAGE, PAGE, 0, 0])?;
+        t.put(from + 9 * PAGE + 16, 7)?;
+        t.holds(paged.at + PAGE + 16, 6)?;
+        t.all(VM_DEALLOCATE, &[0, from, LARGE_PAGE]).map(drop)
     }),
     ("memory_object_supply_completed, says whether all pages were wanted", |t| {
         let (paged, told, from) = (t.pager()?, t.port()?, t.memory(1)?);

@@ -6,7 +6,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use mach::Error;
-use mach::abi::{BODY_WORDS_MAX, IN_MEMORY, disposition::*, notify, right, routine::*};
+use mach::abi::vm_flags::SUPERPAGE_SIZE_2MB as LARGE;
+use mach::abi::{BODY_WORDS_MAX, IN_MEMORY, LARGE_PAGE, disposition::*, notify, right, routine::*};
 
 /// Asks the mach server for a routine.
 pub type Ask<'a> = dyn FnMut(u32, &[u64]) -> Result<Vec<u64>, Error> + 'a;
@@ -358,6 +359,9 @@ refusals! {
         (0, 0, PAGE) => SHORT; (NONE, 0, PAGE, 1) => TASK_; (GONE, 0, PAGE, 1) => TASK_; (0, 0, 0, 1) => ARGUMENT;
         (0, 0, u64::MAX, 1) => ARGUMENT; (0, 0, 0xf000_1000, 1) => ARGUMENT; (0, 0, 0xefff_f000, 1) => SPACE; (0, 1, PAGE, 0) => ARGUMENT;
         (0, MEMORY, PAGE, 0) => SPACE; (0, 0, PAGE, 0) => ADDRESS; (0, 0xf000_0000, PAGE, 0) => ADDRESS;
+        (0, 0, PAGE, 3) => ARGUMENT; (0, 0, LARGE_PAGE, 1 | 1 << 16) => ARGUMENT; (0, 0, LARGE_PAGE, 1 | 3 << 16) => ARGUMENT;
+        (0, 0, PAGE, 1 | LARGE) => ARGUMENT; (0, 0, LARGE_PAGE + PAGE, 1 | LARGE) => ARGUMENT; (0, 0, 9 * LARGE_PAGE, 1 | LARGE) => ARGUMENT;
+        (0, HOLE + PAGE, LARGE_PAGE, LARGE) => ARGUMENT; (0, 0xeff0_0000, LARGE_PAGE, LARGE) => ARGUMENT; (0, 0, 0, 1 | LARGE) => ARGUMENT;
     VM_DEALLOCATE: (0, HOLE) => SHORT; (NONE, HOLE, PAGE) => TASK_; (0, 0xf000_0000, PAGE) => ADDRESS; (0, u64::MAX, PAGE) => ADDRESS;
     VM_PROTECT:
         (0, MEMORY, PAGE, 0) => SHORT; (NONE, MEMORY, PAGE, 0, 1) => TASK_; (0, HOLE, PAGE, 0, 1) => ADDRESS;
@@ -379,6 +383,8 @@ refusals! {
         (0, 0, PAGE, 0, 1, OBJECT, 0, 0, 8, 8, 0) => ARGUMENT; (0, 0, PAGE, 0, 1, OBJECT, 0, 0, RW, RW, 3) => ARGUMENT;
         (0, MEMORY, PAGE, 0, 0, OBJECT, 0, 0, RW, RW, 0) => SPACE; (0, 1, PAGE, 0, 0, OBJECT, 0, 0, RW, RW, 0) => ARGUMENT;
         (0, 0, PAGE, u64::MAX >> 1, 1, OBJECT, 0, 0, RW, RW, 0) => SPACE; (0, 0, 1 << 40, 0, 1, 0, 0, 0, RW, RW, 0) => SPACE;
+        (0, 0, PAGE, 0, 3, OBJECT, 0, 0, RW, RW, 0) => ARGUMENT; (0, 0, LARGE_PAGE, 0, 1 | LARGE, OBJECT, 0, 0, RW, RW, 0) => ARGUMENT;
+        (0, 0, PAGE, 0, 1 | LARGE, 0, 0, 0, RW, RW, 0) => ARGUMENT; (0, HOLE + PAGE, LARGE_PAGE, 0, LARGE, 0, 0, 0, RW, RW, 0) => ARGUMENT;
     VM_WIRE:
         (0, MEMORY, PAGE) => SHORT; (NONE, MEMORY, PAGE, 1) => TASK_; (0, HOLE, PAGE, 1) => ADDRESS; (0, FIXED, PAGE, 3) => PROTECTED; (0, MEMORY, PAGE, 8) => ARGUMENT;
     VM_WIRE_ALL: (0) => SHORT; (NONE, 1) => TASK_; (TASK, 4) => ARGUMENT;
@@ -388,7 +394,7 @@ refusals! {
     VM_MACHINE_ATTRIBUTE: (0, MEMORY, PAGE, 1, 1) => ARGUMENT;
     VM_ALLOCATE_CONTIGUOUS: () => SHORT; (TASK, 0, 1) => ACCESS; (0, 0, 1) => ACCESS;
 
-    MEMORY_OBJECT_CREATE: () => SHORT; (0) => ARGUMENT; (1 << 41) => ARGUMENT;
+    MEMORY_OBJECT_CREATE: () => SHORT; (0) => ARGUMENT; (1 << 41) => ARGUMENT; (PAGE, 2) => ARGUMENT; (LARGE_PAGE + PAGE, LARGE) => ARGUMENT;
     MEMORY_OBJECT_READY: (CONTROL, 1) => SHORT; (NONE, 1, 0) => ARGUMENT; (OBJECT, 1, 0) => ARGUMENT; (NAME, 1, 0) => ARGUMENT; (CONTROL, 1, 9) => ARGUMENT;
     MEMORY_OBJECT_CHANGE_ATTRIBUTES:
         (CONTROL, 1, 0, 0) => SHORT; (NONE, 1, 0, 0, 0) => ARGUMENT; (NAME, 1, 0, 0, 0) => ARGUMENT; (CONTROL, 1, 0, SET, MAKE_ONCE) => CAPABILITY;

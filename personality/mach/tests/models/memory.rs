@@ -5,7 +5,7 @@
 //! look the same however it shares frames, and its books must be right.
 
 use crate::common::{Bytes, Caller, Reply, World};
-use mach::abi::{disposition, inherit, routine};
+use mach::abi::{LARGE_PAGE, disposition, inherit, routine, vm_flags};
 use mach::sim::SimTask;
 use mach::{Error, Protection};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +19,13 @@ const THREAD_PAGE: u64 = 0x4000_0000;
 const PAGES: u64 = 96;
 /// Pages of the object that tasks map.
 const OBJECT: u64 = 64;
+/// Number of the first large page that the model looks at, and where it is.
+const LARGE: u64 = 1000;
+const LARGE_BASE: u64 = 0x6000_0000;
+/// How many of them, and large pages of the object of such.
+const LARGE_PAGES: u64 = 4;
+/// Where the model looks into them.
+const LARGE_OFFSET: u64 = 0x12_3000;
 const TASKS: usize = 5;
 const SHORT: Error = Error::KERN_RESOURCE_SHORTAGE;
 
@@ -38,11 +45,34 @@ struct Task {
     pages: BTreeMap<u64, Page>,
 }
 
+/// Where a page is.
+fn place(page: u64) -> u64 {
+    match page.checked_sub(LARGE) {
+        Some(large) => LARGE_BASE + large * LARGE_PAGE,
+        None => BASE + page * PAGE,
+    }
+}
+
+/// Where the byte of a page is that the model knows, which a page of bytes begins with.
+fn byte_at(page: u64) -> u64 {
+    place(page) + if page < LARGE { 0 } else { LARGE_OFFSET }
+}
+
+/// Bytes of as many pages like one.
+fn size(page: u64, count: u64) -> u64 {
+    count * if page < LARGE { PAGE } else { LARGE_PAGE }
+}
+
 #[derive(Clone, Debug)]
 pub enum Op {
     Allocate {
         page: u64,
         count: u64,
+    },
+    /// Something that can be done with large pages only as a whole.
+    Part {
+        page: u64,
+        inherits: bool,
     },
     Deallocate {
         page: u64,
@@ -108,13 +138,31 @@ fn count(bytes: &mut Bytes<'_>) -> u64 {
     1 + bytes.below(most) as u64
 }
 
+fn large(bytes: &mut Bytes<'_>) -> u64 {
+    LARGE + bytes.below(LARGE_PAGES as u8) as u64
+}
+
+fn larges(bytes: &mut Bytes<'_>) -> u64 {
+    1 + bytes.below(3) as u64
+}
+
+/// Of either size.
+fn either(bytes: &mut Bytes<'_>) -> u64 {
+    let make = bytes.pick(&[page as fn(&mut Bytes<'_>) -> u64, large]);
+    make(bytes)
+}
+
+fn protection(bytes: &mut Bytes<'_>) -> (bool, u32) {
+    let protection = bytes.pick(&[3, 3, 1, 1, 7, 7, 0, 2, 4, 5, 6]);
+    (bytes.below(2) > 0 && protection & 3 == 3, protection)
+}
+
 /// What there is to do, and how often.
 const OPS: &[(u8, Make)] = &[
     (3, |b| Op::Allocate { page: page(b), count: count(b) }),
     (1, |b| Op::Deallocate { page: page(b), count: count(b) }),
     (1, |b| {
-        let protection = b.pick(&[3, 3, 1, 1, 7, 7, 0, 2, 4, 5, 6]);
-        let maximum = b.below(2) > 0 && protection & 3 == 3;
+        let (maximum, protection) = protection(b);
         Op::Protect { page: page(b), count: count(b), maximum, protection }
     }),
     (1, |b| Op::Inherit { page: page(b), count: count(b), inheritance: b.below(4) as u64 }),
@@ -132,10 +180,29 @@ const OPS: &[(u8, Make)] = &[
     (1, |b| Op::Wire { page: page(b), count: count(b), access: b.below(4) as u32 }),
     (2, |_| Op::Fork),
     (1, |_| Op::End),
+    (2, |b| Op::Allocate { page: large(b), count: larges(b) }),
+    (1, |b| Op::Deallocate { page: large(b), count: larges(b) }),
+    (1, |b| {
+        let (maximum, protection) = protection(b);
+        Op::Protect { page: large(b), count: larges(b), maximum, protection }
+    }),
+    (1, |b| Op::Inherit { page: large(b), count: larges(b), inheritance: b.below(4) as u64 }),
+    (2, |b| Op::Write { page: large(b), byte: b.next() }),
+    (3, |b| Op::Touch { page: large(b), byte: b.next() }),
+    (1, |b| Op::Read { page: large(b) }),
+    (1, |b| Op::Map {
+        page: large(b),
+        count: larges(b),
+        offset: b.below(LARGE_PAGES as u8) as u64,
+        copy: b.below(2) > 0,
+    }),
+    (2, |b| Op::Copy { page: either(b), count: 1, to: b.next(), target: either(b) }),
+    (1, |b| Op::Wire { page: large(b), count: larges(b), access: b.below(4) as u32 }),
+    (1, |b| Op::Part { page: large(b), inherits: b.below(2) > 0 }),
 ];
 
 /// Bytes that an operation takes at most.
-pub const STEP_BYTES: usize = 8;
+pub const STEP_BYTES: usize = 10;
 /// An operation: in which task, what, and what fails.
 pub type Step = (u8, Op, Option<u8>);
 
@@ -150,7 +217,10 @@ struct Run {
     world: World,
     root: Caller,
     object: u64,
+    /// Of large pages.
+    large_object: u64,
     cells: Vec<u8>,
+    /// Those of the object, then those of the object of large pages.
     object_cells: Vec<usize>,
     tasks: Vec<Task>,
 }
@@ -160,12 +230,16 @@ impl Run {
         let mut world = World::new();
         let root = world.boot_root();
         let object = world.get(root, routine::MEMORY_OBJECT_CREATE, &[OBJECT * PAGE]);
+        let words = [LARGE_PAGES * LARGE_PAGE, vm_flags::SUPERPAGE_SIZE_2MB];
+        let large_object = world.get(root, routine::MEMORY_OBJECT_CREATE, &words);
+        let cells = (OBJECT + LARGE_PAGES) as usize;
         let mut run = Run {
             world,
             root,
             object,
-            cells: vec![0; OBJECT as usize],
-            object_cells: (0..OBJECT as usize).collect(),
+            large_object,
+            cells: vec![0; cells],
+            object_cells: (0..cells).collect(),
             tasks: Vec::new(),
         };
         let (caller, name) = run.world.task(root, 0);
@@ -224,7 +298,6 @@ impl Run {
 
     fn carry_out(&mut self, at: usize, op: &Op) {
         let name = self.tasks[at].name;
-        let place = |page: u64| BASE + page * PAGE;
         match *op {
             Op::Allocate { page, count } => {
                 let taken = (page..page + count).any(|p| self.tasks[at].pages.contains_key(&p));
@@ -233,7 +306,8 @@ impl Run {
                 } else {
                     Ok(())
                 };
-                let words = [name, place(page), count * PAGE, 0];
+                let flags = if page < LARGE { 0 } else { vm_flags::SUPERPAGE_SIZE_2MB };
+                let words = [name, place(page), size(page, count), flags];
                 if self.ask(routine::VM_ALLOCATE, &words, expected) {
                     for page in page..page + count {
                         let cell = self.cell(0);
@@ -247,8 +321,19 @@ impl Run {
                     }
                 }
             }
+            Op::Part { page, inherits } => {
+                let expected = match self.tasks[at].pages.contains_key(&page) {
+                    true => Err(Error::KERN_INVALID_ARGUMENT),
+                    false => Ok(()),
+                };
+                let words = [name, byte_at(page), PAGE, 1];
+                match inherits {
+                    true => self.ask(routine::VM_INHERIT, &words, expected),
+                    false => self.ask(routine::VM_DEALLOCATE, &words[..3], expected),
+                };
+            }
             Op::Deallocate { page, count } => {
-                let words = [name, place(page), count * PAGE];
+                let words = [name, place(page), size(page, count)];
                 if self.ask(routine::VM_DEALLOCATE, &words, Ok(())) {
                     self.tasks[at]
                         .pages
@@ -275,7 +360,7 @@ impl Run {
                 let words = [
                     name,
                     place(page),
-                    count * PAGE,
+                    size(page, count),
                     maximum as u64,
                     protection as u64,
                 ];
@@ -301,7 +386,7 @@ impl Run {
                 } else {
                     Err(Error::KERN_INVALID_ARGUMENT)
                 };
-                let words = [name, place(page), count * PAGE, inheritance];
+                let words = [name, place(page), size(page, count), inheritance];
                 if self.ask(routine::VM_INHERIT, &words, expected) {
                     for (_, p) in self.tasks[at].pages.range_mut(page..page + count) {
                         p.inheritance = inheritance;
@@ -312,7 +397,7 @@ impl Run {
                 let expected = self.allows(at, page, 1, 2);
                 if self.ask(
                     routine::VM_WRITE,
-                    &[name, place(page), 1, byte as u64],
+                    &[name, byte_at(page), 1, byte as u64],
                     expected,
                 ) {
                     let cell = self.tasks[at].pages[&page].cell;
@@ -327,7 +412,7 @@ impl Run {
             }
             Op::Read { page } => {
                 let expected = self.allows(at, page, 1, 1);
-                let words = [name, place(page), 1];
+                let words = [name, byte_at(page), 1];
                 match self.world.ask(self.root, routine::VM_READ, &words) {
                     Ok(words) => {
                         assert_eq!(expected, Ok(()));
@@ -345,22 +430,25 @@ impl Run {
                 copy,
             } => {
                 let taken = (page..page + count).any(|p| self.tasks[at].pages.contains_key(&p));
-                let expected = if offset + count > OBJECT {
+                let (object, first, pages) = match page < LARGE {
+                    true => (self.object, 0, OBJECT),
+                    false => (self.large_object, OBJECT, LARGE_PAGES),
+                };
+                let expected = if offset + count > pages {
                     Err(Error::KERN_INVALID_ARGUMENT)
                 } else if taken {
                     Err(Error::KERN_NO_SPACE)
                 } else {
                     Ok(())
                 };
-                let object = self.object;
                 let words = [
                     name,
                     place(page),
-                    count * PAGE,
+                    size(page, count),
                     0,
                     0,
                     object,
-                    offset * PAGE,
+                    size(page, offset),
                     copy as u64,
                     3,
                     7,
@@ -368,7 +456,7 @@ impl Run {
                 ];
                 if self.ask(routine::VM_MAP, &words, expected) {
                     for step in 0..count {
-                        let shared = self.object_cells[(offset + step) as usize];
+                        let shared = self.object_cells[(first + offset + step) as usize];
                         let cell = if copy {
                             self.cell(self.cells[shared])
                         } else {
@@ -407,9 +495,9 @@ impl Run {
                     .and_then(|()| self.allows(to, target, count, 2));
                 let words = [
                     name,
-                    place(page),
+                    byte_at(page),
                     self.tasks[to].name,
-                    place(target),
+                    byte_at(target),
                     count * PAGE,
                 ];
                 if self.ask(routine::VM_COPY, &words, expected) {
@@ -436,7 +524,7 @@ impl Run {
                     }
                     break;
                 }
-                let words = [name, place(page), count * PAGE, access as u64];
+                let words = [name, place(page), size(page, count), access as u64];
                 self.ask(routine::VM_WIRE, &words, expected);
             }
             Op::Fork => self.fork(at),
@@ -459,7 +547,7 @@ impl Run {
         if self.allows(at, page, 1, 2).is_err() {
             return;
         }
-        let (caller, address) = (self.tasks[at].caller, BASE + page * PAGE);
+        let (caller, address) = (self.tasks[at].caller, byte_at(page));
         if !self
             .world
             .mach
@@ -550,7 +638,7 @@ impl Run {
         for task in &self.tasks {
             for (page, entry) in &task.pages {
                 let kernel = self.world.mach.kernel();
-                let seen = kernel.memory_read(task.caller.task, BASE + page * PAGE);
+                let seen = kernel.memory_read(task.caller.task, byte_at(*page));
                 if let Some(byte) = seen {
                     assert_eq!(
                         byte, self.cells[entry.cell],
@@ -567,7 +655,7 @@ impl Run {
         for at in 0..self.tasks.len() {
             for (page, entry) in self.tasks[at].pages.clone() {
                 if entry.protection & 1 != 0 {
-                    let words = [self.tasks[at].name, BASE + page * PAGE, 1];
+                    let words = [self.tasks[at].name, byte_at(page), 1];
                     let words = self.world.ask(self.root, routine::VM_READ, &words).unwrap();
                     assert_eq!(
                         words[1] as u8, self.cells[entry.cell],

@@ -249,6 +249,18 @@ fn memory(bench: &Bench) -> Result<()> {
         unsafe { (at as *mut u8).write_volatile(0) };
         mach::vm_deallocate(mach::SELF, at, 4096)
     });
+    const LARGE: u64 = mach::LARGE_PAGE;
+    let touched = |at: u64| -> Result<()> {
+        for page in (at..at + LARGE).step_by(4096) {
+            // SAFETY: fresh memory of this task, which nothing else uses.
+            unsafe { (page as *mut u8).write_volatile(0) };
+        }
+        mach::vm_deallocate(mach::SELF, at, LARGE)
+    };
+    bench.measure("touch.2m", 10, || touched(mach::vm_allocate(mach::SELF, Place::Anywhere, LARGE)?));
+    bench.measure("touch.2m.large", 10, || {
+        touched(mach::vm_allocate_large(mach::SELF, Place::Anywhere, LARGE)?)
+    });
     bench.measure("task.create.terminate", 50, || -> Result<()> {
         mach::task_terminate(&mach::task_create(mach::SELF)?)
     });
