@@ -95,6 +95,8 @@ pub mod flavor {
     /// memory, user time and system time (seconds, microseconds; 0, the kernel keeps none),
     /// creation time (seconds, microseconds).
     pub const TASK_BASIC: u64 = 1;
+    /// The name that a task was given: its length, its bytes (Hird's own).
+    pub const TASK_NAME: u64 = 100;
     /// `THREAD_BASIC_INFO`: user and system time (as above), processor use (0), base priority,
     /// current priority, run state, flags (0), suspend count, sleep time (0), creation time.
     pub const THREAD_BASIC: u64 = 1;
@@ -105,7 +107,26 @@ pub mod flavor {
     pub const THREAD_CALL: u64 = 100;
     /// The general registers, the machine's `THREAD_STATE`.
     pub const THREAD_STATE: u64 = 1;
+    /// `HOST_BASIC_INFO`: most processors, processors, bytes of memory, kind and subkind of the
+    /// processors (`cpu_type_t`, `cpu_subtype_t`).
+    pub const HOST_BASIC: u64 = 1;
+    /// `HOST_PROCESSOR_SLOTS`: the numbers of the processors that run.
+    pub const HOST_SLOTS: u64 = 2;
+    /// `HOST_SCHED_INFO`: the shortest time limit and the shortest turn, in milliseconds.
+    pub const HOST_SCHED: u64 = 3;
+    /// `HOST_LOAD_INFO`: refused, the kernel does not count who is ready to run.
+    pub const HOST_LOAD: u64 = 4;
+    /// `PROCESSOR_BASIC_INFO`: kind, subkind, whether it runs, its number, whether it is the first.
+    pub const PROCESSOR_BASIC: u64 = 1;
+    /// `PROCESSOR_SET_BASIC_INFO`: processors, tasks, threads, load average and Mach factor (0, the
+    /// kernel keeps none).
+    pub const SET_BASIC: u64 = 1;
+    /// `PROCESSOR_SET_SCHED_INFO`: policies, the highest priority of new threads.
+    pub const SET_SCHED: u64 = 2;
 }
+
+/// The most bytes of a name that a task or a thread is given.
+pub const NAME_BYTES: usize = 63;
 
 /// Priorities as Mach counts them: 0 is the highest.
 pub mod priority {
@@ -115,6 +136,8 @@ pub mod priority {
     pub const LOWEST: u64 = 63;
     /// `POLICY_TIMESHARE`, the one policy that there is.
     pub const TIMESHARE: u64 = 1;
+    /// `POLICY_FIXEDPRI`, which is not enabled.
+    pub const FIXED: u64 = 2;
     /// Milliseconds of a thread's turn.
     pub const QUANTUM: u64 = 10;
 }
@@ -172,6 +195,12 @@ pub mod receiver {
     pub const OF_CONTROL: u32 = 10;
     /// For the name of the memory object at this place.
     pub const OF_NAME: u32 = 11;
+    /// For a processor (0), or for its name (1).
+    pub const OF_PROCESSOR: u32 = 12;
+    /// For a processor set (0), or for its name (1).
+    pub const OF_PROCESSOR_SET: u32 = 13;
+    /// For the proxy at this place.
+    pub const OF_PROXY: u32 = 14;
 }
 
 /// Kinds of rights (`MACH_PORT_RIGHT_*`).
@@ -365,7 +394,7 @@ routines! {
     VM_MAP = 2089;
     /// (thread, priority, also the largest)
     THREAD_PRIORITY = 2620;
-    /// (thread, host, priority)
+    /// (thread, host or set, priority)
     THREAD_MAX_PRIORITY = 2621;
     /// (task, priority, also its threads)
     TASK_PRIORITY = 2622;
@@ -447,6 +476,106 @@ routines! {
     VM_ALLOCATE_CONTIGUOUS = 4210;
     /// (host, notify name)
     REGISTER_NEW_TASK_NOTIFICATION = 4203;
+    /// (host, name or 0) -> 0: no memory manager stands behind memory without a pager, and none can
+    /// be set
+    VM_SET_DEFAULT_MEMORY_MANAGER = 2041;
+    /// (host) -> count, processors
+    HOST_PROCESSORS = 2600;
+    /// (processor): refused, it runs
+    PROCESSOR_START = 2603;
+    /// (processor): refused, it is the only one
+    PROCESSOR_EXIT = 2604;
+    /// -> name of the processor set
+    PROCESSOR_SET_DEFAULT = 2606;
+    /// (host): refused, there is one
+    PROCESSOR_SET_CREATE = 2608;
+    /// (set): refused, it is the only one
+    PROCESSOR_SET_DESTROY = 2609;
+    /// (processor, set, wait): refused, it is where it is
+    PROCESSOR_ASSIGN = 2611;
+    /// (processor) -> name of its set
+    PROCESSOR_GET_ASSIGNMENT = 2612;
+    /// (thread, set)
+    THREAD_ASSIGN = 2613;
+    /// (thread)
+    THREAD_ASSIGN_DEFAULT = 2614;
+    /// (thread) -> name of its set
+    THREAD_GET_ASSIGNMENT = 2615;
+    /// (task, set, also its threads)
+    TASK_ASSIGN = 2616;
+    /// (task, also its threads)
+    TASK_ASSIGN_DEFAULT = 2617;
+    /// (task) -> name of its set
+    TASK_GET_ASSIGNMENT = 2618;
+    /// (set, priority, also the threads that there are, place) -> place to go on from with those, 0 at
+    /// the end
+    PROCESSOR_SET_MAX_PRIORITY = 2623;
+    /// (set, policy)
+    PROCESSOR_SET_POLICY_ENABLE = 2625;
+    /// (set, policy, also the threads that there are)
+    PROCESSOR_SET_POLICY_DISABLE = 2626;
+    /// (host or set, place) -> place to go on from (0 at the end), count, thread names
+    PROCESSOR_SET_THREADS = 2628;
+    /// -> count, names of processor sets
+    HOST_PROCESSOR_SETS = 2629;
+    /// (host, name of a set) -> set
+    HOST_PROCESSOR_SET_PRIV = 2630;
+    /// (thread): no thread's priority is depressed
+    THREAD_DEPRESS_ABORT = 2631;
+    /// (host, seconds, microseconds) since 1970
+    HOST_SET_TIME = 2632;
+    /// (host, seconds, microseconds) -> seconds, microseconds: as `HOST_ADJUST_TIME64`
+    HOST_ADJUST_TIME = 2633;
+    /// -> seconds, microseconds since 1970; 0, 0 while nobody has set it
+    HOST_GET_TIME = 2634;
+    /// (host, thread, wired): every thread is wired, for good
+    THREAD_WIRE = 2637;
+    /// (flavour) -> words of the flavour
+    HOST_INFO = 2638;
+    /// (name of a processor, flavour) -> words of the flavour
+    PROCESSOR_INFO = 2639;
+    /// (name of a set, flavour) -> words of the flavour
+    PROCESSOR_SET_INFO = 2640;
+    /// (processor, words...): refused
+    PROCESSOR_CONTROL = 2641;
+    /// (host, nanoseconds) -> nanoseconds of the adjustment before that are left. The clock goes faster
+    /// or, if negative, slower by one part in 2000, for more than a second in 200, until it has
+    /// gained so much
+    HOST_ADJUST_TIME64 = 2645;
+    /// -> length, text
+    HOST_GET_KERNEL_VERSION = 2646;
+    /// (name of a set) -> count, names of processors
+    PROCESSOR_SET_PROCESSORS = 2648;
+    /// (task, greatest access, count, (memory object, offset, start, bytes)...) -> proxy, which can be
+    /// mapped as these bytes of the memory object can, with no more access than that. The count is
+    /// 1, the offset 0; the task's account pays
+    MEMORY_OBJECT_CREATE_PROXY = 4010;
+    /// (task, address, greatest access, bytes) -> proxy for the memory there
+    VM_REGION_CREATE_PROXY = 4011;
+    /// (place) -> place to go on from (0 at the end), memory objects of pagers, their pages
+    VM_CACHE_STATISTICS = 4200;
+    /// (thread, task, name, name, address, size): gives back a reference of the one name of the task and
+    /// all of the other, if it is not 0, and the addresses, if there are some, and ends the thread,
+    /// whatever of the others fails
+    THREAD_TERMINATE_RELEASE = 4201;
+    /// (task, length, bytes...), at most [`NAME_BYTES`](super::NAME_BYTES); length 0: none
+    TASK_SET_NAME = 4202;
+    /// (address, other address, wake one, all): who waits at the address, one or all, waits at the other
+    /// one from now on
+    GSYNC_REQUEUE = 4206;
+    /// (host, task, whether the system ends with it)
+    TASK_SET_ESSENTIAL = 4211;
+    /// (host, task, address, size) -> count, the physical address of each page or 0
+    VM_PAGES_PHYS = 4212;
+    /// (thread, length, bytes...), at most [`NAME_BYTES`](super::NAME_BYTES); length 0: none
+    THREAD_SET_NAME = 4213;
+    /// (thread) -> length, bytes of its name, or of its task's if it has none
+    THREAD_GET_NAME = 4214;
+    /// (host or 0, task, bytes, the most that this can be raised to): how much of its addresses the task
+    /// can have in use. Only with the host port can the second number grow
+    VM_SET_SIZE_LIMIT = 4215;
+    /// (task) -> bytes, the most that this can be raised to
+    VM_GET_SIZE_LIMIT = 4216;
     /// (thread, destination, count, (name, disposition)...) -> ticket
     RIGHTS_SEND = 5000;
     /// (ticket, port) -> names...
@@ -513,7 +642,7 @@ routines! {
     TASK_CLEAR = 5023;
     /// (host) -> right that allows VM_ALLOCATE_CONTIGUOUS and nothing else
     DMA_PORT = 5024;
-    /// (host, place) -> place to go on from (0 at the end), count, task names. There is one set: all
+    /// (host or set, place) -> place to go on from (0 at the end), count, task names. There is one set: all
     PROCESSOR_SET_TASKS = 2627;
     /// (task, first name) -> count, (name | type << 32, references, port)...; continue behind the last.
     /// The ports of send and receive rights are numbers that are the same for all who hold them

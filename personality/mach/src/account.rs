@@ -76,6 +76,10 @@ pub(crate) mod cost {
     pub(crate) const MAPPING: u64 = 64;
     /// What the first page of near ones in a map takes more.
     pub(crate) const MAPPINGS: u64 = 640;
+    /// A proxy, with its port.
+    pub(crate) const PROXY: u64 = 320;
+    /// The name that a task or a thread is given.
+    pub(crate) const LABEL: u64 = 96;
     /// An account.
     pub(crate) const ACCOUNT: u64 = 192;
     /// The entry of a name that a task has from its start, in use or not.

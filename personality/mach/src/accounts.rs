@@ -5,6 +5,7 @@ use crate::account::{AccountId, Limits, cost};
 use crate::error::{Error, Result};
 use crate::ipc::{KernelObject, Message, Owner};
 use crate::kernel::Kernel;
+use crate::label::label_cost;
 use crate::rpc::{Input, Output};
 use crate::task::{Mach, TaskId, Ticket};
 use crate::vm::PAGE;
@@ -94,6 +95,7 @@ impl<K: Kernel> Mach<K> {
             objects: Self::TASK_COST
                 + task.table_bytes
                 + task.name_bytes
+                + label_cost(&task.label).objects
                 + threads * K::THREAD_BYTES
                 + regions.count() as u64 * cost::REGION
                 + task.map.mapped.len() as u64 * cost::MAPPING
@@ -109,7 +111,10 @@ impl<K: Kernel> Mach<K> {
         let sending = task.sending.iter().filter_map(|serial| self.senders.get(serial));
         sending.for_each(|sender| add(Message::cost(sender.words.len(), 0)));
         let threads = task.threads.iter().filter_map(|thread| self.threads.get(*thread));
-        threads.filter_map(|thread| thread.ticket.as_ref()).for_each(|ticket| add(ticket.cost()));
+        for thread in threads {
+            add(label_cost(&thread.label));
+            thread.ticket.iter().for_each(|ticket| add(ticket.cost()));
+        }
         Ok(charge)
     }
 
@@ -202,6 +207,14 @@ impl<K: Kernel> Mach<K> {
                 {
                     self.port_destroy(id);
                     self.accounts.release(own);
+                }
+                Owner::Kernel(KernelObject::Proxy(proxy))
+                    if self.proxies.get(proxy).is_some_and(|proxy| {
+                        self.accounts.is_within(proxy.account, account)
+                    }) =>
+                {
+                    self.port_destroy(id);
+                    self.proxy_end(proxy);
                 }
                 _ if !port.queue.is_empty() => {
                     self.queue_empty(id, account);

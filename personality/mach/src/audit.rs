@@ -5,6 +5,7 @@ use crate::abi::INDEX_MASK;
 use crate::account::{AccountId, Limits, cost};
 use crate::ipc::{Carried, KernelObject, Message, Owner, Port, PortId};
 use crate::kernel::{BLOCK, Kernel, Protection};
+use crate::label::label_cost;
 use crate::object::{Object, ObjectId};
 use crate::pager::Waiter;
 use crate::space::Right;
@@ -95,6 +96,7 @@ impl<K: Kernel> Mach<K> {
         self.audit_memory(&mut counts)?;
         self.audit_waits()?;
         counts.right(self.new_task_notify);
+        self.audit_proxies(&mut counts)?;
         for (_, thread) in self.threads.iter() {
             counts.right(thread.handler.port);
             for right in thread.ticket.iter().flat_map(|ticket| &ticket.rights) {
@@ -227,6 +229,7 @@ impl<K: Kernel> Mach<K> {
                 objects: Self::TASK_COST
                     + task.table_bytes
                     + task.name_bytes
+                    + label_cost(&task.label).objects
                     + task.threads.len() as u64 * K::THREAD_BYTES,
                 rights: used as u64,
             };
@@ -235,6 +238,7 @@ impl<K: Kernel> Mach<K> {
             for thread in &task.threads {
                 let entry = self.threads.get(*thread).ok_or("a thread that is gone")?;
                 check!(entry.task == id, "{thread:?} belongs to {:?}", entry.task);
+                counts.charge(task.account, label_cost(&entry.label));
                 if let Some(ticket) = &entry.ticket {
                     counts.charge(task.account, ticket.cost());
                 }
@@ -411,6 +415,13 @@ impl<K: Kernel> Mach<K> {
                             let own = self.objects.get(memory).and_then(|object| object.port);
                             check!(own == Some(id), "{id:?} stands for {memory:?}");
                         }
+                        KernelObject::Proxy(proxy) => {
+                            check!(self.proxies.get(proxy).is_some(), "{id:?} of no proxy");
+                        }
+                        KernelObject::Processing(what) => {
+                            let own = self.processors.port(what);
+                            check!(own == Some(id), "{id:?} stands for {what:?}");
+                        }
                         _ => {}
                     }
                 }
@@ -430,7 +441,7 @@ impl<K: Kernel> Mach<K> {
         let mut users: BTreeMap<u64, u32> = BTreeMap::new();
         let mut places: BTreeMap<u64, usize> = BTreeMap::new();
         for (id, task) in self.tasks.iter() {
-            let mut last = 0;
+            let (mut last, mut bytes) = (0, 0);
             let mut pages = 0;
             for (start, region) in &task.map.regions {
                 check!(
@@ -447,6 +458,7 @@ impl<K: Kernel> Mach<K> {
                     (start | region.end | region.offset) & (page - 1) == 0,
                     "{id:?} has parts of large pages"
                 );
+                bytes += region.end - start;
                 let Some(object) = region.object else {
                     continue;
                 };
@@ -491,6 +503,11 @@ impl<K: Kernel> Mach<K> {
             check!(
                 task.ending || blocks == task.map.blocks.iter().map(|(block, count)| (*block, *count)).collect(),
                 "{id:?} does not know which blocks have pages"
+            );
+            check!(
+                task.ending || bytes == task.map.bytes,
+                "{id:?} counts {} bytes of {bytes}",
+                task.map.bytes
             );
             let known = task.map.holes.as_ref().filter(|_| !task.ending);
             check!(
@@ -561,6 +578,19 @@ impl<K: Kernel> Mach<K> {
                 },
             );
             counts.user(account);
+        }
+        Ok(())
+    }
+
+    /// Every proxy holds a right to its object, is paid for, and has a port.
+    fn audit_proxies(&self, counts: &mut Counts) -> Result<(), String> {
+        for (id, proxy) in self.proxies.iter() {
+            counts.right(Carried::Send(proxy.object));
+            counts.charge(proxy.account, Limits::objects(cost::PROXY));
+            counts.user(proxy.account);
+            let own = Owner::Kernel(KernelObject::Proxy(id));
+            let ports = self.ports.iter().filter(|(_, port)| port.owner == own).count();
+            check!(ports == 1, "{id:?} has {ports} ports");
         }
         Ok(())
     }
@@ -736,8 +766,8 @@ impl<K: Kernel> Mach<K> {
         self.tasks.iter().map(|(id, _)| id).collect()
     }
 
-    /// Counts of tasks, threads, ports, memory objects that are charged to somebody, accounts,
-    /// windows and waits that exist.
+    /// Counts of tasks, threads, ports, memory objects that are charged to somebody with
+    /// proxies, accounts, windows and waits that exist.
     pub fn audit_totals(&self) -> [usize; 7] {
         [
             self.tasks.len(),
@@ -746,7 +776,8 @@ impl<K: Kernel> Mach<K> {
             self.objects
                 .iter()
                 .filter(|(_, object)| object.account.is_some())
-                .count(),
+                .count()
+                + self.proxies.len(),
             self.accounts.slab.len(),
             self.windows.iter().count(),
             self.waits.deadlines().count() + self.senders.len() + self.parked.len(),

@@ -151,12 +151,9 @@ impl<K: Kernel> Mach<K> {
             }
             routine::THREAD_MAX_PRIORITY => {
                 let thread = self.thread_named(task, input.name()?)?;
-                self.check_host(task, input.name()?)?;
+                self.check_set(task, input.name()?)?;
                 let limit = check_priority(input.word()?)?;
-                let entry = self.threads.get_mut(thread).ok_or(Error::KERN_FAILURE)?;
-                entry.priority_limit = limit;
-                let wanted = entry.priority.max(limit);
-                self.thread_set_priority(thread, wanted as u64, false)?;
+                self.thread_limit(thread, limit)?;
             }
             routine::TASK_PRIORITY => {
                 let target = self.target(task, input.name()?)?;
@@ -178,13 +175,82 @@ impl<K: Kernel> Mach<K> {
                     // What every thread has; its quantum is the kernel's.
                     priority::TIMESHARE => {}
                     // Not enabled, in Mach's words.
-                    2 => return Err(Error::KERN_FAILURE),
+                    priority::FIXED => return Err(Error::KERN_FAILURE),
                     _ => return Err(Error::KERN_INVALID_ARGUMENT),
                 }
+            }
+            routine::THREAD_DEPRESS_ABORT => {
+                // None is depressed.
+                self.thread_named(task, input.name()?)?;
+            }
+            routine::THREAD_WIRE => {
+                self.check_host(task, input.name()?)?;
+                self.thread_named(task, input.name()?)?;
+                if input.word()? == 0 {
+                    // What the kernel has of a thread never leaves memory.
+                    return Err(Error::KERN_FAILURE);
+                }
+            }
+            routine::THREAD_TERMINATE_RELEASE => {
+                let thread = self.thread_named(task, input.name()?)?;
+                let target = self.target(task, input.name()?)?;
+                let (name, reply) = (input.name()?, input.name()?);
+                let (address, size) = (input.word()?, input.word()?);
+                self.thread_terminate_release(thread, target, name, reply, address, size)?;
+            }
+            routine::TASK_SET_NAME => {
+                let target = self.target(task, input.name()?)?;
+                self.task_set_name(target, input)?;
+            }
+            routine::THREAD_SET_NAME => {
+                let thread = self.thread_named(task, input.name()?)?;
+                self.thread_set_name(thread, input)?;
+            }
+            routine::THREAD_GET_NAME => {
+                let thread = self.thread_named(task, input.name()?)?;
+                self.thread_get_name(thread, out)?;
+            }
+            routine::TASK_SET_ESSENTIAL => {
+                self.check_host(task, input.name()?)?;
+                let target = self.target(task, input.name()?)?;
+                self.task_mut(target)?.essential = input.word()? != 0;
             }
             _ => return Err(Error::MIG_BAD_ID),
         }
         Ok(())
+    }
+
+    /// Ends a thread with what its task had for it. Answers what went wrong first; the rest is done.
+    fn thread_terminate_release(
+        &mut self,
+        thread: ThreadId,
+        target: TaskId,
+        name: u32,
+        reply: u32,
+        address: u64,
+        size: u64,
+    ) -> Result<()> {
+        let mut result = self.name_deallocate(target, name);
+        if reply != 0 {
+            result = result.and(self.name_destroy(target, reply));
+        }
+        let holder = self.threads.get(thread).map(|thread| thread.task);
+        self.thread_remove(thread);
+        if let Some(holder) = holder {
+            self.waits_purge(holder);
+        }
+        if address != 0 || size != 0 {
+            result = result.and(self.vm_deallocate(target, address, size));
+        }
+        result
+    }
+
+    /// The highest priority that a thread can be given; it has no higher one from now on.
+    pub(crate) fn thread_limit(&mut self, id: ThreadId, limit: u8) -> Result<()> {
+        let thread = self.threads.get_mut(id).ok_or(Error::KERN_FAILURE)?;
+        thread.priority_limit = limit;
+        let wanted = thread.priority.max(limit);
+        self.thread_set_priority(id, wanted as u64, false)
     }
 
     /// A right that the mach server keeps for a task, as a name; 0 for none.
@@ -206,6 +272,9 @@ impl<K: Kernel> Mach<K> {
     }
 
     fn task_info(&mut self, id: TaskId, wanted: Option<u64>, out: &mut Output) -> Result<()> {
+        if wanted == Some(flavor::TASK_NAME) {
+            return self.task_get_name(id, out);
+        }
         let task = self.task(id)?;
         // Each large page is counted as a small one at first.
         let regions = task.map.regions.iter();
@@ -229,8 +298,7 @@ impl<K: Kernel> Mach<K> {
                 }
             }
             Some(flavor::TASK_BASIC) => {
-                let regions = task.map.regions.iter();
-                let size = regions.map(|(start, region)| region.end - start).sum();
+                let size = task.map.bytes;
                 let words = [task.suspended as u64, task.priority as u64, size, resident];
                 words.into_iter().for_each(|word| out.put(word));
                 let created = task.created;
@@ -248,7 +316,7 @@ impl<K: Kernel> Mach<K> {
     }
 
     fn put_creation(&self, created: u64, out: &mut Output) {
-        let created = self.epoch.saturating_add(created);
+        let created = self.clock.of(created);
         out.put(created / 1_000_000_000);
         out.put(created % 1_000_000_000 / 1000);
     }
@@ -337,7 +405,7 @@ impl<K: Kernel> Mach<K> {
     }
 }
 
-fn check_priority(wanted: u64) -> Result<u8> {
+pub(crate) fn check_priority(wanted: u64) -> Result<u8> {
     match wanted {
         priority::BASE..=priority::LOWEST => Ok(wanted as u8),
         // Above the common one.

@@ -9,11 +9,14 @@ use crate::error::{Error, Result};
 use crate::exception::Handler;
 use crate::ipc::{Carried, Owner, PortId};
 use crate::kernel::Kernel;
+use crate::label::label_cost;
 use crate::pages::Pages;
 use crate::space::Right;
 use crate::task::{Mach, TaskId};
 use crate::vm::{PAGE, PageSize, VM_MAX};
 use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::string::String;
 
 /// Pieces of work that are done at a time.
 pub(crate) const PIECES: u32 = 128;
@@ -71,6 +74,12 @@ impl<K: Kernel> Mach<K> {
             return Err(Error::KERN_INVALID_TASK);
         }
         let (port, kernel) = (task.port, task.kernel);
+        if task.essential {
+            let name = String::from_utf8_lossy(task.label.as_deref().unwrap_or_default());
+            let text = format!("the system ends with the essential task {name}");
+            self.kernel.log(&text);
+            self.kernel.power(false);
+        }
         self.port_destroy(port);
         // What threads it still has can call the mach server no more.
         self.kernel.right_remove(kernel, crate::abi::TASK_SELF);
@@ -250,7 +259,8 @@ impl<K: Kernel> Mach<K> {
             return true;
         };
         self.kernel.task_destroy(task.kernel);
-        let objects = Self::TASK_COST + task.table_bytes + task.name_bytes;
+        let label = label_cost(&task.label).objects;
+        let objects = Self::TASK_COST + task.table_bytes + task.name_bytes + label;
         self.accounts.refund(task.account, Limits::objects(objects));
         self.accounts.release(task.account);
         true

@@ -6,12 +6,14 @@
 
 use crate::abi::{INSPECTED_ACCOUNT, INSPECTED_PORT, receiver, right, routine};
 use crate::error::{Error, Result};
-use crate::ipc::{Carried, KernelObject, Owner, Port};
+use crate::ipc::{Carried, KernelObject, Owner, Port, PortId};
 use crate::kernel::Kernel;
+use crate::processors::Processing;
 use crate::rpc::{Input, Output, type_bits};
 use crate::slab::Slab;
 use crate::space::Right;
-use crate::task::{Mach, TaskId, task_number, thread_number};
+use crate::task::{Mach, Table, Task, TaskId, Thread, task_number, thread_number};
+use crate::vm::{PAGE, page_range};
 use alloc::vec::Vec;
 
 /// Entries of a table that one call looks at.
@@ -57,14 +59,33 @@ impl<K: Kernel> Mach<K> {
         input: &mut Input<'_>,
         out: &mut Output,
     ) -> Result<()> {
-        if label == routine::TASK_RIGHTS {
-            let target = self.target(task, input.name()?)?;
-            return self.put_rights(target, input.name()?, out);
+        match label {
+            routine::TASK_RIGHTS => {
+                let target = self.target(task, input.name()?)?;
+                return self.put_rights(target, input.name()?, out);
+            }
+            routine::VM_CACHE_STATISTICS => {
+                self.put_cached(input.name()?, out);
+                return Ok(());
+            }
+            routine::PROCESSOR_SET_TASKS => {
+                self.check_set(task, input.name()?)?;
+                let port = |task: &Task<K>| (!task.ending).then_some(task.port);
+                return self.put_all(task, input.name()?, |mach| &mach.tasks, port, out);
+            }
+            routine::PROCESSOR_SET_THREADS => {
+                self.check_set(task, input.name()?)?;
+                let port = |thread: &Thread<K>| Some(thread.port);
+                return self.put_all(task, input.name()?, |mach| &mach.threads, port, out);
+            }
+            _ => self.check_host(task, input.name()?)?,
         }
-        self.check_host(task, input.name()?)?;
+        if label == routine::VM_PAGES_PHYS {
+            let target = self.target(task, input.name()?)?;
+            return self.put_physical(target, input.word()?, input.word()?, out);
+        }
         let from = input.name()?;
         match label {
-            routine::PROCESSOR_SET_TASKS => self.put_tasks(task, from, out)?,
             routine::HOST_PORTS => {
                 put_entries(&self.ports, from, INSPECTED_PORT, out, |place, port, found| {
                     if port.spare.is_none() {
@@ -116,19 +137,67 @@ impl<K: Kernel> Mach<K> {
         Ok(())
     }
 
-    /// Rights to tasks for the caller.
-    fn put_tasks(&mut self, task: TaskId, from: u32, out: &mut Output) -> Result<()> {
+    /// Pagers' objects from a place on, and how many pages they have.
+    fn put_cached(&self, from: u32, out: &mut Output) {
+        let next = from.saturating_add(LOOKED_AT);
+        let (mut objects, mut pages) = (0, 0);
+        for place in from..next.min(self.objects.places()) {
+            let object = self.objects.at(place).and_then(|id| self.objects.get(id));
+            if let Some(object) = object.filter(|object| object.pager.is_some()) {
+                objects += 1;
+                pages += object.pages.len() as u64;
+            }
+        }
+        let next = if next < self.objects.places() { next as u64 } else { 0 };
+        [next, objects, pages].into_iter().for_each(|word| out.put(word));
+    }
+
+    /// Where the pages of a range lie in memory, those that are there.
+    fn put_physical(
+        &mut self,
+        target: TaskId,
+        address: u64,
+        bytes: u64,
+        out: &mut Output,
+    ) -> Result<()> {
+        let most = (out.room() as u64 - 1) * PAGE;
+        if !(address | bytes).is_multiple_of(PAGE) || bytes > most {
+            return Err(Error::KERN_INVALID_ARGUMENT);
+        }
+        let (start, end) = page_range(address, bytes)?;
+        out.put(bytes / PAGE);
+        for at in (start..end).step_by(PAGE as usize) {
+            let found = self.task(target)?.map.region(at).and_then(|(start, region)| {
+                let object = self.objects.get(region.object?)?;
+                let (offset, page) = (region.offset + (at - start), object.page_size.bytes::<K>());
+                Some((object.pages.get(offset / page)?, offset % page))
+            });
+            let physical = found.map(|(frame, inside)| self.kernel.frame_physical(frame) + inside);
+            out.put(physical.unwrap_or(0));
+        }
+        Ok(())
+    }
+
+    /// Rights to tasks or threads for the caller.
+    fn put_all<Tag, T>(
+        &mut self,
+        task: TaskId,
+        from: u32,
+        table: impl Fn(&Self) -> &Table<Tag, T>,
+        port: impl Fn(&T) -> Option<PortId>,
+        out: &mut Output,
+    ) -> Result<()> {
         let most = out.room() - HEAD;
         let (mut names, mut next) = (Vec::new(), from);
-        let places = self.tasks.places();
+        let places = table(self).places();
         for place in from..places.min(from.saturating_add(LOOKED_AT)) {
             if names.len() == most {
                 break;
             }
             next = place + 1;
-            let found = self.tasks.at(place).and_then(|id| self.tasks.get(id));
-            let Some(entry) = found.filter(|entry| !entry.ending) else { continue };
-            let port = entry.port;
+            let all = table(self);
+            let found = all.at(place).and_then(|id| all.get(id));
+            let Some(port) = found.and_then(&port) else { continue };
             match self.put_send(task, port) {
                 Ok(name) => names.push(name as u64),
                 Err(error) => {
@@ -161,6 +230,13 @@ impl<K: Kernel> Mach<K> {
                     }
                     KernelObject::Control(object) => (receiver::OF_CONTROL, object.index),
                     KernelObject::Name(object) => (receiver::OF_NAME, object.index),
+                    KernelObject::Proxy(proxy) => (receiver::OF_PROXY, proxy.index),
+                    KernelObject::Processing(what) => match what {
+                        Processing::Processor => (receiver::OF_PROCESSOR, 0),
+                        Processing::ProcessorName => (receiver::OF_PROCESSOR, 1),
+                        Processing::Set => (receiver::OF_PROCESSOR_SET, 0),
+                        Processing::SetName => (receiver::OF_PROCESSOR_SET, 1),
+                    },
                 };
                 (kind, number, 0)
             }

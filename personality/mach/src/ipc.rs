@@ -54,6 +54,10 @@ pub enum KernelObject {
     Control(ObjectId),
     /// The name of a pager's memory object.
     Name(ObjectId),
+    /// A part of a memory object.
+    Proxy(crate::proxy::ProxyId),
+    /// The processor, or the set that it is in.
+    Processing(crate::processors::Processing),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -1006,6 +1010,14 @@ impl<K: Kernel> Mach<K> {
             }
             Owner::Kernel(KernelObject::Interrupt(_) | KernelObject::Dma) => {
                 self.ports.remove(id);
+            }
+            Owner::Kernel(KernelObject::Proxy(proxy)) => {
+                self.ports.remove(id);
+                self.proxy_end(proxy);
+            }
+            Owner::Kernel(KernelObject::Processing(what)) => {
+                self.ports.remove(id);
+                self.processors.port_gone(what);
             }
             Owner::Kernel(KernelObject::Task(task)) => self.orphans.push(task),
             Owner::Task(task, name) if port.life != Life::Lasting => {

@@ -83,6 +83,11 @@ pub trait Kernel {
     /// Bytes of a large page, whose addresses are multiples of that: some [`BLOCK`]s.
     const LARGE_PAGE: u64;
 
+    /// What the processor is (`cpu_type_t`, `cpu_subtype_t`).
+    const PROCESSOR: (u32, u32);
+    /// The kernel and its version, for people.
+    const VERSION: &'static str;
+
     /// Bytes of the page tables that a task which has ended has left for the next one.
     fn tables_left(&self) -> u64;
     /// An empty task; slot 1 invokes the mach server with `badge`. It has the page tables of

@@ -5,7 +5,7 @@ use crate::abi::{
 };
 use crate::account::{AccountId, Limits};
 use crate::error::{Error, Result};
-use crate::ipc::{Carried, KernelObject};
+use crate::ipc::{Carried, KernelObject, Owner, PortId};
 use crate::kernel::{Kernel, Protection};
 use crate::object::ObjectId;
 use crate::rpc::{Input, Output, bytes_of};
@@ -297,6 +297,31 @@ impl<K: Kernel> Mach<K> {
                 let object = self.control_named(task, input.name()?)?;
                 self.pager_destroy(object);
             }
+            routine::VM_SET_SIZE_LIMIT => {
+                let host = input.name()?;
+                let target = self.target(task, input.name()?)?;
+                let limit = (input.word()?, input.word()?);
+                if limit.0 > limit.1 {
+                    return Err(Error::KERN_INVALID_ARGUMENT);
+                }
+                if host != 0 || limit.1 > self.task(target)?.map.limit.1 {
+                    self.check_host(task, host)?;
+                }
+                self.task_mut(target)?.map.limit = limit;
+            }
+            routine::VM_GET_SIZE_LIMIT => {
+                let target = self.target(task, input.name()?)?;
+                let (limit, most) = self.task(target)?.map.limit;
+                out.put(limit);
+                out.put(most);
+            }
+            routine::VM_SET_DEFAULT_MEMORY_MANAGER => {
+                self.check_host(task, input.name()?)?;
+                if input.name()? != 0 {
+                    return Err(Error::KERN_FAILURE);
+                }
+                out.put(0);
+            }
             _ => return self.control(task, label, input, out),
         }
         Ok(())
@@ -322,15 +347,12 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
-    /// The memory object that a name denotes: the mach server's own, or one whose pages the port's
-    /// receiver provides. Who made one and does not map it has it checked.
-    fn mappable(&mut self, task: TaskId, name: u32, payer: AccountId) -> Result<ObjectId> {
-        match self.memory_named(task, name) {
-            Err(error) => {
-                let port = self.send_port(task, name).map_err(|_| error)?;
-                self.pager_object(port, payer)
-            }
-            found => found,
+    /// The memory object of a port: the mach server's own, or one whose pages the port's receiver
+    /// provides. Who made one and does not map it has it checked.
+    fn object_behind(&mut self, port: PortId, payer: AccountId) -> Result<ObjectId> {
+        match self.ports.get(port).map(|port| port.owner) {
+            Some(Owner::Kernel(KernelObject::Memory(object))) => Ok(object),
+            _ => self.pager_object(port, payer),
         }
     }
 
@@ -450,8 +472,8 @@ impl<K: Kernel> Mach<K> {
         let (address, size, mask) = (input.word()?, input.word()?, input.word()?);
         let (place, mut pages) = Self::flags_of(input.word()?, address, mask)?;
         let (name, offset, copy) = (input.name()?, input.word()?, input.word()? != 0);
-        let protection = Protection::from_word(input.word()?)?;
-        let maximum = Protection::from_word(input.word()?)?;
+        let mut protection = Protection::from_word(input.word()?)?;
+        let mut maximum = Protection::from_word(input.word()?)?;
         let inherits = input.word()?;
         if inherits > inheritance::NONE as u64 || size == 0 || offset % PAGE != 0 {
             return Err(Error::KERN_INVALID_ARGUMENT);
@@ -468,7 +490,19 @@ impl<K: Kernel> Mach<K> {
             return Err(Error::KERN_INVALID_ARGUMENT);
         } else {
             let payer = self.task(task)?.account;
-            let object = self.mappable(task, name, payer)?;
+            let rounded = size.checked_next_multiple_of(PAGE).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+            let part = self.mappable(task, name, offset, rounded)?;
+            let offset = part.offset;
+            if !maximum.contains(protection) {
+                return Err(Error::KERN_INVALID_ARGUMENT);
+            }
+            if !copy {
+                protection = protection & part.maximum;
+                maximum = maximum & part.maximum;
+            } else if !part.maximum.contains(Protection::READ) {
+                return Err(Error::KERN_PROTECTION_FAILURE);
+            }
+            let object = self.object_behind(part.object, payer)?;
             let found = self.objects.get(object).ok_or(Error::KERN_INVALID_ARGUMENT)?;
             let bytes = found.size;
             pages = found.page_size;

@@ -395,6 +395,11 @@ impl<K: Kernel> Mach<K> {
                 self.futex_wait(task, address, time)?;
                 return Ok(false);
             }
+            routine::GSYNC_REQUEUE => {
+                let (from, to) = (input.word()?, input.word()?);
+                let (wake, all) = (input.word()? != 0, input.word()? != 0);
+                self.futex_requeue(task, from, to, wake, all)?;
+            }
             routine::MSG_SEND_NOTIFY => {
                 let notify = input.name()?;
                 self.message_send_notify(task, notify, input.rest())?;
@@ -645,6 +650,7 @@ impl<K: Kernel> Mach<K> {
                     None => self.task(parent)?.account,
                 };
                 let child = self.task_create(account)?;
+                self.task_mut(child)?.map.limit = self.task(parent)?.map.limit;
                 let inherited = match inherits & inherit::MEMORY {
                     0 => Ok(()),
                     _ => self.map_inherit(parent, child),
@@ -863,6 +869,9 @@ impl<K: Kernel> Mach<K> {
                     self.copy_in(task, name, crate::abi::disposition::COPY_SEND)?;
             }
             routine::PROCESSOR_SET_TASKS
+            | routine::PROCESSOR_SET_THREADS
+            | routine::VM_CACHE_STATISTICS
+            | routine::VM_PAGES_PHYS
             | routine::TASK_RIGHTS
             | routine::HOST_PORTS
             | routine::HOST_PORT_RIGHTS
@@ -877,16 +886,40 @@ impl<K: Kernel> Mach<K> {
                 let port = self.port_for(KernelObject::Dma);
                 out.put(self.put_send(task, port)? as u64);
             }
-            routine::HOST_SET_TIME64 => {
-                self.check_host(task, input.name()?)?;
-                self.epoch = input.word()?.saturating_sub(self.kernel.now());
+            routine::HOST_GET_TIME
+            | routine::HOST_GET_TIME64
+            | routine::HOST_SET_TIME
+            | routine::HOST_SET_TIME64
+            | routine::HOST_ADJUST_TIME
+            | routine::HOST_ADJUST_TIME64 => self.clock_routine(task, label, input, out)?,
+            routine::HOST_INFO | routine::HOST_GET_KERNEL_VERSION => {
+                self.host_routine(label, input, out)?;
             }
-            routine::HOST_GET_TIME64 => {
-                out.put(if self.epoch == 0 {
-                    0
-                } else {
-                    self.epoch.saturating_add(self.kernel.now())
-                });
+            routine::HOST_PROCESSORS
+            | routine::HOST_PROCESSOR_SETS
+            | routine::HOST_PROCESSOR_SET_PRIV
+            | routine::PROCESSOR_START
+            | routine::PROCESSOR_EXIT
+            | routine::PROCESSOR_CONTROL
+            | routine::PROCESSOR_INFO
+            | routine::PROCESSOR_ASSIGN
+            | routine::PROCESSOR_GET_ASSIGNMENT
+            | routine::PROCESSOR_SET_DEFAULT
+            | routine::PROCESSOR_SET_CREATE
+            | routine::PROCESSOR_SET_DESTROY
+            | routine::PROCESSOR_SET_PROCESSORS
+            | routine::PROCESSOR_SET_INFO
+            | routine::PROCESSOR_SET_MAX_PRIORITY
+            | routine::PROCESSOR_SET_POLICY_ENABLE
+            | routine::PROCESSOR_SET_POLICY_DISABLE
+            | routine::TASK_ASSIGN
+            | routine::TASK_ASSIGN_DEFAULT
+            | routine::TASK_GET_ASSIGNMENT
+            | routine::THREAD_ASSIGN
+            | routine::THREAD_ASSIGN_DEFAULT
+            | routine::THREAD_GET_ASSIGNMENT => self.processors(task, label, input, out)?,
+            routine::MEMORY_OBJECT_CREATE_PROXY | routine::VM_REGION_CREATE_PROXY => {
+                self.proxy_routine(task, label, input, out)?;
             }
             routine::HOST_GET_UPTIME64 => out.put(self.kernel.now()),
             routine::RANDOM => out.put(self.kernel.random()),
@@ -1079,6 +1112,19 @@ fn makes_things(label: u32) -> bool {
             | routine::DEVICE_INTERRUPT
             | routine::INTERRUPT_ATTACH
             | routine::PROCESSOR_SET_TASKS
+            | routine::PROCESSOR_SET_THREADS
+            | routine::PROCESSOR_SET_DEFAULT
+            | routine::PROCESSOR_SET_PROCESSORS
+            | routine::PROCESSOR_GET_ASSIGNMENT
+            | routine::HOST_PROCESSORS
+            | routine::HOST_PROCESSOR_SETS
+            | routine::HOST_PROCESSOR_SET_PRIV
+            | routine::TASK_GET_ASSIGNMENT
+            | routine::THREAD_GET_ASSIGNMENT
+            | routine::TASK_SET_NAME
+            | routine::THREAD_SET_NAME
+            | routine::MEMORY_OBJECT_CREATE_PROXY
+            | routine::VM_REGION_CREATE_PROXY
             | routine::DMA_PORT
     )
 }

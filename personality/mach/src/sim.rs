@@ -582,6 +582,8 @@ impl Kernel for SimKernel {
     const TASK_BYTES: u64 = 2 * PAGE as u64;
     const THREAD_BYTES: u64 = 2048;
     const LARGE_PAGE: u64 = BLOCK;
+    const PROCESSOR: (u32, u32) = (0, 0);
+    const VERSION: &'static str = "a simulated kernel";
 
     fn tables_left(&self) -> u64 {
         (self.tables_left.len() * PAGE) as u64
@@ -878,7 +880,7 @@ impl Kernel for SimKernel {
 
     fn frame_allocate_large(&mut self) -> Result<SimFrame> {
         self.allocate(Self::LARGE_PAGE)?;
-        let physical = (self.next as u64 + 1) << 12;
+        let physical = (self.next as u64 + 1) * Self::LARGE_PAGE;
         Ok(self.new_frame(Self::LARGE_PAGE as usize, false, physical))
     }
 

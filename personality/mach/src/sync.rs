@@ -1,6 +1,6 @@
 //! Waiting: futexes (`gsync`) and time limits.
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::task::{Mach, TaskId};
 use alloc::collections::{BTreeMap, VecDeque};
@@ -140,7 +140,7 @@ impl<K: Kernel> Mach<K> {
         task: TaskId,
         address: u64,
         milliseconds: u64,
-    ) -> crate::error::Result<()> {
+    ) -> Result<()> {
         let reply = self.kernel.reply_save()?;
         let serial = self.deadline(milliseconds, Timed::Futex(task, address));
         if let Some(holder) = self.tasks.get_mut(task) {
@@ -211,6 +211,48 @@ impl<K: Kernel> Mach<K> {
             self.deadline_forget(serial);
             self.kernel.reply_drop(reply);
         }
+    }
+
+    /// Has one or all of those that wait on an address wait on another one; wakes one of them if asked.
+    pub(crate) fn futex_requeue(
+        &mut self,
+        task: TaskId,
+        from: u64,
+        to: u64,
+        wake: bool,
+        all: bool,
+    ) -> Result<()> {
+        let holder = self.task_mut(task)?;
+        for address in [from, to] {
+            let region = holder.map.region(address).filter(|(_, region)| region.object.is_some());
+            if address % 4 != 0 || region.is_none() {
+                return Err(Error::KERN_INVALID_ADDRESS);
+            }
+        }
+        if !holder.futexes.contains_key(&from) {
+            return Err(Error::KERN_INVALID_ARGUMENT);
+        }
+        if wake {
+            self.futex_wake(task, from, false);
+        }
+        let holder = self.task_mut(task)?;
+        if from == to {
+            return Ok(());
+        }
+        let Some(mut waiters) = holder.futexes.remove(&from) else { return Ok(()) };
+        let left = waiters.split_off(if all { waiters.len() } else { 1 });
+        if !left.is_empty() {
+            holder.futexes.insert(from, left);
+        }
+        for waiter in &waiters {
+            let key = (waiter.serial.deadline, waiter.serial.number);
+            if let Some(timed) = self.waits.deadlines.get_mut(&key) {
+                *timed = Timed::Futex(task, to);
+            }
+        }
+        let holder = self.task_mut(task)?;
+        holder.futexes.entry(to).or_default().append(&mut waiters);
+        Ok(())
     }
 
     /// Wakes one or all; answers how many.

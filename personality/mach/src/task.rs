@@ -6,8 +6,12 @@ use crate::account::{AccountId, Accounts, Limits};
 use crate::death::{PIECES, Remains};
 use crate::error::{Error, Result};
 use crate::exception::{Handler, Raised};
+use crate::clock::Clock;
 use crate::ipc::{Carried, KernelObject, Port, PortId, Receiver, Sender};
 use crate::kernel::{Kernel, Protection};
+use crate::label::{Label, label_cost};
+use crate::processors::Processors;
+use crate::proxy::Proxy;
 use crate::slab::{Id, Slab};
 use crate::ready::Ready;
 use crate::space::Space;
@@ -98,6 +102,10 @@ pub(crate) struct Task<K: Kernel> {
     pub(crate) registered: Vec<Carried>,
     /// What its new threads begin with.
     pub(crate) priority: u8,
+    /// What it is called.
+    pub(crate) label: Label,
+    /// The system ends with it.
+    pub(crate) essential: bool,
     /// Its end has begun.
     pub(crate) ending: bool,
     /// When it was made, in nanoseconds since the start.
@@ -161,6 +169,8 @@ pub(crate) struct Thread<K: Kernel> {
     pub(crate) paging: Option<Paging>,
     /// Rights on their way, and the ticket that redeems them.
     pub(crate) ticket: Option<Ticket>,
+    /// What it is called.
+    pub(crate) label: Label,
 }
 
 /// What has happened to memory since the start.
@@ -221,8 +231,9 @@ pub struct Mach<K: Kernel> {
     /// Receives `mach_notify_new_task`.
     pub(crate) new_task_notify: Carried,
     pub(crate) modules: Vec<crate::rpc::BootModule>,
-    /// Nanoseconds from 1970 to the start of the clock; 0 while unknown.
-    pub(crate) epoch: u64,
+    pub(crate) clock: Clock,
+    pub(crate) processors: Processors,
+    pub(crate) proxies: Slab<Proxy>,
     pub(crate) device_tree: Option<(crate::object::ObjectId, u64)>,
 }
 
@@ -281,7 +292,9 @@ impl<K: Kernel> Mach<K> {
             root_account,
             new_task_notify: Carried::Null,
             modules: Vec::new(),
-            epoch: 0,
+            clock: Clock::default(),
+            processors: Processors::default(),
+            proxies: Slab::default(),
             device_tree: None,
         };
         mach.host = mach.port_for(KernelObject::Host);
@@ -348,6 +361,8 @@ impl<K: Kernel> Mach<K> {
             handler: Handler::NONE,
             registered: Vec::new(),
             priority: BASE as u8,
+            label: None,
+            essential: false,
             ending: false,
             created,
             ready: Ready::default(),
@@ -465,7 +480,8 @@ impl<K: Kernel> Mach<K> {
             }
         };
         let port = self.port_create(crate::ipc::Owner::Transit(None));
-        let priority = self.task(task)?.priority;
+        let priority_limit = self.processors.limit();
+        let priority = self.task(task)?.priority.max(priority_limit);
         if priority != BASE as u8 {
             self.kernel.thread_priority(kernel, priority - BASE as u8);
         }
@@ -484,11 +500,12 @@ impl<K: Kernel> Mach<K> {
             handler: Handler::NONE,
             raised: None,
             priority,
-            priority_limit: BASE as u8,
+            priority_limit,
             created,
             present_fault: (0, 0),
             paging: None,
             ticket: None,
+            label: None,
         });
         if let Some(port) = self.ports.get_mut(port) {
             port.owner = crate::ipc::Owner::Kernel(KernelObject::Thread(id));
@@ -530,7 +547,7 @@ impl<K: Kernel> Mach<K> {
                 account,
                 Limits {
                     memory: 4096,
-                    objects: K::THREAD_BYTES,
+                    objects: K::THREAD_BYTES + label_cost(&thread.label).objects,
                     rights: 0,
                 },
             );

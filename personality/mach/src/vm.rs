@@ -113,6 +113,10 @@ pub(crate) struct Map<K: Kernel> {
     pub(crate) holes: Option<BTreeSet<(bool, u64, u64)>>,
     /// Whether new regions are wired (`VM_WIRE_FUTURE`).
     pub(crate) wire_future: bool,
+    /// Bytes of addresses in use.
+    pub(crate) bytes: u64,
+    /// The most that there can be, and the most that this can be raised to.
+    pub(crate) limit: (u64, u64),
 }
 
 impl<K: Kernel> Map<K> {
@@ -123,6 +127,8 @@ impl<K: Kernel> Map<K> {
             blocks: HashMap::default(),
             holes: None,
             wire_future: false,
+            bytes: 0,
+            limit: (u64::MAX, u64::MAX),
         }
     }
 
@@ -140,6 +146,11 @@ impl<K: Kernel> Map<K> {
         }
     }
 
+    /// Whether so many bytes more pass no limit.
+    fn has_room(&self, size: u64) -> bool {
+        size <= self.limit.0.saturating_sub(self.bytes)
+    }
+
     /// The ends of the regions around some addresses.
     fn around(&self, start: u64, end: u64) -> (u64, u64) {
         let below = self.regions.range(..start).next_back();
@@ -154,12 +165,14 @@ impl<K: Kernel> Map<K> {
             let left = holes_between(low, start).chain(holes_between(region.end, high));
             self.holes_replace(holes_between(low, high), left);
         }
+        self.bytes += region.end - start;
         self.regions.insert(start, region);
     }
 
     /// The addresses of a region are free again.
     fn remove(&mut self, start: u64) -> Option<Region> {
         let region = self.regions.remove(&start)?;
+        self.bytes -= region.end - start;
         if self.holes.is_some() {
             let (low, high) = self.around(start, region.end);
             let parts = holes_between(low, start).chain(holes_between(region.end, high));
@@ -272,7 +285,7 @@ impl<K: Kernel> Mach<K> {
     pub(crate) fn map_reserve(&mut self, task: TaskId, address: u64, size: u64) -> Result<()> {
         let (start, end) = page_range(address, size)?;
         let map = &mut self.task_mut(task)?.map;
-        if start < VM_MIN || !map.is_free(start, end) {
+        if start < VM_MIN || !map.is_free(start, end) || !map.has_room(end - start) {
             return Err(Error::KERN_NO_SPACE);
         }
         map.insert(
@@ -370,6 +383,9 @@ impl<K: Kernel> Mach<K> {
         let account = self.task(task)?.account;
         self.accounts.check(account, Limits::objects(cost::REGION))?;
         let map = &mut self.task_mut(task)?.map;
+        if !map.has_room(size) {
+            return Err(Error::KERN_NO_SPACE);
+        }
         let start = match place {
             Place::Anywhere { mask } => map.find(size, mask | (page - 1))?,
             Place::At(address) => {

@@ -36,6 +36,17 @@ const SENT: &[u32] = &[
     memory_object::CHANGE_COMPLETED,
 ];
 
+/// Routines that there are for the error alone with which they are refused.
+const DECLINED: &[(u32, &str)] = &[
+    (routine::VM_MACHINE_ATTRIBUTE, "KERN_INVALID_ARGUMENT"),
+    (routine::PROCESSOR_START, "KERN_FAILURE"),
+    (routine::PROCESSOR_EXIT, "KERN_FAILURE"),
+    (routine::PROCESSOR_CONTROL, "KERN_FAILURE"),
+    (routine::PROCESSOR_ASSIGN, "KERN_FAILURE"),
+    (routine::PROCESSOR_SET_CREATE, "KERN_FAILURE"),
+    (routine::PROCESSOR_SET_DESTROY, "KERN_FAILURE"),
+];
+
 /// Routines that a program cannot try without ending the system, and where they are tried.
 const ELSEWHERE: &[(&str, &str)] = &[("host_reboot", "tests/guest/console/login.t")];
 
@@ -88,8 +99,8 @@ fn page(root: &Path) -> String {
     let mut cases = cases(root);
     let mut page = String::from(
         "# Mach's routines\n\nMade by `personality/mach/tests/table.rs` from the interface and the \
-         tests; do not edit. A routine that is\nrefused is answered with `MIG_BAD_ID`. Cases are \
-         those of `servers/tests` whose names begin with the routine's; requests that are refused\nare those of its `refusals.rs`.\n",
+         tests; do not edit. A routine that is\nrefused is answered with `MIG_BAD_ID`, or \
+         with the error that it says. Cases are those of `servers/tests` whose names begin with the routine's; requests that are refused\nare those of its `refusals.rs`.\n",
     );
     let mut listed = Vec::new();
     let mut last = "";
@@ -106,9 +117,8 @@ fn page(root: &Path) -> String {
     let mut row = |page: &mut String, number: u32, name: &str, state: &str| {
         let covered = cases.remove(name).unwrap_or_default();
         let needed = match state {
-            "supported" => covered.iter().any(|case| !case.starts_with("refuses")),
-            "sent" => !covered.is_empty(),
-            _ => true,
+            state if state != "sent" && state != "refused" => covered.iter().any(|case| !case.starts_with("refuses")),
+            state => state == "refused" || !covered.is_empty(),
         };
         if !needed {
             bare.push(name.to_string());
@@ -128,7 +138,10 @@ fn page(root: &Path) -> String {
             Some(own) => {
                 assert_eq!(own.to_lowercase(), name, "{number}");
                 listed.push(number);
-                "supported"
+                match DECLINED.iter().find(|(declined, _)| *declined == number) {
+                    Some((_, error)) => &format!("refused: `{error}`"),
+                    None => "supported",
+                }
             }
             None => "refused",
         };

@@ -7,6 +7,8 @@ use sel4::{UserContext, cap};
 pub const SYSTEM_CALL: u32 = 0xd400_0001;
 /// Its length.
 pub const SYSTEM_CALL_BYTES: u64 = 4;
+/// `CPU_TYPE_ARM`, of which Mach tells no kinds with 64 bits.
+pub const PROCESSOR: (u32, u32) = (12, 0);
 /// Interrupt of the physical timer, which is the mach server's.
 pub const TIMER_INTERRUPT: u32 = 30;
 

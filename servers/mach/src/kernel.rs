@@ -856,6 +856,8 @@ impl Kernel for Sel4 {
     const TASK_BYTES: u64 = 2 * PAGE as u64;
     const THREAD_BYTES: u64 = 2048;
     const LARGE_PAGE: u64 = LARGE as u64;
+    const PROCESSOR: (u32, u32) = arch::PROCESSOR;
+    const VERSION: &'static str = "seL4 5.0.0";
 
     fn tables_left(&self) -> u64 {
         self.spaces.last().map_or(0, |space| (space.tables.len() * PAGE) as u64)

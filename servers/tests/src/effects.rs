@@ -99,6 +99,26 @@ impl Test<'_> {
         }
     }
 
+    /// The processor set, to control it.
+    fn set(&mut self) -> Result<u64, Why> {
+        let (host, name) = (self.host, self.get(PROCESSOR_SET_DEFAULT, &[])?);
+        self.get(HOST_PROCESSOR_SET_PRIV, &[host, name])
+    }
+
+    /// All names that a routine answers piece by piece for the host or the processor set.
+    fn pieces(&mut self, routine: u32, of: u64) -> Result<Vec<u64>, Why> {
+        let (mut from, mut found) = (0, Vec::new());
+        loop {
+            let words = self.all(routine, &[of, from])?;
+            same(words.len() as u64, 2 + words[1])?;
+            found.extend_from_slice(&words[2..]);
+            from = words[0];
+            if from == 0 {
+                return Ok(found);
+            }
+        }
+    }
+
     fn port(&mut self) -> Result<u64, Why> {
         self.get(MACH_PORT_ALLOCATE, &[0, RECEIVE])
     }
@@ -982,6 +1002,90 @@ const THREADS: &[Case] = &[
         let thread = t.get(THREAD_CREATE, &[task, 0])?;
         t.all(THREAD_POLICY, &[thread, 1, 0]).map(drop)
     }),
+    ("thread_depress_abort, no priority is depressed", |t| {
+        let task = t.task()?;
+        let thread = t.get(THREAD_CREATE, &[task, 0])?;
+        t.all(THREAD_PRIORITY, &[thread, 40, 0])?;
+        t.all(THREAD_DEPRESS_ABORT, &[thread])?;
+        t.gives(THREAD_INFO, &[thread, 2], &[1, 10, 40, 25, 40, 0, u64::MAX])
+    }),
+    ("thread_wire, every thread is, for good", |t| {
+        let (task, host) = (t.task()?, t.host);
+        let thread = t.get(THREAD_CREATE, &[task, 0])?;
+        t.all(THREAD_WIRE, &[host, thread, 1])?;
+        t.refuses(THREAD_WIRE, &[host, thread, 0], Error::KERN_FAILURE)?;
+        t.refuses(THREAD_WIRE, &[host, task, 1], Error::KERN_INVALID_ARGUMENT)
+    }),
+    ("thread_terminate_release, with its name, its reply port and its stack", |t| {
+        let task = t.task()?;
+        let thread = t.get(THREAD_CREATE, &[task, 0x50_0000])?;
+        let own = t.get(MACH_PORT_INSERT_RIGHT, &[task, 0, thread, COPY])?;
+        t.all(MACH_PORT_MOD_REFS, &[task, own, SEND, 1])?;
+        let (reply, send) = t.port_of(task)?;
+        t.all(VM_ALLOCATE, &[task, 0x60_0000, 2 * PAGE, 0])?;
+        let words = [thread, task, own, reply, 0x60_0000, PAGE];
+        t.all(THREAD_TERMINATE_RELEASE, &words)?;
+        t.kind(thread, IS_DEAD)?;
+        t.kind(send, IS_DEAD)?;
+        // One reference to its name is gone, and nothing for the page that was not given back.
+        t.gives(MACH_PORT_GET_REFS, &[task, own, DEAD], &[1])?;
+        t.refuses(MACH_PORT_TYPE, &[task, reply], Error::KERN_INVALID_NAME)?;
+        t.gives(VM_REGION, &[task, 0x50_0000], &[0x60_1000, PAGE])
+    }),
+    ("thread_terminate_release, ends the thread whatever else fails", |t| {
+        let task = t.task()?;
+        let thread = t.get(THREAD_CREATE, &[task, 0])?;
+        t.all(VM_ALLOCATE, &[task, 0x60_0000, PAGE, 0])?;
+        let words = [thread, task, 0x777, 0, 0x60_0000, PAGE];
+        t.refuses(THREAD_TERMINATE_RELEASE, &words, Error::KERN_INVALID_NAME)?;
+        t.kind(thread, IS_DEAD)?;
+        t.gives(TASK_INFO, &[task, 1], &[0, 25, 0])
+    }),
+    ("task_set_name, which is charged until it is taken away", |t| {
+        let account = t.get(ACCOUNT_CREATE, &[1 << 20, 1 << 20, 100])?;
+        let task = t.get(TASK_CREATE, &[account])?;
+        let before = t.all(ACCOUNT_INFO, &[account])?[4];
+        t.gives(TASK_INFO, &[task, 100], &[0])?;
+        t.all(TASK_SET_NAME, &[task, 9, u64::from_le_bytes(*b"translat"), b'o' as u64])?;
+        t.gives(TASK_INFO, &[task, 100], &[9, u64::from_le_bytes(*b"translat"), b'o' as u64])?;
+        same(t.all(ACCOUNT_INFO, &[account])?[4] > before, true)?;
+        t.all(TASK_SET_NAME, &[task, 2, 0x6968])?;
+        t.gives(TASK_INFO, &[task, 100], &[2, 0x6968])?;
+        t.all(TASK_SET_NAME, &[task, 0])?;
+        t.gives(TASK_INFO, &[task, 100], &[0])?;
+        same(t.all(ACCOUNT_INFO, &[account])?[4], before)
+    }),
+    ("thread_set_name, goes with the thread", |t| {
+        let account = t.get(ACCOUNT_CREATE, &[1 << 20, 1 << 20, 100])?;
+        let task = t.get(TASK_CREATE, &[account])?;
+        let before = t.all(ACCOUNT_INFO, &[account])?[4];
+        let thread = t.get(THREAD_CREATE, &[task, 0])?;
+        t.all(THREAD_SET_NAME, &[thread, 3, 0x6f6e_656f])?;
+        t.gives(THREAD_GET_NAME, &[thread], &[3, 0x6e_656f])?;
+        t.all(THREAD_TERMINATE, &[thread])?;
+        same(t.all(ACCOUNT_INFO, &[account])?[4], before)
+    }),
+    ("thread_get_name, its own or its task's", |t| {
+        let task = t.task()?;
+        let thread = t.get(THREAD_CREATE, &[task, 0])?;
+        t.gives(THREAD_GET_NAME, &[thread], &[0])?;
+        t.all(TASK_SET_NAME, &[task, 2, 0x6968])?;
+        t.gives(THREAD_GET_NAME, &[thread], &[2, 0x6968])?;
+        t.all(THREAD_SET_NAME, &[thread, 1, 0x41])?;
+        t.gives(THREAD_GET_NAME, &[thread], &[1, 0x41])
+    }),
+    ("task_set_essential, for who has the host port", |t| {
+        let (task, host) = (t.task()?, t.host);
+        t.all(TASK_SET_ESSENTIAL, &[host, task, 1])?;
+        t.all(TASK_SET_ESSENTIAL, &[host, task, 0])?;
+        t.refuses(TASK_SET_ESSENTIAL, &[host, 0x777, 1], Error::KERN_INVALID_TASK)?;
+        // And the system does not end.
+        t.all(TASK_TERMINATE, &[task]).map(drop)
+    }),
+    ("gsync_requeue, of nobody is refused", |t| {
+        let at = t.memory(1)?;
+        t.refuses(GSYNC_REQUEUE, &[at, at + 8, 1, 1], Error::KERN_INVALID_ARGUMENT)
+    }),
     ("gsync_wake, wakes nobody where nobody waits", |t| {
         let at = t.memory(1)?;
         t.gives(GSYNC_WAKE, &[at, 1], &[0])
@@ -1233,6 +1337,169 @@ const MEMORY: &[Case] = &[
         let after = t.all(VM_STATISTICS, &[])?;
         same(after[2..6].to_vec(), before[2..6].to_vec())
     }),
+    ("memory_object_create_proxy, a part of an object, with less access", |t| {
+        let object = t.get(MEMORY_OBJECT_CREATE, &[4 * PAGE])?;
+        let whole = t.get(VM_MAP, &[0, 0, 4 * PAGE, 0, 1, object, 0, 0, RW, 7, 0])?;
+        t.put(whole + PAGE, 5)?;
+        let proxy = t.get(MEMORY_OBJECT_CREATE_PROXY, &[0, 1, 1, object, 0, PAGE, PAGE + 1])?;
+        t.refs(object, SEND, 1)?;
+        // Whatever access is asked for, it is that of the proxy.
+        let at = t.get(VM_MAP, &[0, 0, 2 * PAGE, 0, 1, proxy, 0, 0, RW, 7, 2])?;
+        t.holds(at, 5)?;
+        t.gives(VM_REGION, &[0, at], &[at, 2 * PAGE, 1, 1])?;
+        t.refuses(VM_WRITE, &[0, at, 8, 6], Error::KERN_PROTECTION_FAILURE)?;
+        t.refuses(VM_PROTECT, &[0, at, PAGE, 0, RW], Error::KERN_PROTECTION_FAILURE)?;
+        let child = t.get(TASK_CREATE, &[0, 0, 1])?;
+        t.all(VM_INHERIT, &[0, at, 2 * PAGE, 0])?;
+        let heir = t.get(TASK_CREATE, &[0, 0, 1])?;
+        t.refuses(VM_WRITE, &[heir, at, 8, 6], Error::KERN_PROTECTION_FAILURE)?;
+        t.refuses(VM_PROTECT, &[heir, at, PAGE, 0, RW], Error::KERN_PROTECTION_FAILURE)?;
+        t.all(TASK_TERMINATE, &[child])?;
+        t.all(TASK_TERMINATE, &[heir])?;
+        // A copy is the copier's own.
+        let copy = t.get(VM_MAP, &[0, 0, PAGE, 0, 1, proxy, 0, 1, RW, RW, 1])?;
+        t.put(copy, 7)?;
+        t.holds(whole + PAGE, 5)
+    }),
+    ("memory_object_create_proxy, of a proxy gives no more than that", |t| {
+        let object = t.get(MEMORY_OBJECT_CREATE, &[4 * PAGE])?;
+        let outer = t.get(MEMORY_OBJECT_CREATE_PROXY, &[0, 1, 1, object, 0, PAGE, 2 * PAGE])?;
+        let inner = t.get(MEMORY_OBJECT_CREATE_PROXY, &[0, 7, 1, outer, 0, PAGE, PAGE])?;
+        let at = t.get(VM_MAP, &[0, 0, PAGE, 0, 1, inner, 0, 0, RW, 7, 2])?;
+        t.gives(VM_REGION, &[0, at], &[at, PAGE, 1, 1, 2, 1, 2 * PAGE])?;
+        t.refuses(
+            VM_MAP,
+            &[0, 0, PAGE, 0, 1, inner, PAGE, 0, 1, 1, 2],
+            Error::KERN_INVALID_ARGUMENT,
+        )?;
+        // Written, not read: no copy of it either.
+        let blind = t.get(MEMORY_OBJECT_CREATE_PROXY, &[0, 2, 1, object, 0, 0, PAGE])?;
+        t.refuses(
+            VM_MAP,
+            &[0, 0, PAGE, 0, 1, blind, 0, 1, RW, RW, 2],
+            Error::KERN_PROTECTION_FAILURE,
+        )
+    }),
+    ("memory_object_create_proxy, keeps the object until its last right ends", |t| {
+        let before = t.all(ACCOUNT_INFO, &[0])?;
+        let object = t.get(MEMORY_OBJECT_CREATE, &[PAGE])?;
+        let proxy = t.get(MEMORY_OBJECT_CREATE_PROXY, &[0, RW, 1, object, 0, 0, PAGE])?;
+        t.all(MACH_PORT_DEALLOCATE, &[0, object])?;
+        let at = t.get(VM_MAP, &[0, 0, PAGE, 0, 1, proxy, 0, 0, RW, 7, 2])?;
+        t.put(at, 3)?;
+        t.all(MACH_PORT_DEALLOCATE, &[0, proxy])?;
+        t.holds(at, 3)?;
+        t.all(VM_DEALLOCATE, &[0, at, PAGE])?;
+        let after = t.all(ACCOUNT_INFO, &[0])?;
+        same((after[3], after[5]), (before[3], before[5]))
+    }),
+    ("memory_object_create_proxy, ends with the account that pays for it", |t| {
+        let account = t.get(ACCOUNT_CREATE, &[1 << 20, 1 << 20, 100])?;
+        let task = t.get(TASK_CREATE, &[account])?;
+        let object = t.get(MEMORY_OBJECT_CREATE, &[PAGE])?;
+        let proxy = t.get(MEMORY_OBJECT_CREATE_PROXY, &[task, 1, 1, object, 0, 0, PAGE])?;
+        let mut place = 0;
+        loop {
+            place = t.get(ACCOUNT_TERMINATE, &[account, place])?;
+            if place == 0 {
+                break;
+            }
+        }
+        t.kind(proxy, IS_DEAD)?;
+        t.gives(ACCOUNT_INFO, &[account], &[1 << 20, 1 << 20, 100, 0, 0, 0, 1])
+    }),
+    ("vm_region_create_proxy, what the map allows and no more", |t| {
+        let at = t.memory(4)?;
+        t.put(at + 2 * PAGE, 4)?;
+        t.all(VM_PROTECT, &[0, at + 2 * PAGE, 2 * PAGE, 1, 1])?;
+        let proxy = t.get(VM_REGION_CREATE_PROXY, &[0, at + 2 * PAGE, 7, PAGE])?;
+        let seen = t.get(VM_MAP, &[0, 0, PAGE, 0, 1, proxy, 0, 0, RW, 7, 2])?;
+        t.holds(seen, 4)?;
+        t.gives(VM_REGION, &[0, seen], &[seen, PAGE, 1, 1])?;
+        // The same memory, not a copy: it stays when the map has let go of it.
+        t.all(VM_DEALLOCATE, &[0, at, 4 * PAGE])?;
+        t.holds(seen, 4)
+    }),
+    ("vm_region_create_proxy, of memory that somebody writes to", |t| {
+        let task = t.task()?;
+        t.all(VM_ALLOCATE, &[task, 0x50_0000, 2 * PAGE, 0])?;
+        t.all(VM_WRITE, &[task, 0x50_1000, 8, 1])?;
+        // An address in front of the region is the region's first.
+        let proxy = t.get(VM_REGION_CREATE_PROXY, &[task, 0x40_0000, RW, 2 * PAGE])?;
+        let at = t.get(VM_MAP, &[0, 0, 2 * PAGE, 0, 1, proxy, 0, 0, RW, RW, 2])?;
+        t.holds(at + PAGE, 1)?;
+        t.put(at, 2)?;
+        t.gives(VM_READ, &[task, 0x50_0000, 8], &[8, 2])?;
+        t.all(VM_WRITE, &[task, 0x50_1000, 8, 3])?;
+        t.holds(at + PAGE, 3)
+    }),
+    ("vm_region_create_proxy, of a large page, which stays one", |t| {
+        let large = t.large_memory(1)?;
+        t.put(large + PAGE, 5)?;
+        let part = t.get(VM_REGION_CREATE_PROXY, &[0, large + PAGE, 1, PAGE])?;
+        t.refuses(
+            VM_MAP,
+            &[0, 0, PAGE, 0, 1, part, 0, 0, 1, 1, 2],
+            Error::KERN_INVALID_ARGUMENT,
+        )?;
+        let whole = t.get(VM_REGION_CREATE_PROXY, &[0, large, 1, LARGE_PAGE])?;
+        let at = t.get(VM_MAP, &[0, 0, LARGE_PAGE, 0, 1, whole, 0, 0, RW, 7, 2])?;
+        t.holds(at + PAGE, 5)?;
+        t.refuses(VM_WRITE, &[0, at, 8, 1], Error::KERN_PROTECTION_FAILURE)?;
+        t.all(VM_DEALLOCATE, &[0, at, LARGE_PAGE])?;
+        t.all(VM_DEALLOCATE, &[0, large, LARGE_PAGE])?;
+        t.all(MACH_PORT_DEALLOCATE, &[0, part])?;
+        t.all(MACH_PORT_DEALLOCATE, &[0, whole]).map(drop)
+    }),
+    ("vm_set_size_limit, bounds the addresses in use, also of children", |t| {
+        let (task, host) = (t.task()?, t.host);
+        t.all(VM_SET_SIZE_LIMIT, &[0, task, 2 * PAGE, 4 * PAGE])?;
+        t.all(VM_ALLOCATE, &[task, 0x50_0000, 2 * PAGE, 0])?;
+        t.refuses(VM_ALLOCATE, &[task, 0, PAGE, 1], Error::KERN_NO_SPACE)?;
+        t.refuses(THREAD_CREATE, &[task, 0x60_0000], Error::KERN_NO_SPACE)?;
+        let child = t.get(TASK_CREATE, &[0, task, 0])?;
+        t.refuses(VM_ALLOCATE, &[child, 0, 3 * PAGE, 1], Error::KERN_NO_SPACE)?;
+        t.all(VM_SET_SIZE_LIMIT, &[0, task, 3 * PAGE, 3 * PAGE])?;
+        t.all(VM_ALLOCATE, &[task, 0, PAGE, 1])?;
+        t.all(VM_DEALLOCATE, &[task, 0x50_0000, 2 * PAGE])?;
+        t.all(VM_ALLOCATE, &[task, 0, 2 * PAGE, 1])?;
+        let more = [0, task, 4 * PAGE, 4 * PAGE];
+        t.refuses(VM_SET_SIZE_LIMIT, &more, Error::KERN_NO_ACCESS)?;
+        t.all(VM_SET_SIZE_LIMIT, &[host, task, 4 * PAGE, 4 * PAGE])?;
+        t.all(VM_ALLOCATE, &[task, 0, PAGE, 1]).map(drop)
+    }),
+    ("vm_get_size_limit, none at first", |t| {
+        let task = t.task()?;
+        t.gives(VM_GET_SIZE_LIMIT, &[task], &[u64::MAX, u64::MAX])?;
+        t.all(VM_SET_SIZE_LIMIT, &[0, task, PAGE, 1 << 30])?;
+        t.gives(VM_GET_SIZE_LIMIT, &[task], &[PAGE, 1 << 30])
+    }),
+    ("vm_pages_phys, where the pages lie that are there", |t| {
+        let (host, at) = (t.host, t.memory(3)?);
+        t.put(at + PAGE, 1)?;
+        let words = t.all(VM_PAGES_PHYS, &[host, 0, at, 3 * PAGE])?;
+        same((words.len(), words[0], words[1], words[3]), (4, 3, 0, 0))?;
+        same((words[2] != 0, words[2] % PAGE), (true, 0))?;
+        let memory = t.all(VM_ALLOCATE_CONTIGUOUS, &[host, 0, 2])?;
+        let expected = [2, memory[1], memory[1] + PAGE];
+        t.gives(VM_PAGES_PHYS, &[host, 0, memory[0], 2 * PAGE], &expected)?;
+        let large = t.large_memory(1)?;
+        let first = t.all(VM_PAGES_PHYS, &[host, 0, large, PAGE])?[1];
+        same(first % LARGE_PAGE, 0)?;
+        let expected = [2, first + 5 * PAGE, first + 6 * PAGE];
+        t.gives(VM_PAGES_PHYS, &[host, 0, large + 5 * PAGE, 2 * PAGE], &expected)?;
+        t.all(VM_DEALLOCATE, &[0, large, LARGE_PAGE])?;
+        for words in [[host, 0, at + 1, PAGE], [host, 0, at, 5], [host, 0, at, 120 * PAGE]] {
+            t.refuses(VM_PAGES_PHYS, &words, Error::KERN_INVALID_ARGUMENT)?;
+        }
+        t.refuses(VM_PAGES_PHYS, &[host, 0, 0xf000_0000, PAGE], Error::KERN_INVALID_ADDRESS)?;
+        t.refuses(VM_PAGES_PHYS, &[host, 0x777, at, PAGE], Error::KERN_INVALID_TASK)
+    }),
+    ("vm_set_default_memory_manager, there is none", |t| {
+        let (host, port) = (t.host, t.port()?);
+        t.gives(VM_SET_DEFAULT_MEMORY_MANAGER, &[host, 0], &[0])?;
+        t.refuses(VM_SET_DEFAULT_MEMORY_MANAGER, &[host, port], Error::KERN_FAILURE)
+    }),
     ("memory_object_create, memory that ends with its last right and map", |t| {
         let before = t.all(ACCOUNT_INFO, &[0])?;
         let object = t.get(MEMORY_OBJECT_CREATE, &[PAGE + 1])?;
@@ -1359,6 +1626,55 @@ const PAGERS: &[Case] = &[
         t.all(MEMORY_OBJECT_DESTROY, &[paged.control, 0])?;
         t.refuses(VM_READ, &[0, paged.at, 8], Error::KERN_MEMORY_ERROR)
     }),
+    ("memory_object_create_proxy, of a pager's memory, which dies with the pager", |t| {
+        let port = t.port()?;
+        t.make_send(port)?;
+        let proxy = t.get(MEMORY_OBJECT_CREATE_PROXY, &[0, 1, 1, port, 0, PAGE, 1 << 46])?;
+        // Nobody has mapped it: the pager has heard nothing.
+        t.silent(port)?;
+        t.gives(MACH_PORT_GET_RECEIVE_STATUS, &[0, port], &[0, 0, 1, 16, 0, 0, 2])?;
+        let at = t.get(VM_MAP, &[0, 0, PAGE, 0, 1, proxy, PAGE, 0, RW, RW, 2])?;
+        let told = t.receive(port)?;
+        same(told.label, memory_object::INIT as u64)?;
+        let paged = Paged { port, control: told.rights[0].1, name: told.rights[1].1, at };
+        t.all(MEMORY_OBJECT_READY, &[paged.control, 0, 2])?;
+        t.supply(&paged, 2, 9)?;
+        t.holds(at, 9)?;
+        t.gives(VM_REGION, &[0, at], &[at, PAGE, 1, 1, 2, 1, 2 * PAGE, paged.name])?;
+        t.all(MACH_PORT_DESTROY, &[0, port])?;
+        t.refuses(
+            VM_MAP,
+            &[0, 0, PAGE, 0, 1, proxy, 0, 0, 1, 1, 2],
+            Error::KERN_INVALID_ARGUMENT,
+        )
+    }),
+    ("vm_region_create_proxy, of a pager's memory", |t| {
+        let paged = t.pager()?;
+        t.supply(&paged, 1, 6)?;
+        let proxy = t.get(VM_REGION_CREATE_PROXY, &[0, paged.at + PAGE, 1, PAGE])?;
+        let at = t.get(VM_MAP, &[0, 0, PAGE, 0, 1, proxy, 0, 0, RW, RW, 2])?;
+        t.holds(at, 6)?;
+        t.refuses(VM_WRITE, &[0, at, 8, 1], Error::KERN_PROTECTION_FAILURE)
+    }),
+    ("vm_cache_statistics, counts pagers' objects and their pages", |t| {
+        let count = |t: &mut Test<'_>| {
+            let (mut from, mut objects, mut pages) = (0, 0, 0);
+            loop {
+                let words = t.all(VM_CACHE_STATISTICS, &[from])?;
+                (from, objects, pages) = (words[0], objects + words[1], pages + words[2]);
+                if from == 0 {
+                    return Ok::<_, Why>((objects, pages));
+                }
+            }
+        };
+        let before = count(t)?;
+        let paged = t.pager()?;
+        t.supply(&paged, 0, 5)?;
+        t.supply(&paged, 3, 5)?;
+        same(count(t)?, (before.0 + 1, before.1 + 2))?;
+        t.all(MEMORY_OBJECT_LOCK_REQUEST, &[paged.control, 0, PAGE, 0, 1, 8, 0, 0])?;
+        same(count(t)?, (before.0 + 1, before.1 + 1))
+    }),
     ("memory_object_terminate, with the last map the pager gets its rights back", |t| {
         let paged = t.pager()?;
         t.all(VM_DEALLOCATE, &[0, paged.at, 4 * PAGE])?;
@@ -1411,19 +1727,202 @@ const HOST: &[Case] = &[
         t.all(HOST_SET_TIME64, &[host, now])?;
         same(set - (1 << 60) <= later - up, true)
     }),
-    ("processor_set_tasks, names every task", |t| {
-        let (task, host) = (t.task()?, t.host);
+    ("host_get_time, in seconds and microseconds", |t| {
+        let host = t.host;
+        t.all(HOST_SET_TIME64, &[host, 1_600_000_000_999_999_999])?;
+        let words = t.all(HOST_GET_TIME, &[])?;
+        let time = words[0] * 1_000_000 + words[1];
+        same((words.len(), time >= 1_600_000_000_999_999), (2, true))?;
+        same((words[1] < 1_000_000, time < 1_600_001_000_000_000), (true, true))
+    }),
+    ("host_set_time, and the clock goes on from there", |t| {
+        let host = t.host;
+        t.all(HOST_SET_TIME, &[host, 1_500_000_000, 999_999])?;
+        let now = t.get(HOST_GET_TIME64, &[])?;
+        same(now - 1_500_000_000_999_999_000 < 1_000_000_000_000, true)?;
+        for words in [[host, 1, 1_000_000], [host, u64::MAX, 0], [host, 1, u64::MAX], [host, 1 << 62, 0]] {
+            t.refuses(HOST_SET_TIME, &words, Error::KERN_INVALID_ARGUMENT)?;
+        }
+        t.refuses(HOST_SET_TIME64, &[host, 1 << 63], Error::KERN_INVALID_ARGUMENT)
+    }),
+    ("host_adjust_time64, tells what is left of the one before", |t| {
+        let host = t.host;
+        t.all(HOST_SET_TIME64, &[host, 1 << 60])?;
+        t.all(HOST_ADJUST_TIME64, &[host, 0])?;
+        // In a day, or in less time than the test takes.
+        t.gives(HOST_ADJUST_TIME64, &[host, 1 << 60], &[0])?;
+        let left = t.get(HOST_ADJUST_TIME64, &[host, u64::MAX << 60])?;
+        same((left <= 1 << 60, left > 1 << 59), (true, true))?;
+        let left = t.get(HOST_ADJUST_TIME64, &[host, 0])? as i64;
+        same((left >= -(1 << 60), left < -(1 << 59)), (true, true))?;
+        t.gives(HOST_ADJUST_TIME64, &[host, 0], &[0])
+    }),
+    ("host_adjust_time, in seconds and microseconds", |t| {
+        let host = t.host;
+        t.all(HOST_SET_TIME64, &[host, 1 << 60])?;
+        t.all(HOST_ADJUST_TIME64, &[host, 0])?;
+        t.gives(HOST_ADJUST_TIME, &[host, 1 << 30, 5], &[0, 0])?;
+        let left = t.all(HOST_ADJUST_TIME, &[host, -5i64 as u64, -7i64 as u64])?;
+        same((left[0] > 1 << 29, left[0] <= 1 << 30), (true, true))?;
+        let left = t.all(HOST_ADJUST_TIME, &[host, 0, 0])?;
+        same(((left[0] as i64) < 0, left[0] as i64 >= -5), (true, true))?;
+        for words in [[host, 1, 1_000_000], [host, 1, -1i64 as u64], [host, 1 << 62, 0]] {
+            t.refuses(HOST_ADJUST_TIME, &words, Error::KERN_INVALID_ARGUMENT)?;
+        }
+        Ok(())
+    }),
+    ("host_info, of every flavour but the load", |t| {
+        let words = t.all(HOST_INFO, &[1])?;
+        same((words.len(), words[0], words[1]), (5, 1, 1))?;
+        same(words[2], t.all(VM_STATISTICS, &[])?[0])?;
+        same(t.all(HOST_INFO, &[2])?, vec![0])?;
+        same(t.all(HOST_INFO, &[3])?, vec![1, 10])
+    }),
+    ("host_get_kernel_version, the system and its kernel", |t| {
+        let words = t.all(HOST_GET_KERNEL_VERSION, &[])?;
+        let bytes: Vec<u8> = words[1..].iter().flat_map(|word| word.to_le_bytes()).collect();
+        let text = String::from_utf8_lossy(&bytes[..words[0] as usize]).into_owned();
+        same((text.starts_with("Hird "), text.contains(" on ")), (true, true))
+    }),
+    ("host_processors, the one there is", |t| {
+        let host = t.host;
+        let words = t.all(HOST_PROCESSORS, &[host])?;
+        same((words.len(), words[0]), (2, 1))?;
+        t.gives(HOST_PROCESSORS, &[host], &[1, words[1]])?;
+        t.refs(words[1], SEND, 2)
+    }),
+    ("processor_info, also by the processor's name", |t| {
+        let (host, set) = (t.host, t.get(PROCESSOR_SET_DEFAULT, &[])?);
+        let processor = t.all(HOST_PROCESSORS, &[host])?[1];
+        let name = t.all(PROCESSOR_SET_PROCESSORS, &[set])?[1];
+        let kind = t.all(HOST_INFO, &[1])?[3..].to_vec();
+        for processor in [processor, name] {
+            t.gives(PROCESSOR_INFO, &[processor, 1], &[kind[0], kind[1], 1, 0, 1])?;
+            t.refuses(PROCESSOR_INFO, &[processor, 2], Error::KERN_FAILURE)?;
+        }
+        t.refuses(PROCESSOR_GET_ASSIGNMENT, &[name], Error::KERN_INVALID_ARGUMENT)
+    }),
+    ("processor_start and processor_exit and processor_control and processor_assign, of the only one fails", |t| {
+        let host = t.host;
+        let processor = t.all(HOST_PROCESSORS, &[host])?[1];
+        for routine in [PROCESSOR_START, PROCESSOR_EXIT, PROCESSOR_CONTROL] {
+            t.refuses(routine, &[processor], Error::KERN_FAILURE)?;
+        }
+        let set = t.set()?;
+        t.refuses(PROCESSOR_ASSIGN, &[processor, set, 1], Error::KERN_FAILURE)?;
+        t.refuses(PROCESSOR_ASSIGN, &[processor, processor, 1], Error::KERN_INVALID_ARGUMENT)
+    }),
+    ("processor_get_assignment, the set", |t| {
+        let host = t.host;
+        let processor = t.all(HOST_PROCESSORS, &[host])?[1];
+        let set = t.get(PROCESSOR_SET_DEFAULT, &[])?;
+        t.gives(PROCESSOR_GET_ASSIGNMENT, &[processor], &[set])
+    }),
+    ("processor_set_create and processor_set_destroy, there is one set, always", |t| {
+        let (host, set) = (t.host, t.set()?);
+        t.refuses(PROCESSOR_SET_CREATE, &[host], Error::KERN_FAILURE)?;
+        t.refuses(PROCESSOR_SET_DESTROY, &[set], Error::KERN_FAILURE)
+    }),
+    ("processor_set_default, its name for everybody", |t| {
+        let set = t.get(PROCESSOR_SET_DEFAULT, &[])?;
+        t.kind(set, IS_SEND)?;
+        let refs = t.get(MACH_PORT_GET_REFS, &[0, set, SEND])?;
+        t.gives(PROCESSOR_SET_DEFAULT, &[], &[set])?;
+        t.refs(set, SEND, refs + 1)
+    }),
+    ("host_processor_sets, the one there is", |t| {
+        let set = t.get(PROCESSOR_SET_DEFAULT, &[])?;
+        same(t.all(HOST_PROCESSOR_SETS, &[])?, vec![1, set])
+    }),
+    ("host_processor_set_priv, control for who has the host port", |t| {
+        let (host, name) = (t.host, t.get(PROCESSOR_SET_DEFAULT, &[])?);
+        let set = t.get(HOST_PROCESSOR_SET_PRIV, &[host, name])?;
+        same(set == name, false)?;
+        t.gives(HOST_PROCESSOR_SET_PRIV, &[host, set], &[set])?;
+        t.refuses(HOST_PROCESSOR_SET_PRIV, &[host, host], Error::KERN_INVALID_ARGUMENT)
+    }),
+    ("processor_set_info, what is in it, and its policy", |t| {
+        let (name, set) = (t.get(PROCESSOR_SET_DEFAULT, &[])?, t.set()?);
+        let counts = t.all(VM_STATISTICS, &[])?;
+        t.gives(PROCESSOR_SET_INFO, &[name, 1], &[1, counts[2], counts[3], 0, 0])?;
+        t.gives(PROCESSOR_SET_INFO, &[set, 2], &[1, 25])
+    }),
+    ("processor_set_processors, by their names", |t| {
+        let (host, set) = (t.host, t.get(PROCESSOR_SET_DEFAULT, &[])?);
+        let words = t.all(PROCESSOR_SET_PROCESSORS, &[set])?;
+        same((words.len(), words[0]), (2, 1))?;
+        let processor = t.all(HOST_PROCESSORS, &[host])?[1];
+        same(words[1] == processor, false)?;
+        t.refuses(PROCESSOR_START, &[words[1]], Error::KERN_INVALID_ARGUMENT)
+    }),
+    ("processor_set_max_priority, of threads that follow, and if asked of those there are", |t| {
+        let (set, task) = (t.set()?, t.task()?);
+        let old = t.get(THREAD_CREATE, &[task, 0])?;
+        t.gives(PROCESSOR_SET_MAX_PRIORITY, &[set, 26, 0, 0], &[0])?;
+        t.gives(PROCESSOR_SET_INFO, &[set, 2], &[1, 26])?;
+        let new = t.get(THREAD_CREATE, &[task, 0])?;
+        let seen = [t.all(THREAD_INFO, &[old, 2])?, t.all(THREAD_INFO, &[new, 2])?];
+        t.all(PROCESSOR_SET_MAX_PRIORITY, &[set, 25, 0, 0])?;
+        same(seen.map(|words| words[2..5].to_vec()), [vec![25; 3], vec![26; 3]])?;
+        t.refuses(PROCESSOR_SET_MAX_PRIORITY, &[set, 24, 0, 0], Error::KERN_FAILURE)?;
+        t.refuses(PROCESSOR_SET_MAX_PRIORITY, &[set, 64, 0, 0], Error::KERN_INVALID_ARGUMENT)?;
+        // All threads can have the highest there is: nothing changes.
         let mut from = 0;
-        let mut found = Vec::new();
         loop {
-            let words = t.all(PROCESSOR_SET_TASKS, &[host, from])?;
-            same(words.len() as u64, 2 + words[1])?;
-            found.extend_from_slice(&words[2..]);
-            from = words[0];
+            from = t.get(PROCESSOR_SET_MAX_PRIORITY, &[set, 25, 1, from])?;
             if from == 0 {
                 break;
             }
         }
+        t.gives(THREAD_INFO, &[new, 2], &[1, 10, 26, 26])
+    }),
+    ("processor_set_policy_enable, timesharing is", |t| {
+        let set = t.set()?;
+        t.all(PROCESSOR_SET_POLICY_ENABLE, &[set, 1])?;
+        t.refuses(PROCESSOR_SET_POLICY_ENABLE, &[set, 2], Error::KERN_FAILURE)?;
+        t.refuses(PROCESSOR_SET_POLICY_ENABLE, &[set, 0], Error::KERN_INVALID_ARGUMENT)
+    }),
+    ("processor_set_policy_disable, timesharing cannot be", |t| {
+        let set = t.set()?;
+        t.all(PROCESSOR_SET_POLICY_DISABLE, &[set, 2, 1])?;
+        for policy in [0, 1, 3] {
+            t.refuses(PROCESSOR_SET_POLICY_DISABLE, &[set, policy, 1], Error::KERN_INVALID_ARGUMENT)?;
+        }
+        Ok(())
+    }),
+    ("task_get_assignment and thread_get_assignment, the set's name", |t| {
+        let (set, task) = (t.get(PROCESSOR_SET_DEFAULT, &[])?, t.task()?);
+        let thread = t.get(THREAD_CREATE, &[task, 0])?;
+        let refs = t.get(MACH_PORT_GET_REFS, &[0, set, SEND])?;
+        t.gives(TASK_GET_ASSIGNMENT, &[task], &[set])?;
+        t.gives(THREAD_GET_ASSIGNMENT, &[thread], &[set])?;
+        t.refs(set, SEND, refs + 2)
+    }),
+    ("task_assign and task_assign_default and thread_assign and thread_assign_default, to the set", |t| {
+        let (set, task) = (t.set()?, t.task()?);
+        let thread = t.get(THREAD_CREATE, &[task, 0])?;
+        t.all(TASK_ASSIGN, &[task, set, 1])?;
+        t.all(TASK_ASSIGN_DEFAULT, &[task, 1])?;
+        t.all(THREAD_ASSIGN, &[thread, set])?;
+        t.all(THREAD_ASSIGN_DEFAULT, &[thread]).map(drop)
+    }),
+    ("processor_set_threads, names every thread", |t| {
+        let (set, task) = (t.set()?, t.task()?);
+        let thread = t.get(THREAD_CREATE, &[task, 0])?;
+        let found = t.pieces(PROCESSOR_SET_THREADS, set)?;
+        for name in found.iter().filter(|name| **name != thread) {
+            t.all(MACH_PORT_DEALLOCATE, &[0, *name])?;
+        }
+        same(found.iter().filter(|name| **name == thread).count(), 1)?;
+        t.refs(thread, SEND, 2)
+    }),
+    ("processor_set_tasks, names every task", |t| {
+        let (task, host, set) = (t.task()?, t.host, t.set()?);
+        let mut found = t.pieces(PROCESSOR_SET_TASKS, set)?;
+        found.iter().filter(|name| **name != 1).try_for_each(|name| {
+            t.all(MACH_PORT_DEALLOCATE, &[0, *name]).map(drop)
+        })?;
+        found = t.pieces(PROCESSOR_SET_TASKS, host)?;
         for name in found.iter().filter(|name| **name != 1 && **name != task) {
             t.all(MACH_PORT_DEALLOCATE, &[0, *name])?;
         }

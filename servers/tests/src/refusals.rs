@@ -65,8 +65,12 @@ pub const NAME: u64 = stand_in(15);
 pub const ACCOUNT: u64 = stand_in(16);
 /// The task's own name for the port that the send right is to.
 pub const THEIRS: u64 = stand_in(17);
+/// The name of the processor set.
+pub const SET_NAME: u64 = stand_in(18);
+/// A proxy for two pages of the memory object, which can be read.
+pub const PROXY: u64 = stand_in(19);
 /// How many of these there are.
-const NAMES: usize = 18;
+const NAMES: usize = 20;
 
 /// A name that denotes nothing.
 pub const NONE: u64 = 0xffe;
@@ -114,7 +118,10 @@ impl Setting {
         set(SEND, get(MACH_PORT_EXTRACT_RIGHT, &[task, theirs, MAKE_SEND as u64])?);
         set(ONCE, get(MACH_PORT_INSERT_RIGHT, &[0, 0, port, MAKE_SEND_ONCE as u64])?);
         set(DEAD, get(MACH_PORT_ALLOCATE, &[0, 4])?);
-        set(OBJECT, get(MEMORY_OBJECT_CREATE, &[4 * PAGE])?);
+        let object = get(MEMORY_OBJECT_CREATE, &[4 * PAGE])?;
+        set(OBJECT, object);
+        set(PROXY, get(MEMORY_OBJECT_CREATE_PROXY, &[0, 1, 1, object, 0, PAGE, 2 * PAGE])?);
+        set(SET_NAME, get(PROCESSOR_SET_DEFAULT, &[])?);
         let memory = get(VM_ALLOCATE, &[0, 0, 4 * PAGE, 1])?;
         set(MEMORY, memory);
         let fixed = get(VM_ALLOCATE, &[0, 0, PAGE, 1])?;
@@ -260,6 +267,25 @@ refusals! {
         (THREAD, 30) => SHORT; (NONE, 30, 0) => ARGUMENT; (THREAD, 3, 0) => FAILURE; (THREAD, 64, 0) => ARGUMENT;
     THREAD_MAX_PRIORITY:
         (THREAD) => SHORT; (NONE, 0, 30) => ARGUMENT; (THREAD, TASK, 30) => ACCESS; (THREAD, NONE, 30) => ACCESS;
+    THREAD_DEPRESS_ABORT: () => SHORT; (NONE) => ARGUMENT; (TASK) => ARGUMENT; (DEAD) => ARGUMENT;
+    THREAD_WIRE: () => SHORT; (TASK, THREAD, 1) => ACCESS; (NONE, THREAD, 1) => ACCESS;
+    THREAD_TERMINATE_RELEASE:
+        (THREAD, TASK, 0, 0, 0) => SHORT; (NONE, TASK, 0, 0, 0, 0) => ARGUMENT; (TASK, TASK, 0, 0, 0, 0) => ARGUMENT;
+        (THREAD, NONE, 0, 0, 0, 0) => TASK_; (THREAD, GONE, 0, 0, 0, 0) => TASK_;
+    TASK_SET_NAME:
+        (TASK) => SHORT; (NONE, 1, 65) => TASK_; (GONE, 1, 65) => TASK_; (TASK, 64) => ARGUMENT; (TASK, 9, 65) => SHORT; (TASK, 2, 65) => ARGUMENT;
+        (TASK, u64::MAX, 65) => ARGUMENT;
+    THREAD_SET_NAME: (THREAD) => SHORT; (NONE, 1, 65) => ARGUMENT; (TASK, 1, 65) => ARGUMENT; (THREAD, 64) => ARGUMENT; (THREAD, 8, 65) => ARGUMENT;
+    THREAD_GET_NAME: () => SHORT; (NONE) => ARGUMENT; (TASK) => ARGUMENT; (DEAD) => ARGUMENT;
+    TASK_SET_ESSENTIAL: () => SHORT; (TASK, TASK, 1) => ACCESS; (0, 0, 1) => ACCESS;
+    TASK_ASSIGN:
+        (TASK, SET_NAME) => ARGUMENT; (NONE, SET_NAME, 0) => TASK_; (GONE, SET_NAME, 0) => TASK_; (TASK, NONE, 0) => ARGUMENT;
+        (TASK, SET_NAME, 0) => ARGUMENT; (TASK, PORT, 0) => ARGUMENT;
+    TASK_ASSIGN_DEFAULT: (TASK) => SHORT; (NONE, 0) => TASK_; (GONE, 0) => TASK_;
+    TASK_GET_ASSIGNMENT: () => SHORT; (NONE) => TASK_; (PORT) => TASK_; (GONE) => TASK_;
+    THREAD_ASSIGN: (THREAD) => SHORT; (NONE, SET_NAME) => ARGUMENT; (THREAD, SET_NAME) => ARGUMENT; (THREAD, TASK) => ARGUMENT;
+    THREAD_ASSIGN_DEFAULT: () => SHORT; (NONE) => ARGUMENT; (TASK) => ARGUMENT;
+    THREAD_GET_ASSIGNMENT: () => SHORT; (NONE) => ARGUMENT; (TASK) => ARGUMENT;
     THREAD_POLICY: (THREAD) => SHORT; (NONE, 1, 0) => ARGUMENT; (THREAD, 2, 0) => FAILURE; (THREAD, 77, 0) => ARGUMENT;
 
     MACH_PORT_NAMES: (TASK) => SHORT; (NONE, 0) => TASK_; (GONE, 0) => TASK_;
@@ -311,7 +337,7 @@ refusals! {
         (TASK, 0, SEND, MAKE) => CAPABILITY; (TASK, 0, PORT, 99) => CAPABILITY; (TASK, 0x500, DEAD, COPY) => CAPABILITY;
         (TASK, 3, ONCE, MOVE_ONCE) => VALUE; (TASK, THEIRS, ONCE, MOVE_ONCE) => Error::KERN_NAME_EXISTS;
         (TASK, 0x500, SEND, COPY) => Error::KERN_RIGHT_EXISTS;
-        (TASK, 0, OBJECT, MOVE_MEMORY as u64) => CAPABILITY;
+        (TASK, 0, OBJECT, MOVE_MEMORY as u64) => CAPABILITY; (TASK, 0, PROXY, MOVE_MEMORY as u64) => CAPABILITY;
     MACH_PORT_EXTRACT_RIGHT:
         (TASK, THEIRS) => SHORT; (NONE, THEIRS, MAKE) => TASK_; (TASK, NONE, COPY) => RIGHT; (TASK, THEIRS, COPY) => RIGHT;
         (TASK, THEIRS, MOVE_ONCE) => RIGHT; (TASK, THEIRS, 0) => RIGHT;
@@ -354,6 +380,9 @@ refusals! {
     WINDOW_RELEASE: () => SHORT; (1) => ARGUMENT;
     GSYNC_WAIT: (MEMORY, 0) => SHORT; (MEMORY + 0x100, 5, 1) => ARGUMENT; (1, 0, 1) => ARGUMENT; (HOLE, 0, 1) => ADDRESS;
     GSYNC_WAKE: () => SHORT; (MEMORY) => SHORT;
+    GSYNC_REQUEUE:
+        (MEMORY, MEMORY, 0) => SHORT; (MEMORY + 0x100, MEMORY, 0, 0) => ARGUMENT; (1, MEMORY, 0, 0) => ADDRESS; (MEMORY, 2, 0, 0) => ADDRESS;
+        (HOLE, MEMORY, 0, 0) => ADDRESS; (MEMORY, HOLE, 0, 0) => ADDRESS;
 
     VM_ALLOCATE:
         (0, 0, PAGE) => SHORT; (NONE, 0, PAGE, 1) => TASK_; (GONE, 0, PAGE, 1) => TASK_; (0, 0, 0, 1) => ARGUMENT;
@@ -382,9 +411,29 @@ refusals! {
         (0, 0, 0, 0, 1, OBJECT, 0, 0, RW, RW, 0) => ARGUMENT; (0, 0, PAGE, 0, 1, OBJECT, 0, 0, RW, 1, 0) => ARGUMENT;
         (0, 0, PAGE, 0, 1, OBJECT, 0, 0, 8, 8, 0) => ARGUMENT; (0, 0, PAGE, 0, 1, OBJECT, 0, 0, RW, RW, 3) => ARGUMENT;
         (0, MEMORY, PAGE, 0, 0, OBJECT, 0, 0, RW, RW, 0) => SPACE; (0, 1, PAGE, 0, 0, OBJECT, 0, 0, RW, RW, 0) => ARGUMENT;
+        // More access than the proxy gives is not given; more bytes are refused.
+        (0, 0, 3 * PAGE, 0, 1, PROXY, 0, 0, 1, 1, 0) => ARGUMENT; (0, 0, PAGE, 0, 1, PROXY, 2 * PAGE, 0, 1, 1, 0) => ARGUMENT;
+        (0, 0, PAGE, 0, 1, PROXY, u64::MAX - 4095, 0, 1, 1, 0) => ARGUMENT; (0, 0, PAGE, 0, 1, ONCE, 0, 0, RW, RW, 0) => ARGUMENT;
         (0, 0, PAGE, u64::MAX >> 1, 1, OBJECT, 0, 0, RW, RW, 0) => SPACE; (0, 0, 1 << 40, 0, 1, 0, 0, 0, RW, RW, 0) => SPACE;
         (0, 0, PAGE, 0, 3, OBJECT, 0, 0, RW, RW, 0) => ARGUMENT; (0, 0, LARGE_PAGE, 0, 1 | LARGE, OBJECT, 0, 0, RW, RW, 0) => ARGUMENT;
         (0, 0, PAGE, 0, 1 | LARGE, 0, 0, 0, RW, RW, 0) => ARGUMENT; (0, HOLE + PAGE, LARGE_PAGE, 0, LARGE, 0, 0, 0, RW, RW, 0) => ARGUMENT;
+    MEMORY_OBJECT_CREATE_PROXY:
+        (0, 1, 1, OBJECT, 0, 0) => SHORT; (NONE, 1, 1, OBJECT, 0, 0, PAGE) => TASK_; (GONE, 1, 1, OBJECT, 0, 0, PAGE) => TASK_;
+        (0, 8, 1, OBJECT, 0, 0, PAGE) => ARGUMENT; (0, 1, 0, OBJECT, 0, 0, PAGE) => ARGUMENT; (0, 1, 2, OBJECT, 0, 0, PAGE) => ARGUMENT;
+        (0, 1, 1, 0, 0, 0, PAGE) => NAME_; (0, 1, 1, NONE, 0, 0, PAGE) => ARGUMENT; (0, 1, 1, DEAD, 0, 0, PAGE) => ARGUMENT;
+        (0, 1, 1, TASK, 0, 0, PAGE) => ARGUMENT; (0, 1, 1, ONCE, 0, 0, PAGE) => ARGUMENT; (0, 1, 1, PORT, 0, 0, PAGE) => ARGUMENT;
+        (0, 1, 1, CONTROL, 0, 0, PAGE) => ARGUMENT; (0, 1, 1, OBJECT, PAGE, 0, PAGE) => ARGUMENT; (0, 1, 1, OBJECT, 0, 5, PAGE) => ARGUMENT;
+        (0, 1, 1, OBJECT, 0, PAGE, u64::MAX) => ARGUMENT; (0, 1, 1, PROXY, 0, PAGE, 2 * PAGE) => ARGUMENT;
+    VM_REGION_CREATE_PROXY:
+        (0, MEMORY, 1) => SHORT; (NONE, MEMORY, 1, PAGE) => TASK_; (GONE, MEMORY, 1, PAGE) => TASK_; (0, MEMORY, 8, PAGE) => ARGUMENT;
+        (0, MEMORY, 1, 5 * PAGE) => ARGUMENT; (0, MEMORY, 1, u64::MAX) => ARGUMENT; (0, MEMORY + 0x100, 1, PAGE) => ARGUMENT; (0, 0xf000_0000, 1, PAGE) => SPACE;
+    VM_SET_SIZE_LIMIT:
+        (0, TASK, 1) => SHORT; (0, NONE, 1, 1) => TASK_; (0, GONE, 1, 1) => TASK_; (0, TASK, 2, 1) => ARGUMENT;
+        (TASK, TASK, 1, 1) => ACCESS; (NONE, TASK, 1, 1) => ACCESS;
+    VM_GET_SIZE_LIMIT: () => SHORT; (NONE) => TASK_; (GONE) => TASK_; (PORT) => TASK_;
+    VM_SET_DEFAULT_MEMORY_MANAGER: () => SHORT; (TASK, 0) => ACCESS; (0, 0) => ACCESS;
+    VM_PAGES_PHYS: () => SHORT; (TASK, 0, MEMORY, PAGE) => ACCESS; (0, 0, MEMORY, PAGE) => ACCESS;
+    VM_CACHE_STATISTICS: () => SHORT;
     VM_WIRE:
         (0, MEMORY, PAGE) => SHORT; (NONE, MEMORY, PAGE, 1) => TASK_; (0, HOLE, PAGE, 1) => ADDRESS; (0, FIXED, PAGE, 3) => PROTECTED; (0, MEMORY, PAGE, 8) => ARGUMENT;
     VM_WIRE_ALL: (0) => SHORT; (NONE, 1) => TASK_; (TASK, 4) => ARGUMENT;
@@ -426,12 +475,32 @@ refusals! {
     DEVICE_INTERRUPT: () => SHORT; (TASK, 33) => ACCESS;
     DEVICE_TREE: () => SHORT; (TASK) => ACCESS;
     DMA_PORT: () => SHORT; (TASK) => ACCESS;
-    PROCESSOR_SET_TASKS: () => SHORT; (TASK, 0) => ACCESS; (0, 0) => ACCESS;
+    PROCESSOR_SET_TASKS: () => SHORT; (TASK, 0) => ACCESS; (0, 0) => ACCESS; (SET_NAME, 0) => ACCESS;
     HOST_PORTS: () => SHORT; (TASK, 0) => ACCESS; (0, 0) => ACCESS;
     HOST_PORT_RIGHTS: () => SHORT; (TASK, 0, 0) => ACCESS; (0, 0, 0) => ACCESS;
     HOST_ACCOUNTS: () => SHORT; (TASK, 0) => ACCESS; (ACCOUNT, 0) => ACCESS;
     HOST_REBOOT: () => SHORT; (TASK, 0) => ACCESS;
     HOST_SET_TIME64: () => SHORT; (TASK, 0) => ACCESS;
+    HOST_SET_TIME: () => SHORT; (TASK, 0, 0) => ACCESS; (0, 0, 0) => ACCESS;
+    HOST_ADJUST_TIME: () => SHORT; (TASK, 0, 0) => ACCESS; (0, 0, 0) => ACCESS;
+    HOST_ADJUST_TIME64: () => SHORT; (TASK, 0) => ACCESS; (0, 0) => ACCESS;
+    HOST_INFO: () => SHORT; (0) => ARGUMENT; (5) => ARGUMENT; (4) => FAILURE;
+    HOST_PROCESSORS: () => SHORT; (TASK) => ACCESS; (0) => ACCESS; (SET_NAME) => ACCESS;
+    HOST_PROCESSOR_SET_PRIV: () => SHORT; (TASK, SET_NAME) => ACCESS; (SET_NAME, SET_NAME) => ACCESS;
+    PROCESSOR_START: () => SHORT; (NONE) => ARGUMENT; (SET_NAME) => ARGUMENT;
+    PROCESSOR_EXIT: () => SHORT; (NONE) => ARGUMENT; (SET_NAME) => ARGUMENT;
+    PROCESSOR_CONTROL: () => SHORT; (NONE) => ARGUMENT; (TASK) => ARGUMENT;
+    PROCESSOR_ASSIGN: () => SHORT; (NONE, SET_NAME, 0) => ARGUMENT; (TASK, SET_NAME, 0) => ARGUMENT;
+    PROCESSOR_GET_ASSIGNMENT: () => SHORT; (NONE) => ARGUMENT; (SET_NAME) => ARGUMENT;
+    PROCESSOR_INFO: () => SHORT; (NONE, 1) => ARGUMENT; (SET_NAME, 1) => ARGUMENT;
+    PROCESSOR_SET_CREATE: () => SHORT; (TASK) => ACCESS; (SET_NAME) => ACCESS;
+    PROCESSOR_SET_DESTROY: () => SHORT; (NONE) => ARGUMENT; (SET_NAME) => ARGUMENT;
+    PROCESSOR_SET_INFO: (SET_NAME) => SHORT; (NONE, 1) => ARGUMENT; (TASK, 1) => ARGUMENT; (SET_NAME, 0) => ARGUMENT; (SET_NAME, 3) => ARGUMENT;
+    PROCESSOR_SET_PROCESSORS: () => SHORT; (NONE) => ARGUMENT; (TASK) => ARGUMENT;
+    PROCESSOR_SET_MAX_PRIORITY: () => SHORT; (NONE, 30, 0, 0) => ARGUMENT; (SET_NAME, 30, 0, 0) => ARGUMENT;
+    PROCESSOR_SET_POLICY_ENABLE: () => SHORT; (NONE, 1) => ARGUMENT; (SET_NAME, 1) => ARGUMENT;
+    PROCESSOR_SET_POLICY_DISABLE: () => SHORT; (NONE, 2, 0) => ARGUMENT; (SET_NAME, 2, 0) => ARGUMENT;
+    PROCESSOR_SET_THREADS: () => SHORT; (TASK, 0) => ACCESS; (SET_NAME, 0) => ACCESS; (0, 0) => ACCESS;
     REGISTER_NEW_TASK_NOTIFICATION: () => SHORT; (TASK, PORT) => ACCESS;
     INTERRUPT_ATTACH: () => SHORT; (NONE) => ARGUMENT; (TASK) => ARGUMENT;
     DEBUG_LOG: () => SHORT; (9) => SHORT; (9, 0) => SHORT;

@@ -140,6 +140,23 @@ pub fn run(requests: &[Request], pieces: Option<u32>) {
     world.get(root, routine::DEVICE_MEMORY, &[host, 0x900_0000, 8192]);
     world.get(root, routine::DMA_PORT, &[host]);
     world.get(root, routine::MACH_PORT_ALLOCATE, &[0, 3]);
+    let object = world.get(root, routine::MEMORY_OBJECT_CREATE, &[5 * 4096]);
+    let proxy = world.get(root, routine::MEMORY_OBJECT_CREATE_PROXY, &[0, 1, 1, object, 0, 4096, 8192]);
+    let set = world.get(root, routine::PROCESSOR_SET_DEFAULT, &[]);
+    world.get(root, routine::HOST_PROCESSOR_SET_PRIV, &[host, set]);
+    world.ask(root, routine::HOST_PROCESSORS, &[host]).unwrap();
+    for task in callers.iter().skip(2).step_by(2).copied().collect::<Vec<_>>() {
+        world.get(task, routine::PROCESSOR_SET_DEFAULT, &[]);
+    }
+    for name in names(&mut world, root) {
+        // The other tasks have a right to the proxy.
+        if let Ok(info) = world.ask(root, routine::TASK_INFO, &[name])
+            && name > 1
+            && !info.is_empty()
+        {
+            world.give(root, name, proxy, COPY_SEND);
+        }
+    }
     world.check();
     if let Some(pieces) = pieces {
         world.mach.pieces_set(pieces);

@@ -123,6 +123,9 @@ fn receiver(kind: u32) -> &'static str {
         OF_ACCOUNT => "of-account",
         OF_EXCEPTION => "of-exception",
         OF_CONTROL => "of-control",
+        OF_PROCESSOR => "of-processor",
+        OF_PROCESSOR_SET => "of-processor-set",
+        OF_PROXY => "of-proxy",
         _ => "of-name",
     }
 }

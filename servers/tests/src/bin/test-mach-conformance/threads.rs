@@ -127,6 +127,48 @@ pub fn run(suite: &mut Suite) {
         },
     );
     suite.check(
+        "thread_terminate_release, a thread ends itself with a reply port and memory",
+        || {
+            // Threads, names, regions.
+            let count = || {
+                let words = request(routine::TASK_INFO, &[0])?;
+                Ok::<_, Error>([words[0], words[3], words[4]])
+            };
+            let before = get!(count());
+            let shared = get!(Shared::new());
+            let at = shared.number(0) as *const _ as u64;
+            fn end(words: &Words) {
+                let word = |index| number_at(words[0], index).load(Acquire);
+                while word(1) == 0 {
+                    sys::yield_now();
+                }
+                let asked = [word(1), 0, word(1), words[1], words[2], 8192];
+                let _ = request(routine::THREAD_TERMINATE_RELEASE, &asked);
+                number_at(words[0], 2).store(1, Release);
+            }
+            let memory = get!(calls::vm_allocate(calls::SELF, calls::Place::Anywhere, 8192));
+            let reply = get!(ReceiveRight::allocate()).into_raw();
+            let words = [at, reply as u64, memory, 0, 0, 0, 0, 0];
+            let thread = get!(LocalThread::start(end, words));
+            let name = thread.port.as_raw() as u64;
+            get!(request(routine::MACH_PORT_MOD_REFS, &[0, name, 0, 1]));
+            shared.number(1).store(name, Release);
+            // What is left of its name is the test's own reference.
+            let dead = || request(routine::MACH_PORT_GET_REFS, &[0, name, 4]);
+            for _ in 0..1000 {
+                if get!(dead()) == [1] {
+                    break;
+                }
+                rest();
+            }
+            same!(get!(dead()), [1]);
+            same!(shared.number(2).load(Acquire), 0);
+            drop((thread, shared));
+            same!(get!(count()), before);
+            Ok(())
+        },
+    );
+    suite.check(
         "thread_set_state, moves a thread that runs, and refuses one in a call",
         || {
             let shared = get!(Shared::new());

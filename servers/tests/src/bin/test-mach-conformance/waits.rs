@@ -29,6 +29,13 @@ fn wait_in(words: &Words) {
     number_at(words[0], 1).store(1 + error, Release);
 }
 
+/// Waits at an address, and tells in number 1 that it was woken.
+fn wait_at(words: &Words) {
+    if sys::mach_call(routine::GSYNC_WAIT, 3, [words[0], 0, 0, 0]).is_ok() {
+        number_at(words[1], 1).store(1, Release);
+    }
+}
+
 /// A thread of this task that waits so.
 fn waiting(shared: &Shared, port: Name, how: u64) -> Result<LocalThread, Error> {
     let at = shared.number(0) as *const _ as u64;
@@ -151,6 +158,32 @@ pub fn run(suite: &mut Suite) {
         same!(sys::now() - start >= Duration::from_millis(20), true);
         let other = request(routine::GSYNC_WAIT, &[at, 1, 20]).map(drop);
         same!(other, Err(Error::KERN_INVALID_ARGUMENT));
+        Ok(())
+    });
+    suite.check("gsync_requeue, who waits at one address waits at another one, and no wakeup is lost", || {
+        let at = get!(calls::vm_allocate(calls::SELF, Place::Anywhere, PAGE));
+        let waiters = get!((0..3).map(|_| {
+            let shared = Shared::new()?;
+            let words = [at, shared.number(0) as *const _ as u64, 0, 0, 0, 0, 0, 0];
+            Ok((LocalThread::start(wait_at, words)?, shared))
+        }).collect::<Result<Vec<_>, Error>>());
+        rest();
+        let woken = || waiters.iter().filter(|(_, shared)| shared.number(1).load(Acquire) == 1).count();
+        // One of two that are taken, then all that are left.
+        get!(request(routine::GSYNC_REQUEUE, &[at, at + 8, 1, 0]));
+        rest();
+        same!(woken(), 1);
+        get!(request(routine::GSYNC_REQUEUE, &[at, at + 8, 0, 1]));
+        same!(get!(request(routine::GSYNC_WAKE, &[at, 1])), [0]);
+        let none = request(routine::GSYNC_REQUEUE, &[at, at + 8, 0, 1]).map(drop);
+        same!(none, Err(Error::KERN_INVALID_ARGUMENT));
+        rest();
+        same!(woken(), 1);
+        same!(get!(request(routine::GSYNC_WAKE, &[at + 8, 1])), [2]);
+        for (_, shared) in &waiters {
+            same!(shared.wait(1, 1), true);
+        }
+        get!(calls::vm_deallocate(calls::SELF, at, PAGE));
         Ok(())
     });
     suite.check("memory_object_data_request, asks for what a thread touches, which goes on with it", || {
