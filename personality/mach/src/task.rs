@@ -19,7 +19,7 @@ use crate::spare::{Lapsed, SPARES_BYTES};
 use crate::sync::{Futexes, Serial, Waits};
 use crate::object::Object;
 use crate::pager::{Awaited, Paging, Parked, Woken};
-use crate::vm::Map;
+use crate::vm::{Map, USED_BYTES};
 use crate::window::Windows;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -261,7 +261,7 @@ pub(crate) fn thread_number(id: ThreadId) -> u32 {
 
 impl<K: Kernel> Mach<K> {
     /// Bytes of kernel objects that an empty task is charged.
-    pub(crate) const TASK_COST: u64 = K::TASK_BYTES + SPARES_BYTES;
+    pub(crate) const TASK_COST: u64 = K::TASK_BYTES + SPARES_BYTES + USED_BYTES;
 
     /// A mach server with no task.
     pub fn new(kernel: K) -> Mach<K> {

@@ -8,7 +8,7 @@
 use crate::account::{Limits, cost};
 use crate::error::{Error, Result};
 use crate::kernel::{BLOCK, Cache, Kernel, Protection};
-use crate::object::ObjectId;
+use crate::object::{ObjectId, READ_ONLY};
 use crate::pages::Pages;
 use crate::task::{Mach, TaskId, ThreadId};
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -40,6 +40,14 @@ const AHEAD_RESERVE: u64 = 32 * PAGE;
 /// Where no more pages of a region than these were written since they were shared last, a child has
 /// its own copies of them from the beginning: that costs less than the faults of both.
 const WRITTEN_COPIED: usize = 8;
+
+/// So many children of a task in turn are taken to use what the first of them used of the memory
+/// that they begin with; what that is, and what their parent writes to, is found out again then.
+const CHILDREN_ALIKE: u32 = 16;
+/// How many pages of that are noted.
+const USED_NOTED: usize = 32;
+/// Bytes that they take, charged to each task.
+pub(crate) const USED_BYTES: u64 = (USED_NOTED * size_of::<Used>()) as u64;
 
 /// How often in a row a thread may fault at an address that is mapped for what it wants.
 const PRESENT_FAULTS: u32 = 16;
@@ -101,6 +109,14 @@ pub(crate) struct Mapped<M> {
     pub(crate) protection: Protection,
 }
 
+/// A page that a child used of what it began with.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Used {
+    /// Its address.
+    address: u64,
+    writes: bool,
+}
+
 /// A task's address space.
 pub(crate) struct Map<K: Kernel> {
     pub(crate) regions: BTreeMap<u64, Region>,
@@ -117,6 +133,12 @@ pub(crate) struct Map<K: Kernel> {
     pub(crate) bytes: u64,
     /// The most that there can be, and the most that this can be raised to.
     pub(crate) limit: (u64, u64),
+    /// How many tasks have begun as a copy of this one since it was found out what they use.
+    children: u32,
+    /// What the first of them used, which the next ones have from the beginning: in order.
+    used: Vec<Used>,
+    /// The task that this one is a copy of, if what it uses is noted there.
+    told: Option<TaskId>,
 }
 
 impl<K: Kernel> Map<K> {
@@ -129,6 +151,9 @@ impl<K: Kernel> Map<K> {
             wire_future: false,
             bytes: 0,
             limit: (u64::MAX, u64::MAX),
+            children: 0,
+            used: Vec::new(),
+            told: None,
         }
     }
 
@@ -200,6 +225,15 @@ impl<K: Kernel> Map<K> {
         let starts = self.regions.keys().copied();
         let between = core::iter::once(VM_MIN).chain(ends).zip(starts.chain([VM_MAX]));
         between.flat_map(|(low, high)| holes_between(low, high)).collect()
+    }
+
+    /// Notes what a child has begun to use.
+    fn used_note(&mut self, used: Used) {
+        if let Err(place) = self.used.binary_search(&used)
+            && self.used.len() < USED_NOTED
+        {
+            self.used.insert(place, used);
+        }
     }
 
     /// Free addresses for `size` bytes; the low bits in `mask` of the address are zero. The smallest
@@ -588,7 +622,10 @@ impl<K: Kernel> Mach<K> {
         let Some(holder) = self.tasks.get_mut(task) else {
             return;
         };
-        let starts: Vec<u64> = holder.map.regions.keys().copied().collect();
+        // What it is for from now on has nothing to do with what it was a copy of, or was copied as.
+        let map = &mut holder.map;
+        (map.children, map.used, map.told) = (0, Vec::new(), None);
+        let starts: Vec<u64> = map.regions.keys().copied().collect();
         for at in starts {
             self.region_end(task, at);
         }
@@ -617,9 +654,22 @@ impl<K: Kernel> Mach<K> {
     /// Gives a new task what the regions of another one let it inherit.
     pub(crate) fn map_inherit(&mut self, parent: TaskId, child: TaskId) -> Result<()> {
         let account = self.task(child)?.account;
+        let map = &mut self.task_mut(parent)?.map;
+        let looks = map.children == CHILDREN_ALIKE;
+        if looks {
+            map.children = 0;
+            map.used.clear();
+        }
+        map.children += 1;
+        let used = map.used.clone();
+        if used.is_empty() {
+            self.task_mut(child)?.map.told = Some(parent);
+        }
         for (at, region) in self.map_regions(parent, 0, VM_MAX) {
             let Some(id) = region.object else { continue };
             let size = region.end - at;
+            let below = |end: u64| used.partition_point(|used| used.address < end);
+            let used = &used[below(at)..below(region.end)];
             let mut written = None;
             let (object, offset) = match region.inheritance {
                 inheritance::SHARE => {
@@ -631,8 +681,9 @@ impl<K: Kernel> Mach<K> {
                 // A device's registers cannot be copied.
                 inheritance::COPY if self.region_cache(parent, at) == Cache::Device => continue,
                 inheritance::COPY => {
-                    let looks = !region.wired && region.pages == PageSize::Small;
-                    written = if looks { self.pages_written(parent, at, region) } else { None };
+                    if !region.wired && region.pages == PageSize::Small && !looks {
+                        written = self.pages_written(parent, at, region, used);
+                    }
                     (self.object_copy(id, region.offset, size, account, written.as_deref())?, 0)
                 }
                 _ => continue,
@@ -649,32 +700,65 @@ impl<K: Kernel> Mach<K> {
                 self.object_check(object);
                 return Err(error);
             }
-            for page in written.into_iter().flatten() {
-                let copied = page - region.offset / PAGE;
-                let found = self.objects.get(object).and_then(|object| object.pages.get_common(copied));
-                if let Some((frame, false)) = found
-                    && !self.kernel.frame_is_shared(frame)
-                {
-                    // The child is likely to want it, too; but it has not asked.
-                    let place = at + copied * PAGE;
-                    let _ = self.page_map(child, place, frame, region.protection, Cache::Normal);
-                }
+            let first = region.offset / PAGE;
+            let written = written.into_iter().flatten().map(|page| at + (page - first) * PAGE);
+            for address in written.chain(used.iter().map(|used| used.address)) {
+                let page = (offset + (address - at)) / PAGE;
+                self.page_map_ahead(child, address, object, page, region.protection);
             }
         }
         Ok(())
     }
 
     /// The pages of a region's object that can be written through it now, without a fault, where they
-    /// are few.
-    fn pages_written(&self, task: TaskId, start: u64, region: Region) -> Option<Vec<u64>> {
+    /// are few; with them, as far as they are few still, those that a child is likely to write to.
+    fn pages_written(
+        &self,
+        task: TaskId,
+        start: u64,
+        region: Region,
+        used: &[Used],
+    ) -> Option<Vec<u64>> {
+        let index = |address: u64| (region.offset + (address - start)) / PAGE;
         let mut written = Vec::new();
         let map = &self.tasks.get(task)?.map;
         map.mapped.for_each_noted(start / PAGE..region.end / PAGE, |page, mapped| {
             if mapped.protection.contains(Protection::WRITE) {
-                written.push((region.offset + (page * PAGE - start)) / PAGE);
+                written.push(index(page * PAGE));
             }
         });
+        for used in used.iter().filter(|used| used.writes) {
+            let page = index(used.address);
+            if written.len() < WRITTEN_COPIED && !written.contains(&page) {
+                written.push(page);
+            }
+        }
         (written.len() <= WRITTEN_COPIED).then_some(written)
+    }
+
+    /// Maps a page of an object, if it is there and nothing is mapped at the address, for a task that
+    /// has not asked for it: what cannot be done comes with a fault.
+    fn page_map_ahead(
+        &mut self,
+        task: TaskId,
+        address: u64,
+        object: ObjectId,
+        page: u64,
+        protection: Protection,
+    ) {
+        let object = self.objects.get(object);
+        let object = object.filter(|object| object.pager.is_none() && object.cache == Cache::Normal);
+        let found = object.and_then(|object| object.pages.get_common(page));
+        let is_mapped =
+            self.tasks.get(task).is_some_and(|task| task.map.mapped.contains(address / PAGE));
+        let Some((frame, common)) = found.filter(|_| !is_mapped) else { return };
+        let allowed = match common || self.kernel.frame_is_shared(frame) {
+            true => protection & READ_ONLY,
+            false => protection,
+        };
+        if allowed != Protection::NONE {
+            let _ = self.page_map(task, address, frame, allowed, Cache::Normal);
+        }
     }
 
     /// How the memory at an address is cached.
@@ -903,7 +987,11 @@ impl<K: Kernel> Mach<K> {
             }
             return Ok((frame, present));
         }
+        let told = holder.map.told;
         self.page_map(task, page, frame, allowed, cache)?;
+        if let Some(told) = told.and_then(|told| self.tasks.get_mut(told)) {
+            told.map.used_note(Used { address: page, writes: access.contains(Protection::WRITE) });
+        }
         Ok((frame, false))
     }
 

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Reply, World};
+use common::{Caller, Reply, World};
 use mach::abi::{disposition, inherit, right, routine};
 use mach::{Error, Protection};
 
@@ -194,6 +194,144 @@ fn a_few_pages_that_were_written_are_copied_at_once() {
     for (task, byte) in [(first, 1), (second, 2), (name, 3)] {
         let words = w.ask(root, routine::VM_READ, &[task, at + 77 * PAGE, 1]).unwrap();
         assert_eq!(words[1], byte);
+    }
+    w.finish();
+}
+
+/// A task with 100 pages at an address, numbered by their first bytes, and one child that has done
+/// something and ended: who asks, and the task's name.
+fn after_a_child(
+    w: &mut World,
+    at: u64,
+    then: impl FnOnce(&mut World, Caller, u64),
+) -> (Caller, u64) {
+    let root = w.boot_root();
+    let (parent, name) = w.task(root, 0);
+    w.ask(parent, routine::VM_ALLOCATE, &[0, at, 100 * PAGE, 0]).unwrap();
+    for page in 0..100 {
+        w.ask(parent, routine::VM_WRITE, &[0, at + page * PAGE, 1, page]).unwrap();
+    }
+    let first = fork(w, root, name);
+    then(w, root, first);
+    w.ask(root, routine::TASK_TERMINATE, &[first]).unwrap();
+    (root, name)
+}
+
+fn fork(w: &mut World, root: Caller, name: u64) -> u64 {
+    w.get(root, routine::TASK_CREATE, &[0, name, inherit::MEMORY])
+}
+
+/// What the newest task may do with pages without a fault.
+fn mapped(w: &mut World, at: u64) -> Vec<Option<Protection>> {
+    let task = w.mach.kernel().task_newest().unwrap();
+    let mapping = |page| w.mach.kernel().mapping(task, at + page * PAGE);
+    (0..100).map(mapping).map(|found| found.map(|(_, protection)| protection)).collect()
+}
+
+const AT: u64 = 0x5000_0000;
+
+#[test]
+fn children_begin_with_the_pages_that_one_of_them_used() {
+    let mut w = World::new();
+    let (root, name) = after_a_child(&mut w, AT, |w, root, first| {
+        w.ask(root, routine::VM_READ, &[first, AT + 5 * PAGE, 1]).unwrap();
+        w.ask(root, routine::VM_WRITE, &[first, AT + 9 * PAGE, 1, 99]).unwrap();
+    });
+    for later in 1..18 {
+        let child = fork(&mut w, root, name);
+        let mut expected = vec![None; 100];
+        // With every sixteenth child it is found out again.
+        if later < 16 {
+            expected[5] = Some(Protection::READ);
+            expected[9] = Some(Protection::DEFAULT);
+        }
+        assert_eq!(mapped(&mut w, AT), expected, "{later}");
+        w.check();
+        if later < 16 {
+            w.ask(root, routine::VM_WRITE, &[child, AT + 9 * PAGE, 1, 77]).unwrap();
+            let words = w.ask(root, routine::VM_READ, &[name, AT + 9 * PAGE, 1]).unwrap();
+            assert_eq!(words[1], 9);
+        }
+        w.ask(root, routine::TASK_TERMINATE, &[child]).unwrap();
+    }
+    w.finish();
+}
+
+#[test]
+fn what_a_parent_has_written_long_ago_is_not_copied_for_ever() {
+    let mut w = World::new();
+    let (root, name) = after_a_child(&mut w, AT, |_, _, _| ());
+    w.ask(root, routine::VM_WRITE, &[name, AT + 3 * PAGE, 1, 3]).unwrap();
+    for later in 1..18 {
+        let child = fork(&mut w, root, name);
+        let mut expected = vec![None; 100];
+        if later < 16 {
+            expected[3] = Some(Protection::DEFAULT);
+        }
+        assert_eq!(mapped(&mut w, AT), expected, "{later}");
+        w.ask(root, routine::TASK_TERMINATE, &[child]).unwrap();
+    }
+    w.finish();
+}
+
+#[test]
+fn only_a_bounded_number_of_pages_is_mapped_for_a_child() {
+    let mut w = World::new();
+    let (root, name) = after_a_child(&mut w, AT, |w, root, first| {
+        for page in 0..100 {
+            w.ask(root, routine::VM_READ, &[first, AT + page * PAGE, 1]).unwrap();
+        }
+    });
+    fork(&mut w, root, name);
+    assert_eq!(mapped(&mut w, AT).into_iter().flatten().count(), 32);
+    w.check();
+    w.finish();
+}
+
+#[test]
+fn what_a_child_does_after_an_exec_says_nothing_about_its_parent() {
+    let mut w = World::new();
+    let (root, name) = after_a_child(&mut w, AT, |w, root, first| {
+        w.ask(root, routine::VM_READ, &[first, AT, 1]).unwrap();
+        w.ask(root, routine::TASK_CLEAR, &[first]).unwrap();
+        w.ask(root, routine::VM_ALLOCATE, &[first, AT, 100 * PAGE, 0]).unwrap();
+        w.ask(root, routine::VM_WRITE, &[first, AT + 9 * PAGE, 1, 99]).unwrap();
+    });
+    fork(&mut w, root, name);
+    let mut expected = vec![None; 100];
+    expected[0] = Some(Protection::READ);
+    assert_eq!(mapped(&mut w, AT), expected);
+    w.check();
+    w.finish();
+}
+
+#[test]
+fn a_child_that_cannot_have_pages_ahead_has_its_memory() {
+    let mut w = World::new();
+    let (root, name) = after_a_child(&mut w, AT, |w, root, first| {
+        for page in 0..20 {
+            w.ask(root, routine::VM_READ, &[first, AT + page * PAGE, 1]).unwrap();
+        }
+    });
+    let before = w.ask(root, routine::ACCOUNT_INFO, &[0]).unwrap();
+    for fail in 0.. {
+        w.mach.kernel().fail_after(Some(fail));
+        let reply = w.request(root, routine::TASK_CREATE, &[0, name, ALL]);
+        let failed = w.mach.kernel().has_failed();
+        w.mach.kernel().fail_after(None);
+        w.check();
+        if let Reply::Done(Ok(words)) = reply {
+            for page in 0..100 {
+                let read = [words[0], AT + page * PAGE, 1];
+                assert_eq!(w.ask(root, routine::VM_READ, &read).unwrap()[1], page);
+            }
+            w.ask(root, routine::TASK_TERMINATE, &[words[0]]).unwrap();
+            w.ask(root, routine::MACH_PORT_DEALLOCATE, &[0, words[0]]).unwrap();
+            if !failed {
+                break;
+            }
+        }
+        assert_eq!(w.ask(root, routine::ACCOUNT_INFO, &[0]).unwrap(), before);
     }
     w.finish();
 }
