@@ -684,7 +684,10 @@ impl<K: Kernel> Mach<K> {
                 task.is_some_and(|task| task.parked.contains(serial)),
                 "a request that waits is lost"
             );
-            let waits = self.pager_waits(parked.object, parked.page, Waiter::Request(*serial));
+            let waits = match parked.awaits {
+                Some((object, page)) => self.pager_waits(object, page, Waiter::Request(*serial)),
+                None => self.joining.contains(serial),
+            };
             check!(waits, "a request waits for a page that nobody brings");
         }
         for (id, thread) in self.threads.iter() {

@@ -157,6 +157,10 @@ impl<K: Kernel> Mach<K> {
                 } else {
                     self.accounts.release(account);
                 }
+            } else if let Some(serial) = self.joining.pop_front() {
+                // As much work as many other pieces.
+                self.joining_serve(serial);
+                return;
             } else {
                 return;
             }

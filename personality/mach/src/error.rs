@@ -8,7 +8,7 @@ pub struct Error(pub u32);
 pub type Result<T> = core::result::Result<T, Error>;
 
 impl Error {
-    /// Inside the mach server: a page has to be waited for.
+    /// Inside the mach server: a page has to be waited for, or memory to be put together.
     pub(crate) const WAITS: Error = Error(u32::MAX);
 }
 

@@ -987,6 +987,7 @@ impl<K: Kernel> Mach<K> {
             || !self.orphans.is_empty()
             || !self.woken.is_empty()
             || !self.remains.is_empty()
+            || !self.joining.is_empty()
     }
 
     /// One send right fewer.

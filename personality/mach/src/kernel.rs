@@ -179,10 +179,13 @@ pub trait Kernel {
 
     /// A zeroed frame.
     fn frame_allocate(&mut self) -> Result<Self::Frame>;
-    /// A zeroed frame that is a large page.
+    /// A zeroed frame that is a large page, if so much free memory lies together.
     fn frame_allocate_large(&mut self) -> Result<Self::Frame>;
     /// A frame of the same size with the same contents as another one.
     fn frame_duplicate(&mut self, from: Self::Frame) -> Result<Self::Frame>;
+    /// Puts a bounded part of the free memory together, for a large page that could not be had.
+    /// Answers `false`, and has done nothing, where all of it is.
+    fn memory_join(&mut self) -> bool;
     /// Zeroed frames that follow each other in physical memory.
     fn frames_allocate_contiguous(&mut self, count: usize) -> Result<Vec<Self::Frame>>;
     /// Device memory at a physical address; `None` if there is no such device page.

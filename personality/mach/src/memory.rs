@@ -327,15 +327,19 @@ impl<K: Kernel> Mach<K> {
         Ok(())
     }
 
-    /// Has a request carried out again when the page that it needs is there.
+    /// Has a request carried out again when the page that it needs is there, or more free memory is
+    /// put together.
     pub(crate) fn request_wait(&mut self, task: TaskId, label: u32, words: &[u64]) -> Result<()> {
+        let joins = self.awaited.is_none();
         match label {
+            routine::VM_ALLOCATE | routine::VM_MAP if joins => self.request_park(task, label, words),
             routine::VM_READ
             | routine::VM_WRITE
             | routine::VM_COPY
             | routine::VM_WIRE
             | routine::VM_WIRE_ALL
             | routine::MEMORY_OBJECT_DATA_SUPPLY => self.request_park(task, label, words),
+            _ if joins => Err(Error::KERN_RESOURCE_SHORTAGE),
             _ => Err(Error::KERN_MEMORY_ERROR),
         }
     }

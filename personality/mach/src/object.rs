@@ -230,7 +230,8 @@ impl<K: Kernel> Mach<K> {
     }
 
     /// The frame of an object's page for an access, with what a mapping of it may allow. The page is
-    /// made if it is not there; [`Error::WAITS`] if its pager has to be waited for.
+    /// made if it is not there; [`Error::WAITS`] if its pager has to be waited for, or memory to be put
+    /// together.
     pub(crate) fn object_page(
         &mut self,
         id: ObjectId,
@@ -301,12 +302,27 @@ impl<K: Kernel> Mach<K> {
     fn page_fresh_large(&mut self, id: ObjectId, page: u64, account: AccountId) -> Result<K::Frame> {
         self.accounts.charge(account, Limits::memory(K::LARGE_PAGE))?;
         let made = self.kernel.frame_allocate_large();
-        let frame = made.inspect_err(|_| {
+        let frame = made.map_err(|error| {
             self.accounts.refund(account, Limits::memory(K::LARGE_PAGE));
+            self.page_refused(PageSize::Large, error)
         })?;
         self.counters.zero_fills += 1;
         self.page_put(id, page, frame);
         Ok(frame)
+    }
+
+    /// Why there is no page: [`Error::WAITS`] while free memory can be put together for a large one.
+    #[cold]
+    fn page_refused(&mut self, size: PageSize, error: Error) -> Error {
+        let joins = size == PageSize::Large
+            && error == Error::KERN_RESOURCE_SHORTAGE
+            && self.kernel.memory_join();
+        if !joins {
+            return error;
+        }
+        // No pager's page is waited for.
+        self.awaited = None;
+        Error::WAITS
     }
 
     /// A frame becomes an object's page; one that was there is the caller's then.
@@ -319,7 +335,10 @@ impl<K: Kernel> Mach<K> {
 
     /// Gives an object a frame of its own for a page whose frame has other holders.
     pub(crate) fn page_own(&mut self, id: ObjectId, page: u64, old: K::Frame) -> Result<K::Frame> {
-        let new = self.kernel.frame_duplicate(old)?;
+        let new = self.kernel.frame_duplicate(old).map_err(|error| {
+            let size = self.objects.get(id).map_or(PageSize::Small, |object| object.page_size);
+            self.page_refused(size, error)
+        })?;
         for (task, address, ..) in self.object_places(id, page, 1) {
             self.page_unmap(task, address);
         }
@@ -595,7 +614,8 @@ impl<K: Kernel> Mach<K> {
         let hides = |page| source.pager.as_ref().is_some_and(|pager| pager.hides(page));
         let mut pages: Vec<(u64, K::Frame)> =
             source.pages.range(range.clone()).filter(|(page, _)| !hides(*page)).collect();
-        let amount = Limits::memory(pages.len() as u64 * source.page_size.bytes::<K>());
+        let size = source.page_size;
+        let amount = Limits::memory(pages.len() as u64 * size.bytes::<K>());
         self.accounts.charge(account, amount)?;
         for done in 0..pages.len() {
             let (page, frame) = pages[done];
@@ -610,7 +630,7 @@ impl<K: Kernel> Mach<K> {
                         self.kernel.frame_free(*frame);
                     }
                     self.accounts.refund(account, amount);
-                    return Err(error);
+                    return Err(self.page_refused(size, error));
                 }
             }
         }

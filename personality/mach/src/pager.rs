@@ -61,7 +61,7 @@ impl Paging {
 
 impl<R> Parked<R> {
     pub(crate) fn is_for(&self, object: ObjectId, page: u64) -> bool {
-        (self.object, self.page) == (object, page)
+        self.awaits == Some((object, page))
     }
 }
 
@@ -73,14 +73,14 @@ pub(crate) struct Awaited {
     access: Protection,
 }
 
-/// A request that is carried out again when a page is there.
+/// A request that is carried out again when a page is there, or more free memory lies together.
 pub(crate) struct Parked<R> {
     pub(crate) reply: R,
     pub(crate) task: TaskId,
     label: u32,
     pub(crate) words: Vec<u64>,
-    pub(crate) object: ObjectId,
-    pub(crate) page: u64,
+    /// The page.
+    pub(crate) awaits: Option<(ObjectId, u64)>,
 }
 
 /// The other side of a memory object.
@@ -347,36 +347,20 @@ impl<K: Kernel> Mach<K> {
         Ok(())
     }
 
-    /// Keeps a request that is paid for until its page is there.
+    /// Keeps a request that is paid for until its page is there; if it waits for none, until it is
+    /// its turn.
     fn request_keep(&mut self, reply: K::Reply, task: TaskId, label: u32, words: Vec<u64>) {
-        let Some(Awaited {
-            object,
-            page,
-            access,
-        }) = self.awaited.take()
-        else {
-            return;
-        };
+        let awaited = self.awaited.take();
         let serial = self.next_serial();
-        self.parked.insert(
-            serial,
-            Parked {
-                reply,
-                task,
-                label,
-                words,
-                object,
-                page,
-            },
-        );
+        let awaits = awaited.map(|awaited| (awaited.object, awaited.page));
+        self.parked.insert(serial, Parked { reply, task, label, words, awaits });
         let account = self.tasks.get_mut(task).map(|task| {
             task.parked.insert(serial);
             task.account
         });
-        let awaited = Awaited {
-            object,
-            page,
-            access,
+        let Some(awaited) = awaited else {
+            self.joining.push_back(serial);
+            return;
         };
         let waits = account
             .ok_or(Error::KERN_INVALID_TASK)
@@ -389,13 +373,20 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
+    /// Carries out the request again that has waited longest for free memory to be put together.
+    pub(crate) fn joining_serve(&mut self, serial: u64) {
+        self.woken_serve(Woken { waiter: Waiter::Request(serial), error: None });
+    }
+
     /// Takes a request that waits for a page out of every list.
     pub(crate) fn request_take(
         &mut self,
         serial: u64,
     ) -> Option<(K::Reply, TaskId, u32, Vec<u64>)> {
         let parked = self.parked.remove(&serial)?;
-        self.pager_unwait(parked.object, parked.page, Waiter::Request(serial));
+        if let Some((object, page)) = parked.awaits {
+            self.pager_unwait(object, page, Waiter::Request(serial));
+        }
         if let Some(task) = self.tasks.get_mut(parked.task) {
             task.parked.remove(&serial);
             let account = task.account;

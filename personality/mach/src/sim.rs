@@ -170,6 +170,8 @@ pub struct SimKernel {
     retried: Vec<SimThread>,
     powered: Option<bool>,
     short: bool,
+    /// How often free memory is to be put together before there is a large page.
+    joins: u64,
     /// Page tables of the task that ended last, for the next one.
     tables_left: Vec<u64>,
 }
@@ -203,6 +205,7 @@ impl SimKernel {
             retried: Vec::new(),
             powered: None,
             short: false,
+            joins: 0,
             tables_left: Vec::new(),
         }
     }
@@ -218,6 +221,11 @@ impl SimKernel {
     /// Whether the failure that was ordered has happened.
     pub fn has_failed(&self) -> bool {
         self.failed
+    }
+
+    /// Sets how often free memory is to be put together before there is a large page.
+    pub fn joins_set(&mut self, joins: u64) {
+        self.joins = joins;
     }
 
     /// Sets whether memory is short for the mach server itself.
@@ -879,6 +887,9 @@ impl Kernel for SimKernel {
     }
 
     fn frame_allocate_large(&mut self) -> Result<SimFrame> {
+        if self.joins > 0 {
+            return Err(SHORT);
+        }
         self.allocate(Self::LARGE_PAGE)?;
         let physical = (self.next as u64 + 1) * Self::LARGE_PAGE;
         Ok(self.new_frame(Self::LARGE_PAGE as usize, false, physical))
@@ -895,6 +906,12 @@ impl Kernel for SimKernel {
         }
         self.frame_mut(frame).bytes = self.frame_mut(from).bytes.clone();
         Ok(frame)
+    }
+
+    fn memory_join(&mut self) -> bool {
+        let joins = self.joins > 0;
+        self.joins -= joins as u64;
+        joins
     }
 
     fn frames_allocate_contiguous(&mut self, count: usize) -> Result<Vec<SimFrame>> {

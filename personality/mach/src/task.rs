@@ -220,6 +220,8 @@ pub struct Mach<K: Kernel> {
     pub(crate) orphans: Vec<TaskId>,
     /// The page that a request or fault at hand has to wait for.
     pub(crate) awaited: Option<Awaited>,
+    /// Requests that go on when more free memory is put together.
+    pub(crate) joining: VecDeque<u64>,
     /// Requests that wait for pages.
     pub(crate) parked: HashMap<u64, Parked<K::Reply>, FxBuildHasher>,
     /// Waits for pages that are over.
@@ -284,6 +286,7 @@ impl<K: Kernel> Mach<K> {
             serving: VecDeque::new(),
             orphans: Vec::new(),
             awaited: None,
+            joining: VecDeque::new(),
             parked: HashMap::default(),
             woken: VecDeque::new(),
             counters: Counters::default(),

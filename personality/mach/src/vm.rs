@@ -1095,7 +1095,10 @@ impl<K: Kernel> Mach<K> {
                 _ => thread.present_fault = (0, 0),
             }
         }
-        if result == Err(Error::WAITS) {
+        if result == Err(Error::WAITS) && self.awaited.is_none() {
+            // More free memory was put together: it faults again.
+            result = Ok(());
+        } else if result == Err(Error::WAITS) {
             result = self.fault_wait(thread, address);
             if result.is_ok() {
                 self.settle();

@@ -30,8 +30,10 @@ const SPACES: usize = 8;
 const SPACE_TABLES: usize = 12;
 /// How many unused frames are given up at a time for a block that is larger than one.
 const FRAMES_GIVEN_UP: usize = 64;
-/// How many are given up at most for a large page: what takes long is refused.
-const FRAMES_GIVEN_UP_MOST: usize = 2048;
+/// How many are given up at a time for a large page.
+const FRAMES_JOINED: usize = 512;
+/// Log2 of the bytes that are taken for slots at a time: what stays for ever is to lie together.
+const SLOTS_BITS: usize = Slots::GROW_BITS + 3;
 /// Log2 of the bytes of a large page.
 const LARGE_BITS: usize = FrameSize::Large.bits();
 const LARGE: usize = 1 << LARGE_BITS;
@@ -207,6 +209,9 @@ struct Device {
 /// The kernel.
 pub struct Sel4 {
     slots: Slots,
+    /// Memory for more slots, and for how many times.
+    slots_block: Block,
+    slots_left: u32,
     memory: Memory,
     endpoint: cap::Endpoint,
     notification: Slot,
@@ -248,6 +253,8 @@ impl Sel4 {
     ) -> Result<Sel4> {
         let mut kernel = Sel4 {
             slots,
+            slots_block: 0,
+            slots_left: 0,
             memory,
             endpoint: cap::Endpoint::from_bits(0),
             notification: 0,
@@ -327,13 +334,15 @@ impl Sel4 {
 
     /// Makes more slots while there are some left.
     pub fn replenish(&mut self) {
-        if self.slots.is_low()
-            && let Ok(block) = self.block_of(Slots::GROW_BITS)
-        {
-            let untyped = self.memory.untyped(block);
-            if self.slots.grow(untyped).is_err() {
-                self.memory.free(block);
-            }
+        if !self.slots.is_low() {
+            return;
+        }
+        if self.slots_left == 0 {
+            let Ok(block) = self.block_of(SLOTS_BITS) else { return };
+            (self.slots_block, self.slots_left) = (block, 1 << (SLOTS_BITS - Slots::GROW_BITS));
+        }
+        if self.slots.grow(self.memory.untyped(self.slots_block)).is_ok() {
+            self.slots_left -= 1;
         }
     }
 
@@ -375,7 +384,6 @@ impl Sel4 {
 
     fn block_of(&mut self, order: usize) -> Result<Block> {
         let given_up = if order <= PAGE_BITS { 1 } else { FRAMES_GIVEN_UP };
-        let mut most = if order < LARGE_BITS { usize::MAX } else { FRAMES_GIVEN_UP_MOST };
         loop {
             if let Some(block) = self.memory.allocate(&mut self.slots, order) {
                 return Ok(block);
@@ -392,14 +400,19 @@ impl Sel4 {
                 self.space_free(space);
                 continue;
             }
-            if self.dirty.is_empty() || most == 0 {
+            if !self.frames_give_up(given_up) {
                 return Err(SHORT);
             }
-            most -= given_up;
-            for frame in self.dirty.split_off(self.dirty.len().saturating_sub(given_up)) {
-                self.frame_delete(frame);
-            }
         }
+    }
+
+    /// Makes so many of the frames that nobody uses memory again; answers whether there was one.
+    fn frames_give_up(&mut self, count: usize) -> bool {
+        let frames = self.dirty.split_off(self.dirty.len().saturating_sub(count));
+        for frame in &frames {
+            self.frame_delete(*frame);
+        }
+        !frames.is_empty()
     }
 
     /// Deletes a frame's capabilities.
@@ -417,8 +430,12 @@ impl Sel4 {
     }
 
     fn object(&mut self, blueprint: &ObjectBlueprint) -> Result<Object> {
-        let order = blueprint.physical_size_bits();
-        let block = self.block(order)?;
+        let block = self.block(blueprint.physical_size_bits())?;
+        self.object_in(blueprint, block)
+    }
+
+    /// Makes an object of a block, which is free again if that fails.
+    fn object_in(&mut self, blueprint: &ObjectBlueprint, block: Block) -> Result<Object> {
         let Some(slot) = self.slots.take() else {
             self.memory.free(block);
             return Err(SHORT);
@@ -1237,7 +1254,8 @@ impl Kernel for Sel4 {
         }
         self.replenish();
         let Some(frame) = self.dirty_large.pop() else {
-            let object = self.object(&ObjectBlueprint::LargePage)?;
+            let block = self.memory.allocate(&mut self.slots, LARGE_BITS).ok_or(SHORT)?;
+            let object = self.object_in(&ObjectBlueprint::LargePage, block)?;
             let frame = Frame::new(object.slot, Home::Pool(object.block), None);
             return Ok(self.frames.insert(Frame { large: true, ..frame }));
         };
@@ -1245,6 +1263,25 @@ impl Kernel for Sel4 {
         // SAFETY: as in `frame_allocate`; the alias of a large page maps all of it.
         unsafe { arch::page_zero(base, LARGE) };
         Ok(frame)
+    }
+
+    fn memory_join(&mut self) -> bool {
+        if self.short {
+            return false;
+        }
+        self.replenish();
+        if self.frames_give_up(FRAMES_JOINED) {
+            return true;
+        }
+        // What is kept for the next task may lie between.
+        let kept = !self.cnodes.is_empty() || !self.spaces.is_empty();
+        for cnode in core::mem::take(&mut self.cnodes) {
+            self.object_free(cnode);
+        }
+        for space in core::mem::take(&mut self.spaces) {
+            self.space_free(space);
+        }
+        kept
     }
 
     fn frame_duplicate(&mut self, from: u32) -> Result<u32> {

@@ -74,7 +74,7 @@ impl Slots {
     /// Bytes, as a power of two, that [`Slots::grow`] needs.
     pub const GROW_BITS: usize = LATER_BITS + 5;
 
-    /// Adds slots, in memory of `GROW_BITS`.
+    /// Adds slots, in `GROW_BITS` of an untyped block's memory.
     pub fn grow(&mut self, untyped: cap::Untyped) -> sel4::Result<()> {
         let part = self.parts;
         if part == 1 << ROOT_BITS {

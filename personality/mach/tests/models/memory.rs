@@ -273,17 +273,30 @@ impl Run {
     }
 
     fn step(&mut self, at: u8, op: &Op, fail: Option<u8>) {
+        let joins = at as u64 >> 6;
         let at = at as usize % self.tasks.len();
         let partial = matches!(op, Op::Copy { .. } | Op::Wire { .. } | Op::Fill { .. });
         let fail = fail.filter(|_| !partial).map(u64::from);
         self.world.mach.kernel().fail_after(fail);
+        // Requests that wait meanwhile are carried out again; a fork is refused.
+        let joins = if matches!(op, Op::Fork) { 0 } else { joins };
+        self.world.mach.kernel().joins_set(joins);
         self.carry_out(at, op);
+        self.world.mach.kernel().joins_set(0);
         self.world.mach.kernel().fail_after(None);
+    }
+
+    /// Asks as root.
+    fn request(&mut self, label: u32, words: &[u64]) -> Result<Vec<u64>, Error> {
+        match self.world.request(self.root, label, words) {
+            Reply::Done(answer) => answer,
+            Reply::Waits | Reply::Gone => self.world.answer(self.root),
+        }
     }
 
     /// Asks as root, and checks the answer: what memory ran out for has changed nothing.
     fn ask(&mut self, label: u32, words: &[u64], expected: Result<(), Error>) -> bool {
-        let answer = self.world.ask(self.root, label, words);
+        let answer = self.request(label, words);
         if answer == Err(SHORT) && self.world.mach.kernel().has_failed() {
             return false;
         }
@@ -413,7 +426,7 @@ impl Run {
             Op::Read { page } => {
                 let expected = self.allows(at, page, 1, 1);
                 let words = [name, byte_at(page), 1];
-                match self.world.ask(self.root, routine::VM_READ, &words) {
+                match self.request(routine::VM_READ, &words) {
                     Ok(words) => {
                         assert_eq!(expected, Ok(()));
                         let cell = self.tasks[at].pages[&page].cell;
@@ -548,12 +561,11 @@ impl Run {
             return;
         }
         let (caller, address) = (self.tasks[at].caller, byte_at(page));
-        if !self
-            .world
-            .mach
-            .kernel()
-            .memory_write(caller.task, address, byte)
-        {
+        // Once more for each time that memory is put together meanwhile.
+        let mut faults = 0;
+        while !self.world.mach.kernel().memory_write(caller.task, address, byte) {
+            faults += 1;
+            assert!(faults < 6, "faults at {address:#x} again and again");
             let badge = self.world.fault_badge(caller);
             let thread = self.world.mach.thread_of_badge(badge).unwrap();
             if !self.world.mach.fault(thread, address, Protection::WRITE) {
@@ -582,12 +594,6 @@ impl Run {
                 }
                 return;
             }
-            assert!(
-                self.world
-                    .mach
-                    .kernel()
-                    .memory_write(caller.task, address, byte)
-            );
         }
         let cell = self.tasks[at].pages[&page].cell;
         self.cells[cell] = byte;

@@ -17,7 +17,7 @@ mod guest {
     use guest_tests::child::{Child, Shared, TinyCode, Words, call, number_at, resources};
     use guest_tests::suite::Suite;
     use guest_tests::{get, same};
-    use machuser::mach::{self, Place, Protection};
+    use machuser::mach::{self, LARGE_PAGE, Place, Protection, inherit};
     use machuser::{Error, ReceiveRight, sys};
 
     const PAGE: u64 = 4096;
@@ -228,6 +228,93 @@ mod guest {
                 same!(read(here + 808 + word * 8), word ^ 0x1234_5678);
             }
             get!(mach::vm_deallocate(mach::SELF, here, 16 * PAGE));
+            Ok(())
+        });
+        suite.check("a large page is there from the start, and costs no fault", || {
+            let before = get!(resources());
+            let at = get!(mach::vm_allocate_large(mach::SELF, Place::Anywhere, 2 * LARGE_PAGE));
+            let faults = get!(mach::vm_statistics()).faults;
+            for page in (at..at + 2 * LARGE_PAGE).step_by(PAGE as usize) {
+                same!(read(page), 0);
+                write(page, page);
+            }
+            same!(read(at + 2 * LARGE_PAGE - PAGE), at + 2 * LARGE_PAGE - PAGE);
+            same!(get!(mach::vm_statistics()).faults, faults);
+            let all = Protection::DEFAULT;
+            get!(mach::vm_protect(mach::SELF, at, LARGE_PAGE, false, Protection::READ));
+            same!(mach::vm_write(mach::SELF, at + PAGE, &[1]).is_err(), true);
+            get!(mach::vm_protect(mach::SELF, at, LARGE_PAGE, false, all));
+            write(at + PAGE, 5);
+            same!((read(at), read(at + PAGE)), (at, 5));
+            get!(mach::vm_deallocate(mach::SELF, at, 2 * LARGE_PAGE));
+            same!(get!(resources()), before);
+            Ok(())
+        });
+        suite.check("a large page that a child has, too, is copied by who writes to it first", || {
+            let before = get!(resources());
+            let at = get!(mach::vm_allocate_large(mach::SELF, Place::Anywhere, LARGE_PAGE));
+            write(at, 1);
+            write(at + LARGE_PAGE - 8, 2);
+            let child = get!(mach::task_create_from(mach::SELF, mach::SELF, inherit::MEMORY));
+            let shared = get!(resources());
+            same!(read(at + LARGE_PAGE - 8), 2);
+            write(at + LARGE_PAGE - 8, 3);
+            let taken = shared[0] - get!(resources())[0];
+            same!((LARGE_PAGE..LARGE_PAGE + 8 * PAGE).contains(&taken), true);
+            let mut seen = [0; 8];
+            get!(mach::vm_read(&child, at + LARGE_PAGE - 8, &mut seen));
+            same!((read(at), u64::from_le_bytes(seen)), (1, 2));
+            get!(mach::task_terminate(&child));
+            get!(sys::port_deallocate(child.into_raw()));
+            get!(mach::vm_deallocate(mach::SELF, at, LARGE_PAGE));
+            same!(get!(resources())[1..], before[1..]);
+            Ok(())
+        });
+        suite.check("where free memory lies apart there is no large page, and small ones are", || {
+            let before = get!(resources());
+            let task = get!(mach::task_create(0));
+            let start = get!(mach::vm_allocate(&task, Place::Anywhere, 2 << 30));
+            let mut end = start;
+            while get!(mach::vm_statistics()).free > 8 * LARGE_PAGE {
+                for _ in 0..128 {
+                    get!(mach::vm_write(&task, end, &[1]));
+                    end += PAGE;
+                }
+            }
+            for page in (start..end).step_by(16 * PAGE as usize) {
+                get!(mach::vm_deallocate(&task, page, PAGE));
+            }
+            // A few may be left.
+            let mut large = Vec::new();
+            let refused = loop {
+                match mach::vm_allocate_large(mach::SELF, Place::Anywhere, LARGE_PAGE) {
+                    Ok(at) if large.len() < 16 => large.push(at),
+                    Ok(_) => break Ok(()),
+                    Err(error) => break Err(error),
+                }
+            };
+            same!(refused, Err(SHORT));
+            same!(get!(resources())[0] > 4 * LARGE_PAGE, true);
+            let at = get!(mach::vm_allocate(mach::SELF, Place::Anywhere, LARGE_PAGE));
+            for page in (at..at + LARGE_PAGE).step_by(PAGE as usize) {
+                write(page, page);
+            }
+            get!(mach::vm_deallocate(mach::SELF, at, LARGE_PAGE));
+            get!(mach::task_terminate(&task));
+            get!(sys::port_deallocate(task.into_raw()));
+            // What was freed page by page, when all of it is, is put together.
+            get!(resources());
+            for _ in 0..4 {
+                large.push(get!(mach::vm_allocate_large(mach::SELF, Place::Anywhere, LARGE_PAGE)));
+            }
+            for at in large {
+                get!(mach::vm_deallocate(mach::SELF, at, LARGE_PAGE));
+            }
+            let after = get!(resources());
+            same!(after[1..], before[1..]);
+            // The mach server itself keeps what it had to set aside to manage that much.
+            let all = get!(mach::vm_statistics()).memory;
+            same!(before[0] - after[0] < all / 8, true);
             Ok(())
         });
         suite.check("an account's limits hold, and others are unharmed", || {
