@@ -1020,6 +1020,51 @@ pub fn thread_call(thread: impl AsName) -> Result<(u32, Option<Name>)> {
     }
 }
 
+/// Gives a task a name (`task_set_name`), of at most [`NAME_BYTES`] bytes; an empty one is none.
+pub fn task_set_name(task: impl AsName, name: &[u8]) -> Result<()> {
+    set_name(routine::TASK_SET_NAME, task, name)
+}
+
+/// Gives a thread a name (`thread_set_name`), as [`task_set_name`] does.
+pub fn thread_set_name(thread: impl AsName, name: &[u8]) -> Result<()> {
+    set_name(routine::THREAD_SET_NAME, thread, name)
+}
+
+/// The name that a task was given; empty if none.
+pub fn task_name(task: impl AsName) -> Result<Vec<u8>> {
+    let wanted = ::mach::abi::flavor::TASK_NAME;
+    ask(routine::TASK_INFO, &[task.as_name() as u64, wanted]).map(name_of)
+}
+
+/// The name that a thread was given (`thread_get_name`), or its task's.
+pub fn thread_get_name(thread: impl AsName) -> Result<Vec<u8>> {
+    ask(routine::THREAD_GET_NAME, &[thread.as_name() as u64]).map(name_of)
+}
+
+/// Says whether the system ends with a task (`task_set_essential`).
+pub fn task_set_essential(host: impl AsName, task: impl AsName, essential: bool) -> Result<()> {
+    let words = [host.as_name() as u64, task.as_name() as u64, essential as u64];
+    ask(routine::TASK_SET_ESSENTIAL, &words).map(drop)
+}
+
+pub use ::mach::abi::NAME_BYTES;
+
+fn set_name(number: u32, of: impl AsName, name: &[u8]) -> Result<()> {
+    let mut words = Vec::from([of.as_name() as u64, name.len() as u64]);
+    words.extend(name.chunks(8).map(|chunk| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        u64::from_le_bytes(word)
+    }));
+    ask(number, &words).map(drop)
+}
+
+/// The bytes of an answer behind their length.
+fn name_of(words: Vec<u64>) -> Vec<u8> {
+    let length = words.first().map_or(0, |length| *length as usize);
+    words.iter().skip(1).flat_map(|word| word.to_le_bytes()).take(length).collect()
+}
+
 /// A name of a task, with the port that it denotes.
 #[derive(Clone, Copy, Debug)]
 pub struct TaskRight {

@@ -26,6 +26,8 @@ pub struct Task {
     pub pid: Option<Pid>,
     /// The arguments of that.
     pub args: Vec<Vec<u8>>,
+    /// The name that it was given; empty if none.
+    pub name: Vec<u8>,
     /// The number of its account.
     pub account: u32,
     /// Its threads.
@@ -35,10 +37,12 @@ pub struct Task {
 }
 
 /// A thread.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Thread {
     /// Its number.
     pub thread: u32,
+    /// The name that it was given, or its task's; empty if none.
+    pub name: Vec<u8>,
     /// The port that it calls, if it waits for an answer.
     pub calls: Option<u32>,
 }

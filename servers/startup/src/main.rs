@@ -152,6 +152,9 @@ fn start_console(
 
 fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
     let host = SendRight::clone(&*env::bootstrap().ok_or(Error::EINVAL).step("host port")?);
+    // Nobody answers for this program but the mach server.
+    mach::task_set_name(mach::SELF, b"startup").step("name")?;
+    mach::task_set_essential(&host, mach::SELF, true).step("host port")?;
     let machine = machine(&host).step("device tree")?;
     *arguments = Arguments::parse(&machine.command_line);
     let modules = Modules::load(&host).step("boot modules")?;

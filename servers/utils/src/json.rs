@@ -3,8 +3,9 @@
 //! An object of three lists. A port, a task, a thread and an account are numbers, the same wherever
 //! they are named; what is not there is `null`:
 //!
-//! - `tasks`: `task`, `pid`, `command`, `account`, `threads` (`thread`, and `calls`: the port that it
-//!   waits for), `rights` (`name`, `port`, `kinds`, `references`);
+//! - `tasks`: `task`, `pid`, `command`, `name` (what somebody called it), `account`, `threads`
+//!   (`thread`, `name`, and `calls`: the port that it waits for), `rights` (`name`, `port`, `kinds`,
+//!   `references`);
 //! - `ports`: `port`, `receiver` (`kind` and `number`), `name`, `set`, `queued`, `limit`, `send`,
 //!   `send-once`, `rights` (those in its messages: `kinds`, `port`);
 //! - `accounts`: `account`, `parent`, and `limit` and `used` of `memory`, `objects`, `rights`.
@@ -38,7 +39,8 @@ fn list<T>(of: &[T], put: &mut impl FnMut(&str), write: fn(&T) -> String) {
 fn task(task: &Task) -> String {
     let threads = task.threads.iter();
     let threads = threads.map(|one| {
-        format!("{{\"thread\":{},\"calls\":{}}}", one.thread, maybe(one.calls))
+        let (thread, name, calls) = (one.thread, called(&one.name), maybe(one.calls));
+        format!("{{\"thread\":{thread},\"name\":{name},\"calls\":{calls}}}")
     });
     let rights = task.rights.iter().map(|right| {
         format!(
@@ -50,10 +52,11 @@ fn task(task: &Task) -> String {
         )
     });
     format!(
-        "{{\"task\":{},\"pid\":{},\"command\":{},\"account\":{},\"threads\":{},\"rights\":{}}}",
+        "{{\"task\":{},\"pid\":{},\"command\":{},\"name\":{},\"account\":{},\"threads\":{},\"rights\":{}}}",
         task.task,
         maybe(task.pid),
         string(&task.args.join(&b' ')),
+        called(&task.name),
         task.account,
         array(threads),
         array(rights)
@@ -102,6 +105,11 @@ fn maybe(number: Option<impl ToString>) -> String {
     number.map_or("null".into(), |number| number.to_string())
 }
 
+/// A name that was given, or not.
+fn called(name: &[u8]) -> String {
+    maybe((!name.is_empty()).then(|| string(name)))
+}
+
 fn string(bytes: &[u8]) -> String {
     let mut text = String::from("\"");
     for letter in String::from_utf8_lossy(bytes).chars() {
@@ -131,7 +139,8 @@ mod tests {
         let graph_of = Graph {
             tasks: alloc::vec![Task {
                 task: 7,
-                threads: alloc::vec![Thread { thread: 8, calls: Some(5) }],
+                name: b"<7".to_vec(),
+                threads: alloc::vec![Thread { thread: 8, name: Vec::new(), calls: Some(5) }],
                 rights: alloc::vec![Right { name: 16, port: Some(5), kinds, references: 2 }],
                 ..Task::default()
             }],
@@ -141,7 +150,7 @@ mod tests {
         let mut text = String::new();
         graph(&graph_of, |piece| text += piece);
         let expected = r#"{"tasks":[
-{"task":7,"pid":null,"command":"","account":0,"threads":[{"thread":8,"calls":5}],"rights":[{"name":16,"port":5,"kinds":["receive","send"],"references":2}]}],
+{"task":7,"pid":null,"command":"","name":"\u003c7","account":0,"threads":[{"thread":8,"name":null,"calls":5}],"rights":[{"name":16,"port":5,"kinds":["receive","send"],"references":2}]}],
 "ports":[
 {"port":0,"receiver":{"kind":"task","number":7},"name":null,"set":null,"queued":0,"limit":0,"send":0,"send-once":0,"rights":[{"kinds":["receive","send"],"port":3}]}],
 "accounts":[

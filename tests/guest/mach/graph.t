@@ -5,6 +5,8 @@
   $ portinfo --json > /tmp/graph
   $ grep -c '"command":"[a-z/]*proc"' /tmp/graph
   1
+  $ grep -c '"command":"","name":"startup"' /tmp/graph
+  1
   $ grep '^{"port":' /tmp/graph | grep -c '"receiver":{"kind":"of-host"'
   1
   $ portinfo -v $$ | grep -c 'send -> ' > /dev/null && echo there are

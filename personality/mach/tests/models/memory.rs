@@ -110,6 +110,8 @@ pub enum Op {
         count: u64,
         offset: u64,
         copy: bool,
+        /// Through a proxy that allows this.
+        through: Option<u32>,
     },
     Copy {
         page: u64,
@@ -175,6 +177,7 @@ const OPS: &[(u8, Make)] = &[
         count: count(b),
         offset: b.below(OBJECT as u8) as u64,
         copy: b.below(2) > 0,
+        through: b.pick(&[None, None, None, Some(0), Some(1), Some(1), Some(2), Some(3), Some(5)]),
     }),
     (3, |b| Op::Copy { page: page(b), count: count(b), to: b.next(), target: page(b) }),
     (1, |b| Op::Wire { page: page(b), count: count(b), access: b.below(4) as u32 }),
@@ -195,6 +198,7 @@ const OPS: &[(u8, Make)] = &[
         count: larges(b),
         offset: b.below(LARGE_PAGES as u8) as u64,
         copy: b.below(2) > 0,
+        through: b.pick(&[None, None, None, Some(0), Some(1), Some(1), Some(2), Some(3), Some(5)]),
     }),
     (2, |b| Op::Copy { page: either(b), count: 1, to: b.next(), target: either(b) }),
     (1, |b| Op::Wire { page: large(b), count: larges(b), access: b.below(4) as u32 }),
@@ -307,6 +311,24 @@ impl Run {
             routine::name(label)
         );
         expected.is_ok()
+    }
+
+    /// A proxy of a proxy for bytes of an object; `None` if it could not be made.
+    fn proxy(&mut self, object: u64, start: u64, bytes: u64, access: u32) -> Option<u64> {
+        let mut make = |words: &[u64]| {
+            let answer = self.world.ask(self.root, routine::MEMORY_OBJECT_CREATE_PROXY, words);
+            match answer {
+                Ok(words) => Some(words[0]),
+                Err(error) => {
+                    assert!(error == SHORT && self.world.mach.kernel().has_failed(), "{error:?}");
+                    None
+                }
+            }
+        };
+        let outer = make(&[0, 7, 1, object, 0, start, bytes + PAGE])?;
+        let inner = make(&[0, access as u64, 1, outer, 0, 0, bytes]);
+        self.world.ask(self.root, routine::MACH_PORT_DEALLOCATE, &[0, outer]).unwrap();
+        inner
     }
 
     fn carry_out(&mut self, at: usize, op: &Op) {
@@ -441,18 +463,29 @@ impl Run {
                 count,
                 offset,
                 copy,
+                through,
             } => {
                 let taken = (page..page + count).any(|p| self.tasks[at].pages.contains_key(&p));
                 let (object, first, pages) = match page < LARGE {
                     true => (self.object, 0, OBJECT),
                     false => (self.large_object, OBJECT, LARGE_PAGES),
                 };
-                let expected = if offset + count > pages {
+                let allowed = through.unwrap_or(7);
+                let expected = if copy && allowed & 1 == 0 {
+                    Err(Error::KERN_PROTECTION_FAILURE)
+                } else if offset + count > pages {
                     Err(Error::KERN_INVALID_ARGUMENT)
                 } else if taken {
                     Err(Error::KERN_NO_SPACE)
                 } else {
                     Ok(())
+                };
+                let (from, offset_in) = match through {
+                    None => (object, size(page, offset)),
+                    Some(_) => match self.proxy(object, size(page, offset), size(page, count), allowed) {
+                        Some(proxy) => (proxy, 0),
+                        None => return,
+                    },
                 };
                 let words = [
                     name,
@@ -460,14 +493,19 @@ impl Run {
                     size(page, count),
                     0,
                     0,
-                    object,
-                    size(page, offset),
+                    from,
+                    offset_in,
                     copy as u64,
                     3,
                     7,
                     copy as u64,
                 ];
-                if self.ask(routine::VM_MAP, &words, expected) {
+                let mapped = self.ask(routine::VM_MAP, &words, expected);
+                if through.is_some() {
+                    self.world.ask(self.root, routine::MACH_PORT_DEALLOCATE, &[0, from]).unwrap();
+                }
+                if mapped {
+                    let allowed = if copy { 7 } else { allowed };
                     for step in 0..count {
                         let shared = self.object_cells[(first + offset + step) as usize];
                         let cell = if copy {
@@ -478,8 +516,8 @@ impl Run {
                         let inheritance = copy as u64;
                         let new = Page {
                             cell,
-                            protection: 3,
-                            maximum: 7,
+                            protection: 3 & allowed,
+                            maximum: allowed,
                             inheritance,
                         };
                         self.tasks[at].pages.insert(page + step, new);

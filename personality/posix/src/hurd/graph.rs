@@ -76,13 +76,15 @@ fn describe(task: &SendRight, process: Option<ProcessInfo>) -> Option<Task> {
     let rights = rights(task).ok()?;
     let threads = mach::task_threads(task).ok()?;
     let threads = threads.iter().filter_map(|thread| {
+        let name = mach::thread_get_name(thread).ok()?;
         let (thread, called) = mach::thread_call(thread).ok()?;
         let called = rights.iter().find(|right| called == Some(right.name));
-        Some(Thread { thread, calls: called.and_then(|right| right.port) })
+        Some(Thread { thread, name, calls: called.and_then(|right| right.port) })
     });
     let threads = threads.collect();
     let (pid, args) = process.map_or((None, Vec::new()), |info| (Some(info.pid), info.args));
-    Some(Task { task: info.number, pid, args, account: info.account, threads, rights })
+    let name = mach::task_name(task).ok()?;
+    Some(Task { task: info.number, pid, args, name, account: info.account, threads, rights })
 }
 
 /// What the names of a task denote.
