@@ -361,7 +361,7 @@ impl<K: Kernel> Mach<K> {
             return false;
         }
         let memory = port.memory;
-        self.ports.remove(id);
+        self.ports.discard(id);
         if let Some(object) = memory {
             self.pager_died(object);
         }

@@ -113,7 +113,7 @@ impl<K: Kernel> Mach<K> {
                 return;
             }
             // Who cannot pay for the message has no handler.
-            self.ports.remove(reply);
+            self.ports.discard(reply);
             if let Some(thread) = self.threads.get_mut(id) {
                 thread.raised = None;
             }
@@ -139,7 +139,7 @@ impl<K: Kernel> Mach<K> {
         else {
             return;
         };
-        self.ports.remove(raised.reply);
+        self.ports.discard(raised.reply);
         let state: Option<Vec<u64>> = match (label, words) {
             (label, [0]) if label == notify::EXCEPTION_RAISE + REPLY_OFFSET => Some(Vec::new()),
             (label, [0, state @ ..]) if label == notify::EXCEPTION_RAISE_STATE + REPLY_OFFSET => {

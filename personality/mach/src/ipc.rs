@@ -326,7 +326,7 @@ impl<K: Kernel> Mach<K> {
                 Ok((name, port))
             }
             Err(error) => {
-                self.ports.remove(port);
+                self.ports.discard(port);
                 self.accounts.refund(account, Limits::rights(1));
                 Err(error)
             }
@@ -649,7 +649,7 @@ impl<K: Kernel> Mach<K> {
         if let Some(set) = set {
             holder.members.remove(&(set, name));
         }
-        if !holder.receivers.is_empty() && name != 0 {
+        if name != 0 && holder.receivers.iter().any(|waiting| waiting.name == name) {
             self.receivers_abort(task, Some(name), Error::MACH_RCV_PORT_DIED);
         }
     }
@@ -1002,22 +1002,22 @@ impl<K: Kernel> Mach<K> {
         let mscount = port.mscount;
         match port.owner {
             Owner::Kernel(KernelObject::Memory(object)) => {
-                self.ports.remove(id);
+                self.ports.discard(id);
                 self.object_port_gone(object);
             }
             Owner::Kernel(KernelObject::Account(account)) => {
-                self.ports.remove(id);
+                self.ports.discard(id);
                 self.accounts.release(account);
             }
             Owner::Kernel(KernelObject::Interrupt(_) | KernelObject::Dma) => {
-                self.ports.remove(id);
+                self.ports.discard(id);
             }
             Owner::Kernel(KernelObject::Proxy(proxy)) => {
-                self.ports.remove(id);
+                self.ports.discard(id);
                 self.proxy_end(proxy);
             }
             Owner::Kernel(KernelObject::Processing(what)) => {
-                self.ports.remove(id);
+                self.ports.discard(id);
                 self.processors.port_gone(what);
             }
             Owner::Kernel(KernelObject::Task(task)) => self.orphans.push(task),

@@ -161,18 +161,32 @@ impl<T> Slab<T> {
 
     /// Takes the entry out; its handle is stale from now on.
     pub fn remove(&mut self, id: Id<T>) -> Option<T> {
+        let (place, free) = self.leave(id)?;
+        match core::mem::replace(place, free) {
+            Place::Used(value) => Some(value),
+            Place::Free { .. } => None,
+        }
+    }
+
+    /// The same for an entry that nobody wants: it is dropped where it is.
+    #[inline]
+    pub fn discard(&mut self, id: Id<T>) {
+        if let Some((place, free)) = self.leave(id) {
+            *place = free;
+        }
+    }
+
+    /// The place of an entry whose handle is stale from now on, and what it is to hold.
+    #[inline]
+    fn leave(&mut self, id: Id<T>) -> Option<(&mut Place<T>, Place<T>)> {
         let (generation, place) = self.places.get_mut(id.index as usize)?;
         if *generation != id.generation || matches!(place, Place::Free { .. }) {
             return None;
         }
-        let old = core::mem::replace(place, Place::Free { next: self.free });
         *generation = generation.wrapping_add(1);
-        self.free = id.index;
         self.used -= 1;
-        match old {
-            Place::Used(value) => Some(value),
-            Place::Free { .. } => None,
-        }
+        let next = core::mem::replace(&mut self.free, id.index);
+        Some((place, Place::Free { next }))
     }
 
     /// All entries, in order of their places.

@@ -120,7 +120,7 @@ impl<K: Kernel> Mach<K> {
                 lapsed.spare = None;
             }
         }
-        self.ports.remove(id);
+        self.ports.discard(id);
         self.spares -= 1;
     }
 

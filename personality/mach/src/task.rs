@@ -345,7 +345,7 @@ impl<K: Kernel> Mach<K> {
             Err(error) => {
                 self.accounts
                     .refund(account, Limits::objects(Self::TASK_COST));
-                self.ports.remove(port);
+                self.ports.discard(port);
                 return Err(error);
             }
         };
