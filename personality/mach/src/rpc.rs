@@ -650,7 +650,6 @@ impl<K: Kernel> Mach<K> {
                     None => self.task(parent)?.account,
                 };
                 let child = self.task_create(account)?;
-                self.task_mut(child)?.map.limit = self.task(parent)?.map.limit;
                 let inherited = match inherits & inherit::MEMORY {
                     0 => Ok(()),
                     _ => self.map_inherit(parent, child),
@@ -664,8 +663,13 @@ impl<K: Kernel> Mach<K> {
                     return Err(error);
                 }
                 let port = self.task(child)?.port;
-                let (handler, priority) = (self.task(task)?.handler, self.task(task)?.priority);
-                self.task_mut(child)?.priority = priority;
+                // What was inherited is not refused for a limit.
+                let limit = self.task(parent)?.map.limit;
+                let maker = self.task(task)?;
+                let (handler, priority) = (maker.handler, maker.priority);
+                let made = self.task_mut(child)?;
+                made.priority = priority;
+                made.map.limit = limit;
                 if let Carried::Send(exception) = handler.port
                     && let Some(exception) = self.ports.get_mut(exception)
                 {

@@ -1468,6 +1468,15 @@ const MEMORY: &[Case] = &[
         t.all(VM_SET_SIZE_LIMIT, &[host, task, 4 * PAGE, 4 * PAGE])?;
         t.all(VM_ALLOCATE, &[task, 0, PAGE, 1]).map(drop)
     }),
+    ("vm_set_size_limit, below what is in use, hinders nobody to fork", |t| {
+        let task = t.task()?;
+        t.all(VM_ALLOCATE, &[task, 0x50_0000, 3 * PAGE, 0])?;
+        t.all(VM_SET_SIZE_LIMIT, &[0, task, PAGE, PAGE])?;
+        let child = t.get(TASK_CREATE, &[0, task, 1])?;
+        t.gives(VM_REGION, &[child, 0], &[0x50_0000, 3 * PAGE])?;
+        t.gives(VM_GET_SIZE_LIMIT, &[child], &[PAGE, PAGE])?;
+        t.refuses(VM_ALLOCATE, &[child, 0, PAGE, 1], Error::KERN_NO_SPACE)
+    }),
     ("vm_get_size_limit, none at first", |t| {
         let task = t.task()?;
         t.gives(VM_GET_SIZE_LIMIT, &[task], &[u64::MAX, u64::MAX])?;
