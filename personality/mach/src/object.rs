@@ -511,7 +511,7 @@ impl<K: Kernel> Mach<K> {
             .get(source)
             .ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let page_size = object.page_size;
-        let part = (offset | count * PAGE) & (page_size.bytes::<K>() - 1);
+        let part = (offset | (count * PAGE)) & (page_size.bytes::<K>() - 1);
         if object.cache == Cache::Device || part != 0 {
             return Err(Error::KERN_INVALID_ARGUMENT);
         }

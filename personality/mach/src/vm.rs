@@ -411,7 +411,7 @@ impl<K: Kernel> Mach<K> {
         if what.offset & (page - 1) != 0 || !what.maximum.contains(what.protection) {
             return Err(Error::KERN_INVALID_ARGUMENT);
         }
-        if pages == PageSize::Large && (size % page != 0 || size > LARGE_PAGES * page) {
+        if pages == PageSize::Large && (!size.is_multiple_of(page) || size > LARGE_PAGES * page) {
             return Err(Error::KERN_INVALID_ARGUMENT);
         }
         let account = self.task(task)?.account;

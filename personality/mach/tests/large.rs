@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Caller, Reply, World};
+use mach::abi::disposition::COPY_SEND;
 use mach::abi::vm_flags::{ANYWHERE, SUPERPAGE_SIZE_2MB};
 use mach::abi::{LARGE_PAGE, inherit, routine};
 use mach::{Error, Protection};
@@ -119,5 +120,35 @@ fn a_thread_that_writes_to_a_copy_faults_until_there_is_a_page() {
     w.check();
     w.busy = false;
     w.rest();
+    w.finish();
+}
+
+#[test]
+fn an_account_that_is_emptied_loses_its_large_pages_wherever_they_are_mapped() {
+    let (mut w, root, _, _) = world(0);
+    w.busy = false;
+    let account = w.get(root, routine::ACCOUNT_CREATE, &[1 << 30, 1 << 30, 100]);
+    let (owner, task) = w.task(root, account);
+    w.ask(owner, routine::VM_ALLOCATE, &ALLOCATE).unwrap();
+    let words = [4 * LARGE_PAGE, SUPERPAGE_SIZE_2MB];
+    let object = w.get(owner, routine::MEMORY_OBJECT_CREATE, &words);
+    let object = w.get(root, routine::MACH_PORT_EXTRACT_RIGHT, &[task, object, COPY_SEND as u64]);
+    let map = [0, 0, 4 * LARGE_PAGE, 0, ANYWHERE, object, 0, 0, 3, 3, 2];
+    let at = w.get(root, routine::VM_MAP, &map);
+    assert!(w.mach.kernel().memory_write(root.task, at + 3 * LARGE_PAGE, 1));
+    let used = w.ask(root, routine::ACCOUNT_INFO, &[account]).unwrap()[3];
+    assert!((6 * LARGE_PAGE..7 * LARGE_PAGE).contains(&used));
+    let mut place = 0;
+    loop {
+        place = w.get(root, routine::ACCOUNT_TERMINATE, &[account, place]);
+        w.check();
+        if place == 0 {
+            break;
+        }
+    }
+    assert_eq!(w.ask(root, routine::ACCOUNT_INFO, &[account]).unwrap()[3], 0);
+    assert_eq!(w.mach.kernel().memory_read(root.task, at + 3 * LARGE_PAGE), None);
+    w.refused(root, routine::VM_READ, &[0, at, 1], Error::KERN_INVALID_ADDRESS);
+    w.ask(root, routine::VM_DEALLOCATE, &[0, at, 4 * LARGE_PAGE]).unwrap();
     w.finish();
 }
