@@ -424,8 +424,7 @@ impl<K: Kernel> Mach<K> {
                 continue;
             };
             if self.kernel.published(kernel).0 == name {
-                // Without memory to look at it, it waits until somebody ends its call.
-                let _ = self.call_end(thread, Error::MIG_SERVER_DIED);
+                self.call_end(thread, Error::MIG_SERVER_DIED);
             }
         }
     }

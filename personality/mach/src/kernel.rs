@@ -152,7 +152,7 @@ pub trait Kernel {
     /// `error`; a stopped thread stays stopped. `instruction` is what stands at its program counter.
     fn call_interrupt(&mut self, thread: Self::Thread, instruction: u32, error: Error) -> bool;
     /// What the thread's page says: the name that the thread is calling (0 when none), and how many
-    /// names more its inbox takes. Both are 0 where the page cannot be read.
+    /// names more its inbox takes.
     fn published(&mut self, thread: Self::Thread) -> (u32, usize);
     /// The label of the message of a call that a thread waits in; if it waits in none, anything.
     fn called_label(&mut self, thread: Self::Thread) -> u32;
@@ -226,7 +226,7 @@ pub trait Kernel {
         protection: Protection,
         cache: Cache,
     );
-    /// Reads from a frame.
+    /// Reads from a frame. This, as all that looks into frames, takes no memory.
     fn frame_read(&mut self, frame: Self::Frame, offset: usize, bytes: &mut [u8]) -> Result<()>;
     /// Writes to a frame.
     fn frame_write(&mut self, frame: Self::Frame, offset: usize, bytes: &[u8]) -> Result<()>;

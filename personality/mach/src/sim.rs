@@ -116,8 +116,6 @@ struct Frame {
     mappings: u32,
     device: bool,
     physical: u64,
-    /// Whether the mach server has looked into it, which takes memory the first time.
-    seen: bool,
 }
 
 struct Mapping {
@@ -535,17 +533,12 @@ impl SimKernel {
     }
 
     /// The mach server looks into a frame.
-    fn look(&mut self, frame: SimFrame) -> Result<()> {
-        let entry = self.frame_mut(frame);
+    fn look(&mut self, frame: SimFrame) -> &mut [u8; PAGE] {
         assert!(
-            !entry.device,
+            !self.frame_mut(frame).device,
             "{frame:?} is a device's: looking into it may stop the machine"
         );
-        if !entry.seen {
-            self.allocate(0)?;
-            self.frame_mut(frame).seen = true;
-        }
-        Ok(())
+        self.bytes_mut(frame)
     }
 
     /// Makes the block that a slot lies in.
@@ -573,7 +566,6 @@ impl SimKernel {
             mappings: 0,
             device,
             physical,
-            seen: false,
         };
         self.frames.insert(frame, entry);
         frame
@@ -811,10 +803,7 @@ impl Kernel for SimKernel {
 
     fn published(&mut self, thread: SimThread) -> (u32, usize) {
         let page = self.thread(thread).page;
-        if self.look(page).is_err() {
-            return (0, 0);
-        }
-        let bytes = self.bytes_mut(page);
+        let bytes = self.look(page);
         let word = |at: usize| {
             u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
         };
@@ -828,8 +817,7 @@ impl Kernel for SimKernel {
 
     fn inbox_push(&mut self, thread: SimThread, name: u32) -> Result<()> {
         let page = self.thread(thread).page;
-        self.look(page)?;
-        let bytes = self.bytes_mut(page);
+        let bytes = self.look(page);
         let at = page::INBOX_COUNT;
         let count = u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         let count = count as usize;
@@ -900,10 +888,7 @@ impl Kernel for SimKernel {
             PAGE => self.frame_allocate()?,
             _ => self.frame_allocate_large()?,
         };
-        if let Err(error) = self.look(from).and_then(|()| self.look(frame)) {
-            self.frame_free(frame);
-            return Err(error);
-        }
+        self.look(from);
         self.frame_mut(frame).bytes = self.frame_mut(from).bytes.clone();
         Ok(frame)
     }
@@ -1108,13 +1093,13 @@ impl Kernel for SimKernel {
     }
 
     fn frame_read(&mut self, frame: SimFrame, offset: usize, bytes: &mut [u8]) -> Result<()> {
-        self.look(frame)?;
+        self.look(frame);
         bytes.copy_from_slice(self.part_mut(frame, offset, bytes.len()));
         Ok(())
     }
 
     fn frame_write(&mut self, frame: SimFrame, offset: usize, bytes: &[u8]) -> Result<()> {
-        self.look(frame)?;
+        self.look(frame);
         self.part_mut(frame, offset, bytes.len()).copy_from_slice(bytes);
         Ok(())
     }
@@ -1127,8 +1112,8 @@ impl Kernel for SimKernel {
         to_offset: usize,
         length: usize,
     ) -> Result<()> {
-        self.look(from)?;
-        self.look(to)?;
+        self.look(from);
+        self.look(to);
         let source = self.part_mut(from, from_offset, length).to_vec();
         self.part_mut(to, to_offset, length).copy_from_slice(&source);
         Ok(())

@@ -19,7 +19,7 @@ use crate::spare::{Lapsed, SPARES_BYTES};
 use crate::sync::{Futexes, Serial, Waits};
 use crate::object::Object;
 use crate::pager::{Awaited, Paging, Parked, Woken};
-use crate::vm::{Map, USED_BYTES};
+use crate::vm::{Map, PAGE, USED_BYTES};
 use crate::window::Windows;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -609,34 +609,29 @@ impl<K: Kernel> Mach<K> {
     /// The instruction at an address of a thread's task, 0 where there is none.
     pub fn instruction(&mut self, thread: ThreadId, pc: u64) -> u32 {
         match self.threads.get(thread).map(|thread| thread.task) {
-            Some(task) => self.instruction_at(task, pc).unwrap_or(0),
+            Some(task) => self.instruction_at(task, pc),
             None => 0,
         }
     }
 
-    /// The four bytes at an address, 0 where there are none.
-    fn instruction_at(&mut self, task: TaskId, pc: u64) -> Result<u32> {
-        // It was executed: whether it may be read does not matter.
+    /// The four bytes at an address, 0 where there are none. What was executed is there: no page is
+    /// made for this, nor asked for.
+    fn instruction_at(&mut self, task: TaskId, pc: u64) -> u32 {
         let mut bytes = [0; 4];
-        let read = |kernel: &mut K, frame, offset, length: usize| {
-            // An instruction is aligned: a piece has all of it or is not looked at.
-            match length {
-                4 => kernel.frame_read(frame, offset, &mut bytes),
-                _ => Err(Error::KERN_INVALID_ADDRESS),
-            }
-        };
-        match self.pieces(task, pc, 4, Protection::NONE, read) {
-            Ok(()) => Ok(u32::from_le_bytes(bytes)),
-            Err(Error::KERN_RESOURCE_SHORTAGE) => Err(Error::KERN_RESOURCE_SHORTAGE),
-            Err(_) => Ok(0),
+        // An instruction is aligned: one page has all of it.
+        if pc % PAGE + bytes.len() as u64 <= PAGE
+            && let Some((frame, offset)) = self.frame_now(task, pc)
+            && self.kernel.frame_read(frame, offset, &mut bytes).is_ok()
+        {
+            return u32::from_le_bytes(bytes);
         }
+        0
     }
 
-    /// Ends the call that a thread waits in, if it does. It fails where there is no memory to look at
-    /// what the thread does.
-    pub(crate) fn call_end(&mut self, id: ThreadId, error: Error) -> Result<()> {
+    /// Ends the call that a thread waits in, if it does.
+    pub(crate) fn call_end(&mut self, id: ThreadId, error: Error) {
         let Some(thread) = self.threads.get(id).filter(|thread| thread.started) else {
-            return Ok(());
+            return;
         };
         let (kernel, task) = (thread.kernel, thread.task);
         let runs = !thread_is_held(Some(thread), &self.tasks);
@@ -645,13 +640,10 @@ impl<K: Kernel> Mach<K> {
         }
         let pc = self.kernel.program_counter(kernel);
         let instruction = self.instruction_at(task, pc);
-        if let Ok(instruction) = instruction {
-            self.kernel.call_interrupt(kernel, instruction, error);
-        }
+        self.kernel.call_interrupt(kernel, instruction, error);
         if runs {
             self.kernel.thread_resume(kernel);
         }
-        instruction.map(drop)
     }
 
     pub(crate) fn thread_suspend(&mut self, id: ThreadId) -> Result<()> {
@@ -809,7 +801,7 @@ impl<K: Kernel> Mach<K> {
         };
         let (kernel, task) = (thread.kernel, thread.task);
         let pc = self.kernel.program_counter(kernel);
-        let instruction = self.instruction_at(task, pc).unwrap_or(0);
+        let instruction = self.instruction_at(task, pc);
         let error = Error::MACH_SEND_INVALID_DEST;
         self.kernel.call_interrupt(kernel, instruction, error)
     }
@@ -834,11 +826,7 @@ impl<K: Kernel> Mach<K> {
         let thread = self.threads.get(id).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let kernel = thread.kernel;
         let task = thread.task;
-        let (name, room) = self.kernel.published(kernel);
-        if (name, room) == (0, 0) {
-            // Its page could not be looked at.
-            return Err(Error::KERN_RESOURCE_SHORTAGE);
-        }
+        let (name, _) = self.kernel.published(kernel);
         if name != 0 {
             // What has not been sent is not sent; all else may have been heard.
             let label = self.kernel.called_label(kernel) & !crate::abi::IN_PAGE;
@@ -847,7 +835,7 @@ impl<K: Kernel> Mach<K> {
                 true => Error::MACH_SEND_INTERRUPTED,
                 false => Error::MACH_RCV_INTERRUPTED,
             };
-            self.call_end(id, error)?;
+            self.call_end(id, error);
             self.waits_purge(task);
         }
         Ok(())

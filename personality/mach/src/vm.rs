@@ -1120,6 +1120,23 @@ impl<K: Kernel> Mach<K> {
         }
     }
 
+    /// The frame that an address stands for now, which is not a device's, and where the address is in
+    /// it.
+    pub(crate) fn frame_now(&self, task: TaskId, address: u64) -> Option<(K::Frame, usize)> {
+        let (start, region) = self.tasks.get(task)?.map.region(address)?;
+        let size = region.pages.bytes::<K>();
+        let mut id = region.object?;
+        let mut index = (region.offset + ((address & !(size - 1)) - start)) / PAGE;
+        loop {
+            let object = self.objects.get(id).filter(|object| object.cache != Cache::Device)?;
+            if let Some((frame, _)) = object.pages.get_common(index) {
+                return Some((frame, (address & (size - 1)) as usize));
+            }
+            let (origin, first) = object.origin?;
+            (id, index) = (origin, first + index);
+        }
+    }
+
     /// A page that the mach server itself will look into, not a device's, and where the address is
     /// in it.
     pub(crate) fn page_look(

@@ -510,24 +510,29 @@ fn a_server_maps_a_window_again_that_it_gave_back() {
 
 #[test]
 fn a_caller_learns_that_its_server_died() {
-    let mut w = World::new();
-    let root = w.boot_root();
-    let (server, server_name) = w.task(root, 0);
-    let (client, client_name) = w.task(root, 0);
-    let port = w.port(server);
-    let to = w.get(
-        root,
-        routine::MACH_PORT_EXTRACT_RIGHT,
-        &[server_name, port, MAKE_SEND as u64],
-    );
-    let to = w.give(root, client_name, to, MOVE_SEND);
-    w.mach.kernel().pc_set(client.thread, TEXT);
-    w.mach.kernel().call_begin(client.thread, to as u32, 1);
-    w.ask(root, routine::TASK_TERMINATE, &[server_name])
-        .unwrap();
-    assert_eq!(w.answer(client), Err(Error::MIG_SERVER_DIED));
-    w.check();
-    w.finish();
+    // Whatever lacks memory meanwhile.
+    for failure in (0..12).map(Some).chain([None]) {
+        let mut w = World::new();
+        let root = w.boot_root();
+        let (server, server_name) = w.task(root, 0);
+        let (client, client_name) = w.task(root, 0);
+        let port = w.port(server);
+        let to = w.get(
+            root,
+            routine::MACH_PORT_EXTRACT_RIGHT,
+            &[server_name, port, MAKE_SEND as u64],
+        );
+        let to = w.give(root, client_name, to, MOVE_SEND);
+        w.mach.kernel().pc_set(client.thread, TEXT);
+        w.mach.kernel().call_begin(client.thread, to as u32, 1);
+        w.mach.kernel().fail_after(failure);
+        w.ask(root, routine::TASK_TERMINATE, &[server_name])
+            .unwrap();
+        w.mach.kernel().fail_after(None);
+        assert_eq!(w.answer(client), Err(Error::MIG_SERVER_DIED));
+        w.check();
+        w.finish();
+    }
 }
 
 #[test]

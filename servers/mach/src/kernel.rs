@@ -6,7 +6,7 @@ use crate::slots::{Slot, Slots};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use mach::abi::{self, page};
-use mach::{Cache, Error, Kernel, Protection, Result, Segments};
+use mach::{BLOCK, Cache, Error, Kernel, Protection, Result, Segments};
 use sel4::vspace::{self, MapError, TRANSLATION_LEVELS, VSPACE_BLUEPRINT};
 use sel4::{
     AbsoluteCPtr, CPtr, CapData, CapRights, FrameSize, MessageInfo, ObjectBlueprint, PrioProps, VmAttributes,
@@ -21,7 +21,7 @@ const LEAF_BITS: usize = 7;
 const SPACE_LEVELS: usize = 3;
 /// Where the mach server maps frames to look into them, small ones and large ones.
 const ALIAS_BASE: [usize; 2] = [0x10_0000_0000, 0x18_0000_0000];
-/// How many frames it keeps mapped at most.
+/// How many frames it keeps mapped.
 const ALIASES: [usize; 2] = [4096, 64];
 /// How many empty CNodes are kept at most: the kernel goes through all slots of one that it deletes.
 const CNODES: usize = 32;
@@ -150,9 +150,15 @@ impl Frame {
 /// Where the mach server sees frames of one size.
 #[derive(Default)]
 struct Aliases {
-    /// Frames and the slots of what is mapped, by place; oldest first.
-    entries: Vec<Option<(u32, Slot)>>,
+    entries: Vec<Alias>,
+    /// The place to use next, which is the oldest.
     next: usize,
+}
+
+/// A place where the mach server looks into a frame.
+struct Alias {
+    slot: Slot,
+    frame: Option<u32>,
 }
 
 impl<T> Table<T> {
@@ -290,6 +296,7 @@ impl Sel4 {
         init_thread::TCB.bind_notification(bound).map_err(|_| SHORT)?;
         // Calls and answers take the kernel's fast path only between equals.
         init_thread::TCB.set_priority(PROGRAM_PRIORITY).map_err(|_| SHORT)?;
+        kernel.aliases_make()?;
         Ok(kernel)
     }
 
@@ -710,7 +717,34 @@ impl Sel4 {
             .map(drop)
     }
 
-    /// Where the mach server sees a frame.
+    /// Makes all that looking into frames takes from then on: slots, and page tables.
+    fn aliases_make(&mut self) -> Result<()> {
+        // What is mapped, its size, and how much of it is mapped below one table.
+        let kinds = [
+            (ObjectBlueprint::SmallPage, PAGE, BLOCK as usize),
+            (ObjectBlueprint::LargePage, LARGE, ALIASES[1] * LARGE),
+        ];
+        for (kind, (object, bytes, below)) in kinds.into_iter().enumerate() {
+            for _ in 0..ALIASES[kind] {
+                self.replenish();
+                let slot = self.slot()?;
+                self.aliases[kind].entries.push(Alias { slot, frame: None });
+            }
+            let object = self.object(&object)?;
+            let page = cap::Page::from_bits(object.slot as u64);
+            let attributes = VmAttributes::cached().execute_never();
+            let end = ALIAS_BASE[kind] + ALIASES[kind] * bytes;
+            for address in (ALIAS_BASE[kind]..end).step_by(below) {
+                self.map_own(page, address, CapRights::READ, attributes)?;
+                page.unmap().map_err(|_| Error::KERN_FAILURE)?;
+            }
+            self.object_free(object);
+        }
+        Ok(())
+    }
+
+    /// Where the mach server sees a frame, until [`ALIASES`] others were looked into. This takes no
+    /// memory.
     fn alias(&mut self, frame: u32) -> Result<*mut u8> {
         let entry = self.frames.get(frame).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         match entry.alias {
@@ -723,32 +757,25 @@ impl Sel4 {
         let entry = self.frames.get(frame).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let (source, bytes, kind) = (entry.slot, entry.bytes(), entry.large as usize);
         let place = self.aliases[kind].next;
-        if let Some(Some((old, _))) = self.aliases[kind].entries.get(place) {
-            self.alias_drop(*old);
+        if let Some(old) = self.aliases[kind].entries[place].frame {
+            self.alias_drop(old);
         }
-        let slot = self.slot()?;
-        let to = self.slots.at(slot);
-        if to.copy(&self.slots.at(source), CapRights::READ_WRITE).is_err() {
-            self.slots.give(slot);
-            return Err(SHORT);
-        }
+        let slot = self.aliases[kind].entries[place].slot;
+        self.slots
+            .at(slot)
+            .copy(&self.slots.at(source), CapRights::READ_WRITE)
+            .map_err(|_| Error::KERN_FAILURE)?;
         let address = ALIAS_BASE[kind] + place * bytes;
-        let attributes = VmAttributes::cached().execute_never();
-        let page = cap::Page::from_bits(slot as u64);
-        if let Err(error) = self.map_own(page, address, CapRights::READ_WRITE, attributes) {
-            self.slots.delete(slot);
-            return Err(error);
-        }
         let aliases = &mut self.aliases[kind];
-        if place == aliases.entries.len() {
-            aliases.entries.push(Some((frame, slot)));
-        } else {
-            aliases.entries[place] = Some((frame, slot));
-        }
+        aliases.entries[place].frame = Some(frame);
         aliases.next = (place + 1) % ALIASES[kind];
         if let Some(entry) = self.frames.get_mut(frame) {
             entry.alias = address;
         }
+        let attributes = VmAttributes::cached().execute_never();
+        let page = cap::Page::from_bits(slot as u64);
+        self.map_own(page, address, CapRights::READ_WRITE, attributes)
+            .inspect_err(|_| self.alias_drop(frame))?;
         Ok(address as *mut u8)
     }
 
@@ -766,8 +793,10 @@ impl Sel4 {
         let Some(entry) = self.frames.get_mut(frame).filter(|entry| entry.alias != 0) else { return };
         let (kind, address) = (entry.large as usize, core::mem::take(&mut entry.alias));
         let place = (address - ALIAS_BASE[kind]) / entry.bytes();
-        if let Some((_, slot)) = self.aliases[kind].entries[place].take() {
-            self.slots.delete(slot);
+        let alias = &mut self.aliases[kind].entries[place];
+        if alias.frame.take().is_some() {
+            // Fails only for an address that does not exist.
+            let _ = self.slots.at(alias.slot).delete();
         }
     }
 
