@@ -305,20 +305,38 @@ impl Sel4 {
         self.endpoint
     }
 
-    /// Memory for the mach server's own heap: up to `pages` pages mapped at `address`; answers how
-    /// many there are.
-    pub fn own_memory(&mut self, address: usize, pages: usize) -> usize {
-        for page in 0..pages {
-            let Ok(object) = self.object(&ObjectBlueprint::SmallPage) else { return page };
-            let frame = cap::Page::from_bits(object.slot as u64);
-            let attributes = VmAttributes::cached().execute_never();
-            let at = address + page * PAGE;
-            if self.map_own(frame, at, CapRights::READ_WRITE, attributes).is_err() {
-                self.object_free(object);
-                return page;
+    /// Memory for the mach server's own heap: up to `bytes` of it, mapped at `address`; answers how
+    /// much there is. It stays for ever, so it lies together where it can: in large pages.
+    pub fn own_memory(&mut self, address: usize, bytes: usize) -> usize {
+        let (mut at, end) = (address, address + bytes);
+        while at < end {
+            if at.is_multiple_of(LARGE)
+                && end - at >= LARGE
+                && let Some(block) = self.memory.allocate(&mut self.slots, LARGE_BITS)
+                && let Ok(object) = self.object_in(&ObjectBlueprint::LargePage, block)
+                && self.own_page(object, at)
+            {
+                at += LARGE;
+            } else if let Ok(object) = self.object(&ObjectBlueprint::SmallPage)
+                && self.own_page(object, at)
+            {
+                at += PAGE;
+            } else {
+                break;
             }
         }
-        pages
+        at - address
+    }
+
+    /// Maps a page for the mach server itself, or frees it; answers whether it is mapped.
+    fn own_page(&mut self, object: Object, address: usize) -> bool {
+        let page = cap::Page::from_bits(object.slot as u64);
+        let attributes = VmAttributes::cached().execute_never();
+        let mapped = self.map_own(page, address, CapRights::READ_WRITE, attributes).is_ok();
+        if !mapped {
+            self.object_free(object);
+        }
+        mapped
     }
 
     /// Says whether memory is so short that the mach server's own heap cannot grow as it should, and

@@ -70,13 +70,13 @@ fn heap_reserve(kernel: &mut Sel4) {
             kernel.set_short(false, false);
             return;
         }
-        let pages = if kernel.memory_free() < 2 * HEAP_STEP as u64 {
+        let more = if kernel.memory_free() < 2 * HEAP_STEP as u64 {
             0
         } else {
-            kernel.own_memory(mapped, HEAP_STEP >> memory::PAGE_BITS)
+            kernel.own_memory(mapped, HEAP_STEP)
         };
-        HEAP_MAPPED.store(mapped + (pages << memory::PAGE_BITS), Ordering::Relaxed);
-        if pages == 0 {
+        HEAP_MAPPED.store(mapped + more, Ordering::Relaxed);
+        if more == 0 {
             kernel.set_short(true, ahead < HEAP_CRITICAL);
             return;
         }
