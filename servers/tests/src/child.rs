@@ -244,6 +244,17 @@ impl Child {
         mach::task_info(&self.task).is_ok()
     }
 
+    /// Whether the task ends when others have their turns.
+    pub fn ends(&self) -> bool {
+        for _ in 0..100_000 {
+            if !self.lives() {
+                return true;
+            }
+            sys::yield_now();
+        }
+        false
+    }
+
     /// A special port of the task.
     pub fn special_port(&self, which: SpecialPort, port: impl AsName) -> Result<()> {
         mach::task_set_special_port(&self.task, which, port)

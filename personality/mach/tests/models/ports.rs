@@ -9,7 +9,7 @@ use crate::common::{Bytes, Caller, Reply, TEXT, World, result_of};
 use mach::Error;
 use mach::abi::disposition::*;
 use mach::abi::{self, notify, right, routine};
-use mach::sim::{SimTask, SimThread};
+use mach::sim::{Answer, SimTask, SimThread};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 type Port = usize;
@@ -1028,6 +1028,24 @@ impl Model {
             .find(|port| !self.ports[*port].queue.is_empty() && self.is_for(task, name, *port))
     }
 
+    /// The port of a task whose message begins with its name or payload, and a label.
+    fn port_of_message(&self, task: usize, own: u64, label: u64) -> Option<Port> {
+        (0..self.ports.len()).find(|port| match self.ports[*port].payload {
+            Some(payload) if label & abi::PAYLOAD != 0 => payload == own,
+            None if label & abi::PAYLOAD == 0 => {
+                self.ports[*port].owner == Owner::Task(task, own as u32)
+            }
+            _ => false,
+        })
+    }
+
+    /// Whether the message that the implementation handed out is in its queue.
+    fn has_message(&self, task: usize, words: &[u64]) -> bool {
+        self.port_of_message(task, words[0], words[1])
+            .and_then(|port| self.ports[port].queue.front())
+            .is_some_and(|message| message.label as u64 == words[1] & !abi::PAYLOAD)
+    }
+
     /// A message that the implementation handed out.
     fn receive(&mut self, task: usize, name: u32, words: &[u64]) {
         let [own, label, number, rights, body, rest @ ..] = words else {
@@ -1035,14 +1053,8 @@ impl Model {
         };
         let (held, rest) = rest.split_at(*rights as usize);
         assert_eq!(rest.len() as u64, *body);
-        let port = (0..self.ports.len())
-            .find(|port| match self.ports[*port].payload {
-                Some(payload) if label & abi::PAYLOAD != 0 => payload == *own,
-                None if label & abi::PAYLOAD == 0 => {
-                    self.ports[*port].owner == Owner::Task(task, *own as u32)
-                }
-                _ => false,
-            })
+        let port = self
+            .port_of_message(task, *own, *label)
             .expect("the message came to a port of the task");
         let label = &(label & !abi::PAYLOAD);
         assert!(self.is_for(task, name, port), "a message of another port");
@@ -1513,6 +1525,9 @@ struct Run {
     world: World,
     model: Model,
     account: u64,
+    /// Answers to threads that the model has not looked at, and those that it owes an account of.
+    answers: Vec<Answer>,
+    owed: Vec<(usize, Result<(), Error>)>,
 }
 
 impl Run {
@@ -1529,6 +1544,8 @@ impl Run {
             world,
             model,
             account,
+            answers: Vec::new(),
+            owed: Vec::new(),
         };
         run.task_add(root, 0);
         // The account's own name is no port of the model: it stays out of everybody's reach.
@@ -1751,8 +1768,10 @@ impl Run {
         let told = Self::apply(&mut next, actor, task, op, &words, &reply, answer, fresh);
         match (answer, told) {
             (Ok(_), Ok(())) => {
-                next.settle();
                 self.model = next;
+                // Who waits has the message before its sender's right to the port ends.
+                self.receive(|model, task, words| model.has_message(task, words));
+                self.model.settle();
                 let words = answer.map(<[u64]>::to_vec).unwrap_or_default();
                 self.made(op, caller, &words);
             }
@@ -2497,27 +2516,35 @@ impl Run {
         }
     }
 
-    /// Answers to threads that waited, and everything that can be seen.
-    fn after(&mut self) {
-        let mut owed: Vec<(usize, Result<(), Error>)> = Vec::new();
-        for answer in self.world.answers() {
+    /// Hands the model the messages that threads waited for and have now, of those that it is ready
+    /// for.
+    fn receive(&mut self, is_ready: impl Fn(&Model, usize, &[u64]) -> bool) {
+        self.answers.extend(self.world.answers());
+        for answer in std::mem::take(&mut self.answers) {
             let at = self
                 .model
                 .threads
                 .iter()
                 .position(|thread| thread.caller.thread == answer.thread)
                 .expect("a thread that exists");
+            let task = self.model.threads[at].task;
             let result = result_of(answer.label, &answer.words);
             match (&result, self.model.threads[at].wait.clone()) {
-                (Ok(words), Some(Wait::Receive { name, .. })) => {
+                (Ok(words), Some(Wait::Receive { name, .. })) if is_ready(&self.model, task, words) => {
                     self.model.threads[at].wait = None;
-                    let task = self.model.threads[at].task;
                     self.model.receive(task, name, words);
                     self.model.settle();
                 }
-                (result, _) => owed.push((at, result.clone().map(drop))),
+                (Ok(_), Some(Wait::Receive { .. })) => self.answers.push(answer),
+                (result, _) => self.owed.push((at, result.clone().map(drop))),
             }
         }
+    }
+
+    /// Answers to threads that waited, and everything that can be seen.
+    fn after(&mut self) {
+        self.receive(|_, _, _| true);
+        let mut owed = std::mem::take(&mut self.owed);
         self.model.settle();
         let mut due = std::mem::take(&mut self.model.due);
         let key = |answer: &(usize, Result<(), Error>)| (answer.0, answer.1.map_err(|e| e.0));
@@ -2639,5 +2666,21 @@ fn a_send_right_that_is_renamed_while_its_receive_right_moves_stays() {
         step(0, Op::Send { name: 83, how: 0, gifts: vec![Gift { name: 189, how: 4 }], body: 0, time: 0 }, None),
         step(0, Op::Rename { name: 96, to: 153 }, None),
         step(0, Op::Receive { name: 0, time: 0 }, Some(0)),
+    ]);
+}
+
+#[test]
+fn a_waiting_receiver_has_the_message_whose_last_send_right_ends_its_port() {
+    let step = |actor, op| Step { actor, op, fail: None };
+    run(&[
+        step(166, Op::Allocate { kind: 1 }),
+        step(198, Op::Extract { task: 178, name: 0, how: 0 }),
+        step(93, Op::Allocate { kind: 1 }),
+        step(28, Op::AnswerNew { thread: 0, name: 0, life: 1 }),
+        step(3, Op::Deallocate { name: 161 }),
+        step(49, Op::Receive { name: 0, time: 1 }),
+        step(109, Op::Receive { name: 0, time: 1 }),
+        step(0, Op::Allocate { kind: 1 }),
+        step(0, Op::Send { name: 236, how: 4, gifts: Vec::new(), body: 0, time: 0 }),
     ]);
 }

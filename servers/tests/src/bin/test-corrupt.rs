@@ -240,11 +240,11 @@ mod guest {
             let before = before.clone()?;
             let mut after = resources()?;
             // A server that was told to go away may be about to end.
-            for _ in 0..100 {
+            for _ in 0..600 {
                 if after[1] <= before[1] {
                     break;
                 }
-                machuser::thread::sleep(Duration::from_millis(10));
+                machuser::thread::sleep(Duration::from_millis(50));
                 after = resources()?;
             }
             // Heaps grow, but not much.

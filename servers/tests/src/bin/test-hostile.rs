@@ -50,7 +50,7 @@ mod guest {
     /// Longer than the auth server lets anybody wait at a rendezvous.
     const PATIENCE: Duration = Duration::from_secs(11);
     /// How often it is asked whether what was under way has ended.
-    const SETTLES: usize = 100;
+    const SETTLES: usize = 600;
 
     /// What is attacked: a name, and the paths that lead there. No path: the port is an initial one.
     const TARGETS: &[(&str, &[&str])] = &[
@@ -386,11 +386,11 @@ mod guest {
     /// No server has ended, and none has come. Whoever ends takes a moment.
     fn all_live(before: &[(i32, Vec<u8>)]) -> Outcome {
         let mut now = servers()?;
-        for _ in 0..100 {
+        for _ in 0..SETTLES {
             if now == before {
                 return Ok(());
             }
-            machuser::thread::sleep(Duration::from_millis(10));
+            machuser::thread::sleep(Duration::from_millis(50));
             now = servers()?;
         }
         let names = |from: &[(i32, Vec<u8>)], without: &[(i32, Vec<u8>)]| -> Vec<String> {
@@ -405,7 +405,7 @@ mod guest {
 
     /// Ends whatever the user still runs, and takes away what she left.
     fn clean() -> Outcome {
-        for _ in 0..100 {
+        for _ in 0..SETTLES {
             let left: Vec<i32> = get!(process::list())
                 .iter()
                 .filter(|one| one.owner == Some(ALICE) && one.state != b'Z')
@@ -420,7 +420,7 @@ mod guest {
             for pid in left {
                 let _ = signal::kill(pid, Signal::KILL);
             }
-            machuser::thread::sleep(Duration::from_millis(5));
+            machuser::thread::sleep(Duration::from_millis(50));
         }
         Err("the user's programs do not end".to_string())
     }
