@@ -3,4 +3,4 @@
 @program /tests/bin/test-mach-attack long counted
 @counted
 @long
-@timeout 7200
+@timeout 21600

@@ -778,6 +778,8 @@ mod guest {
                     }
                     same!(call(&server.port, ADD, round), Ok(round + 1));
                     drop(child);
+                    // Tasks that it has made may outlive it, but not their account.
+                    get!(mach_calls::account_terminate(&account));
                 }
                 let after = get!(resources());
                 let before = before.unwrap_or(after);
