@@ -763,6 +763,7 @@ impl Sel4 {
 
     /// Where the mach server sees a frame, until [`ALIASES`] others were looked into. This takes no
     /// memory.
+    #[inline]
     fn alias(&mut self, frame: u32) -> Result<*mut u8> {
         let entry = self.frames.get(frame).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         match entry.alias {
@@ -771,6 +772,7 @@ impl Sel4 {
         }
     }
 
+    #[cold]
     fn alias_make(&mut self, frame: u32) -> Result<*mut u8> {
         let entry = self.frames.get(frame).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         let (source, bytes, kind) = (entry.slot, entry.bytes(), entry.large as usize);
