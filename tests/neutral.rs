@@ -4,16 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// What gives such knowledge away.
-const NAMES: [&str; 8] = [
-    "aarch64",
-    "arm64",
-    "armv8",
-    "i386",
-    "target_arch",
-    "x86-64",
-    "x86_64",
-    "x86",
-];
+const NAMES: [&str; 6] = ["aarch64", "arm64", "armv8", "i386", "target_arch", "x86"];
 /// What the name of a file or folder that may have it ends with, before its extension.
 const NAMED: [&str; 3] = ["aarch64", "arch", "x86_64"];
 /// What is not looked at: the kernel's side, what is written for people, and cargo's own settings,

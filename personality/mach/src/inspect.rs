@@ -169,8 +169,9 @@ impl<K: Kernel> Mach<K> {
         for at in (start..end).step_by(PAGE as usize) {
             let found = self.task(target)?.map.region(at).and_then(|(start, region)| {
                 let object = self.objects.get(region.object?)?;
-                let (offset, page) = (region.offset + (at - start), object.page_size.bytes::<K>());
-                Some((object.pages.get(offset / page)?, offset % page))
+                let offset = region.offset + (at - start);
+                let inside = offset & (object.page_size.bytes::<K>() - 1);
+                Some((object.pages.get((offset - inside) / PAGE)?, inside))
             });
             let physical = found.map(|(frame, inside)| self.kernel.frame_physical(frame) + inside);
             out.put(physical.unwrap_or(0));

@@ -1492,12 +1492,14 @@ const MEMORY: &[Case] = &[
         let memory = t.all(VM_ALLOCATE_CONTIGUOUS, &[host, 0, 2])?;
         let expected = [2, memory[1], memory[1] + PAGE];
         t.gives(VM_PAGES_PHYS, &[host, 0, memory[0], 2 * PAGE], &expected)?;
-        let large = t.large_memory(1)?;
+        let large = t.large_memory(2)?;
         let first = t.all(VM_PAGES_PHYS, &[host, 0, large, PAGE])?[1];
         same(first % LARGE_PAGE, 0)?;
         let expected = [2, first + 5 * PAGE, first + 6 * PAGE];
         t.gives(VM_PAGES_PHYS, &[host, 0, large + 5 * PAGE, 2 * PAGE], &expected)?;
-        t.all(VM_DEALLOCATE, &[0, large, LARGE_PAGE])?;
+        let second = t.all(VM_PAGES_PHYS, &[host, 0, large + LARGE_PAGE, PAGE])?[1];
+        same((second != 0, second != first, second % LARGE_PAGE), (true, true, 0))?;
+        t.all(VM_DEALLOCATE, &[0, large, 2 * LARGE_PAGE])?;
         for words in [[host, 0, at + 1, PAGE], [host, 0, at, 5], [host, 0, at, 120 * PAGE]] {
             t.refuses(VM_PAGES_PHYS, &words, Error::KERN_INVALID_ARGUMENT)?;
         }
