@@ -64,6 +64,7 @@ impl System {
             false => "guest",
             true => "guest-debug",
         });
+        let target_dir = target_dir.join(options.platform.name());
 
         let entries = root_manifest(workspace, options.tests)?;
         let modules = match env::var_os(BOOT_MANIFEST_VARIABLE) {

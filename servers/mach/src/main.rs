@@ -21,7 +21,6 @@ use kernel::Sel4;
 use mach::abi::exception::{BAD_INSTRUCTION, bad_instruction};
 use mach::{Error, Kernel as _, Mach, Outcome, Protection, abi};
 use memory::Memory;
-use platform_qemu_virt as platform;
 use sel4::{BootInfo, Fault, MessageInfo, cap};
 use slots::Slots;
 

@@ -1,5 +1,4 @@
 //! QEMU's `virt` board: the console before its driver runs, and power.
-#![no_std]
 
 /// Physical address of the PL011 (hw/arm/virt.c, `VIRT_UART`).
 pub const CONSOLE_PHYSICAL: u64 = 0x0900_0000;
