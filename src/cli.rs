@@ -67,6 +67,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "IMG")]
     pub root: Option<PathBuf>,
 
+    /// Boot without a root disk: the boot image holds the root file system.
+    #[arg(long, conflicts_with = "root")]
+    pub ramdisk: bool,
+
     /// Another disk image; the first becomes /dev/vd1, the next /dev/vd2, ...
     #[arg(long = "disk", value_name = "IMG")]
     pub disks: Vec<PathBuf>,

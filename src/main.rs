@@ -46,7 +46,7 @@ fn perform(command: &Command) -> anyhow::Result<u8> {
         Command::Run(arguments) => run::command(&workspace, arguments),
         Command::Test(arguments) => test::command(&workspace, arguments),
         Command::Bench(arguments) => bench::command(&workspace, arguments).map(|()| 0),
-        Command::Image(arguments) => image::command(arguments).map(|()| 0),
+        Command::Image(arguments) => image::command(&workspace, arguments).map(|()| 0),
         Command::Kernel(arguments) => kernel::command(&workspace, arguments).map(|()| 0),
         Command::Setup => setup::command(&workspace).map(|()| 0),
     }

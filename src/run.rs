@@ -28,20 +28,19 @@ pub fn command(workspace: &Workspace, arguments: &RunArgs) -> Result<u8> {
         platform: arguments.platform,
         debug_kernel: arguments.debug_kernel,
         tests: false,
+        ramdisk: arguments.ramdisk,
     };
     let system = System::build(workspace, options)?;
     let (root, _lock) = match &arguments.root {
-        Some(image) => (qemu::absolute(image)?, None),
+        Some(image) => (Some(qemu::absolute(image)?), None),
+        None if arguments.ramdisk => (None, None),
         None => {
             let disk = system.persistent_root(arguments.snapshot)?;
-            (disk.path, Some(disk.lock))
+            (Some(disk.path), Some(disk.lock))
         }
     };
-    let mut disks = vec![Disk {
-        file: root,
-        snapshot: arguments.snapshot,
-    }];
-    for image in &arguments.disks {
+    let mut disks = Vec::new();
+    for image in root.iter().chain(&arguments.disks) {
         disks.push(Disk {
             file: qemu::absolute(image)?,
             snapshot: arguments.snapshot,

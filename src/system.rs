@@ -28,6 +28,8 @@ pub struct Options {
     pub debug_kernel: bool,
     /// Whether the root file system holds the test programs, too.
     pub tests: bool,
+    /// Whether the boot image holds the root file system, for machines without a disk.
+    pub ramdisk: bool,
 }
 
 /// A system that was built.
@@ -98,7 +100,15 @@ impl System {
             );
         }
 
-        let image = boot::image::build(&boot::image::Inputs {
+        let contents = Contents {
+            sources: sources(workspace, &entries, &stripped),
+            entries,
+        };
+        let kind = if options.tests { "tests" } else { "root" };
+        let root = output.join(format!("{kind}-base.img"));
+        let prints = image::build(&contents, image::DISK_SIZE, &root)?;
+
+        let inputs = boot::image::Inputs {
             workspace,
             packages: &packages,
             kernel: &kernel,
@@ -107,18 +117,16 @@ impl System {
             target_dir: &target_dir,
             env: &env,
             output: &output,
-        })?;
-
-        let contents = Contents {
-            sources: sources(workspace, &entries, &stripped),
-            entries,
         };
-        let root = output.join(if options.tests {
-            "tests-base.img"
+        let root_task = boot::image::root_task(&inputs)?;
+        let image = if options.ramdisk {
+            let inside = output.join(format!("{kind}-ramdisk.img"));
+            image::build(&contents, contents.least_size()?, &inside)?;
+            let name = format!("hird-{kind}-ramdisk.img");
+            boot::image::build(&inputs, &root_task, Some(&inside), &name)?
         } else {
-            "root-base.img"
-        });
-        let prints = image::build(&contents, &root)?;
+            boot::image::build(&inputs, &root_task, None, "hird.img")?
+        };
         Ok(System {
             kernel,
             debug_kernel: options.debug_kernel,

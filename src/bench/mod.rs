@@ -35,6 +35,7 @@ pub fn command(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
         platform: arguments.platform,
         debug_kernel: false,
         tests: false,
+        ramdisk: false,
     };
     let system = System::build(workspace, options)?;
     let filter = arguments.filter.as_deref().unwrap_or_default();

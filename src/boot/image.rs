@@ -1,20 +1,27 @@
 //! The file that the machine boots: the loader, with the kernel and the root
-//! task inside, which has the archive of the first programs inside.
+//! task inside, to which the archive of the first programs is appended.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
-use sel4_kernel::{BuiltKernel, LoaderBuild, make_image};
+use sel4_kernel::{BuiltKernel, LoaderBuild, append, make_image};
 
 use super::archive::Archive;
 use super::manifest::{self, Module};
 use crate::cargo::{self, GuestBuild, Packages};
+use crate::step;
 use crate::workspace::Workspace;
 
 /// The root task's package, whose one program it is.
 const ROOT_TASK: &str = "mach-server";
+/// Member of the archive that is a root file system.
+const ROOT: &str = "root";
+/// Member of the archive that is the board's device tree.
+const DEVICE_TREE: &str = "device-tree";
+
 /// What an image is made from.
 pub struct Inputs<'a> {
     pub workspace: &'a Workspace,
@@ -31,54 +38,41 @@ pub struct Inputs<'a> {
     pub output: &'a Path,
 }
 
-/// Builds the image. Returns its path.
-pub fn build(inputs: &Inputs) -> Result<PathBuf> {
-    let archive = inputs.output.join("boot-modules.cpio");
-    write_if_changed(&archive, &pack(inputs)?)?;
-
-    let mut env = inputs.env.to_vec();
-    env.push(("HIRD_BOOT_MODULES", archive));
-    let root_task = program(
-        inputs,
-        ROOT_TASK,
-        inputs.kernel.platform.target(),
-        &env,
-        "building the root task",
-    )?;
-    let cross = inputs.kernel.platform.cross();
-    let root_task = cargo::strip(&cross, &root_task, inputs.output)?;
-    wrap(inputs.workspace, inputs.kernel, &root_task, inputs.output)
+/// Builds the root task. Returns the path of the program without symbols.
+pub fn root_task(inputs: &Inputs) -> Result<PathBuf> {
+    let target = inputs.kernel.platform.target();
+    let root_task = program(inputs, ROOT_TASK, target, "building the root task")?;
+    cargo::strip(&inputs.kernel.platform.cross(), &root_task, inputs.output)
 }
 
-/// Puts a kernel and a root task into the loader. Returns the image's path.
-fn wrap(
-    workspace: &Workspace,
-    kernel: &BuiltKernel,
+/// Makes the image `name` of a root task, with a root file system inside or without one. Returns
+/// its path.
+pub fn build(
+    inputs: &Inputs,
     root_task: &Path,
-    output: &Path,
+    root: Option<&Path>,
+    name: &str,
 ) -> Result<PathBuf> {
+    let archive = pack(inputs, root)?;
+    let root_task = append(&read(root_task)?, &archive).context("cannot make the boot image")?;
     let loader = LoaderBuild {
-        workspace: workspace.root.clone(),
-        platform_dir: kernel.platform.dir.clone(),
-        out: output.join("loader"),
+        workspace: inputs.workspace.root.clone(),
+        platform_dir: inputs.kernel.platform.dir.clone(),
+        out: inputs.output.join("loader"),
     };
     let loader = loader.build().context("cannot build the loader")?;
-    let read =
-        |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-    let bytes = make_image(&read(&loader)?, &read(&kernel.elf)?, &read(root_task)?)
+    let bytes = make_image(&read(&loader)?, &read(&inputs.kernel.elf)?, &root_task)
         .context("cannot make the boot image")?;
-    let image = output.join("hird.img");
+    let image = inputs.output.join(name);
     write_if_changed(&image, &bytes)?;
     Ok(image)
 }
 
-fn program(
-    inputs: &Inputs,
-    package: &str,
-    target: &str,
-    env: &[(&str, PathBuf)],
-    label: &str,
-) -> Result<PathBuf> {
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn program(inputs: &Inputs, package: &str, target: &str, label: &str) -> Result<PathBuf> {
     let named = inputs.packages.named(package);
     let named = named.with_context(|| format!("the workspace has no crate {package}"))?;
     let binary = named.targets("bin").next();
@@ -90,23 +84,40 @@ fn program(
         packages: inputs.packages,
         target,
         target_dir: inputs.target_dir,
-        env,
+        env: inputs.env,
     };
     let mut built = build.build(label, &BTreeSet::from([binary.clone()]))?;
     built.remove(&binary).context("cargo built nothing")
 }
 
 /// The archive of the first programs.
-fn pack(inputs: &Inputs) -> Result<Vec<u8>> {
+fn pack(inputs: &Inputs, root: Option<&Path>) -> Result<Vec<u8>> {
     let mut archive = Archive::default();
     archive.add("boot.manifest", manifest::write(inputs.modules).as_bytes())?;
     for module in inputs.modules {
-        let program = &inputs.programs[&module.binary];
-        let bytes =
-            fs::read(program).with_context(|| format!("cannot read {}", program.display()))?;
-        archive.add(&module.name, &bytes)?;
+        archive.add(&module.name, &read(&inputs.programs[&module.binary])?)?;
+    }
+    if let Some(tree) = device_tree(inputs)? {
+        archive.add(DEVICE_TREE, &tree)?;
+    }
+    if let Some(root) = root {
+        archive.add(ROOT, &read(root)?)?;
     }
     Ok(archive.finish())
+}
+
+/// The board's own device tree, `NAME.dts` in its folder, if it has one.
+fn device_tree(inputs: &Inputs) -> Result<Option<Vec<u8>>> {
+    let platform = &inputs.kernel.platform;
+    let source = platform.dir.join(format!("{}.dts", platform.name));
+    if !source.is_file() {
+        return Ok(None);
+    }
+    let tree = inputs.output.join(DEVICE_TREE);
+    let mut compile = Command::new("dtc");
+    compile.args(["-q", "-I", "dts", "-O", "dtb", "-o"]);
+    step::run("compiling the device tree", compile.arg(&tree).arg(&source))?;
+    read(&tree).map(Some)
 }
 
 /// Writes a file that builds depend on, and leaves its time alone if it is as

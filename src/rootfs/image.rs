@@ -17,16 +17,22 @@ use sha2::{Digest, Sha256};
 use super::manifest::{Entry, Kind};
 use crate::step;
 
-/// Size of the root file system, in bytes. The file has holes where nothing
-/// was written.
-const IMAGE_SIZE: u64 = 256 << 20;
+/// Size of the root file system of a disk, in bytes. The file has holes where
+/// nothing was written.
+pub const DISK_SIZE: u64 = 256 << 20;
 /// Block size of the file system, in bytes: the page size, so that a page is
 /// one block.
-const BLOCK_SIZE: &str = "4096";
+const BLOCK_SIZE: u64 = 4096;
 /// Room for records of passive translators inside the inode.
-const INODE_SIZE: &str = "256";
+const INODE_SIZE: u64 = 256;
+/// Blocks of a file system's own, and some to spare.
+const OWN_BLOCKS: u64 = 64;
+/// Inodes of a file system's own, `lost+found` among them.
+const OWN_INODES: u64 = 12;
 /// What ext2fs in the guest reads and writes; no journal.
 const FEATURES: &str = "none,ext_attr,filetype,sparse_super,large_file";
+/// Name of the file system, by which the system knows its root.
+const LABEL: &str = "hird-root";
 /// The attribute that records a passive translator.
 const TRANSLATOR: &str = "gnu.translator";
 
@@ -61,6 +67,27 @@ impl Contents {
         }
         Ok(prints)
     }
+
+    /// Nodes of a file system that holds just this.
+    fn inodes(&self) -> u64 {
+        self.entries.len() as u64 + OWN_INODES
+    }
+
+    /// Size of a file system that holds just this, in bytes.
+    pub fn least_size(&self) -> Result<u64> {
+        let mut blocks = OWN_BLOCKS + (self.inodes() * INODE_SIZE).div_ceil(BLOCK_SIZE);
+        for entry in &self.entries {
+            let bytes = match self.sources.get(&entry.path) {
+                Some(source) => fs::metadata(source)
+                    .with_context(|| format!("cannot read {}", source.display()))?
+                    .len(),
+                None => 0,
+            };
+            // One for where a large file's blocks are, or a small one's record.
+            blocks += bytes.div_ceil(BLOCK_SIZE) + 1;
+        }
+        Ok(blocks * BLOCK_SIZE)
+    }
 }
 
 /// Lower-case hexadecimal digits of `bytes`.
@@ -71,9 +98,9 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Makes `image` if it is missing or differs from `contents`. Returns the
-/// fingerprints of its nodes.
-pub fn build(contents: &Contents, image: &Path) -> Result<BTreeMap<String, String>> {
+/// Makes `image`, of so many bytes, if it is missing or differs from `contents`.
+/// Returns the fingerprints of its nodes.
+pub fn build(contents: &Contents, size: u64, image: &Path) -> Result<BTreeMap<String, String>> {
     let prints = contents.fingerprints()?;
     let state = state_file(image);
     if image.is_file() && read_state(&state).is_some_and(|old| old == prints) {
@@ -92,13 +119,20 @@ pub fn build(contents: &Contents, image: &Path) -> Result<BTreeMap<String, Strin
     fs::File::options()
         .write(true)
         .open(&fresh)?
-        .set_len(IMAGE_SIZE)?;
+        .set_len(size)?;
     let mut mke2fs = tool("mke2fs");
     mke2fs
         .args([
-            "-q", "-F", "-t", "ext2", "-b", BLOCK_SIZE, "-I", INODE_SIZE, "-O", FEATURES,
+            "-q", "-F", "-t", "ext2", "-O", FEATURES, "-L", LABEL, "-m", "0", "-b",
         ])
-        .args(["-L", "root", "-m", "0", "-E", "root_owner=0:0", "-d"])
+        .arg(BLOCK_SIZE.to_string())
+        .arg("-I")
+        .arg(INODE_SIZE.to_string());
+    if size < DISK_SIZE {
+        mke2fs.arg("-N").arg(contents.inodes().to_string());
+    }
+    mke2fs
+        .args(["-E", "root_owner=0:0", "-d"])
         .arg(staging.path())
         .arg(&fresh);
     step::run("making the root file system", &mut mke2fs)?;

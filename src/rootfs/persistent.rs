@@ -218,7 +218,7 @@ mod tests {
         fn update(&self, text: &str) -> PathBuf {
             let contents = self.contents(text);
             let base = self.0.path().join("base");
-            let prints = image::build(&contents, &base).expect("an image");
+            let prints = image::build(&contents, image::DISK_SIZE, &base).expect("an image");
             let disk = self.0.path().join("disk");
             drop(open(&disk, false, &base, &contents, &prints).expect("a disk"));
             disk
@@ -297,7 +297,7 @@ mod tests {
         let checkout = Checkout::new();
         let contents = checkout.contents("dir / 0755 0:0\n");
         let base = checkout.0.path().join("base");
-        let prints = image::build(&contents, &base).expect("an image");
+        let prints = image::build(&contents, image::DISK_SIZE, &base).expect("an image");
         let disk = checkout.0.path().join("disk");
         let take = |shared| open(&disk, shared, &base, &contents, &prints);
 

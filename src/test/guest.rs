@@ -37,15 +37,22 @@ pub fn run(workspace: &Workspace, arguments: &TestArgs, report: &mut Report) -> 
         platform: arguments.platform,
         debug_kernel: arguments.debug_kernel,
         tests: true,
+        ramdisk: false,
     };
     let cases = select(workspace, arguments)?;
     if cases.is_empty() {
         return Ok(());
     }
     let system = System::build(workspace, options)?;
+    let ramdisk = cases.iter().any(|case| case.needs.ramdisk);
+    let ramdisk = ramdisk.then(|| {
+        let options = Options { ramdisk, ..options };
+        System::build(workspace, options)
+    });
     let folder = workspace.output(arguments.platform)?;
     let runner = Runner {
         system: &system,
+        ramdisk: ramdisk.transpose()?,
         folder: &folder,
     };
 
@@ -93,6 +100,8 @@ fn select(workspace: &Workspace, arguments: &TestArgs) -> Result<Vec<Case>> {
 
 struct Runner<'a> {
     system: &'a System,
+    /// The system whose boot image holds the root file system, if a case needs it.
+    ramdisk: Option<System>,
     folder: &'a Path,
 }
 
@@ -128,11 +137,11 @@ impl Runner<'_> {
                 script += &part;
                 batch.extend(cases.pop_front());
             }
-            let root = Disk {
+            let root = (!needs.ramdisk).then(|| Disk {
                 file: self.system.root.clone(),
                 snapshot: true,
-            };
-            let machine = self.machine(&needs, vec![root], Some(script))?;
+            });
+            let machine = self.machine(&needs, root.into_iter().collect(), Some(script))?;
             let ending = self.boot(&machine, &marks, &mut batch, |case, trace| {
                 judge_case(case, 0, &trace, &marks, report);
             })?;
@@ -174,7 +183,10 @@ impl Runner<'_> {
     fn alone(&self, case: &Case, report: &mut Report) -> Result<()> {
         let scratch =
             tempfile::tempdir_in(self.folder).context("cannot make a folder for disks")?;
-        let mut disks = vec![self.root_disk(case, scratch.path())?];
+        let mut disks = Vec::new();
+        if !case.needs.ramdisk {
+            disks.push(self.root_disk(case, scratch.path())?);
+        }
         for (index, need) in case.needs.disks.iter().enumerate() {
             disks.push(make_disk(
                 need,
@@ -235,16 +247,18 @@ impl Runner<'_> {
     }
 
     fn machine(&self, needs: &Needs, disks: Vec<Disk>, exec: Option<String>) -> Result<Machine> {
-        let board = self.system.kernel.platform.qemu.clone();
+        let ramdisk = self.ramdisk.as_ref().filter(|_| needs.ramdisk);
+        let system = ramdisk.unwrap_or(self.system);
+        let board = system.kernel.platform.qemu.clone();
         let board = board.context("this platform has no emulator")?;
         let usual = parse_size(&board.memory).map_err(anyhow::Error::msg)?;
         Ok(Machine {
             board,
-            image: self.system.image.clone(),
+            image: system.image.clone(),
             memory: needs.memory.unwrap_or(usual),
             disks,
             icount: needs.counted,
-            debug_kernel: self.system.debug_kernel,
+            debug_kernel: system.debug_kernel,
             arguments: BootArguments {
                 nonce: Nonce::random(),
                 exec,

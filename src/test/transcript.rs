@@ -20,6 +20,8 @@ pub struct Needs {
     /// Memory in bytes, if not the usual.
     pub memory: Option<u64>,
     pub disks: Vec<DiskNeed>,
+    /// Whether there is no root disk: the boot image holds the root file system.
+    pub ramdisk: bool,
     /// Whether the case has a boot of its own.
     pub alone: bool,
     /// Whether the machine's clock counts instructions.
@@ -32,6 +34,7 @@ impl Default for Needs {
             user: "root".to_owned(),
             memory: None,
             disks: Vec::new(),
+            ramdisk: false,
             alone: false,
             counted: false,
         }
@@ -263,6 +266,7 @@ fn apply(case: &mut Case, word: &str, rest: &str) -> Result<()> {
             case.needs.alone = true;
         }
         ("boot", []) => case.needs.alone = true,
+        ("ramdisk", []) => case.needs.ramdisk = true,
         ("counted", []) => case.needs.counted = true,
         ("long", []) => case.long = true,
         ("timeout", [seconds]) => {

@@ -56,6 +56,9 @@ pub enum Error {
     /// The kernel source's folder cannot be found.
     #[error("the kernel source cannot be found: {0}")]
     NoSource(String),
+    /// Nothing can be appended to a program.
+    #[error("nothing can be appended to the root task: {0}")]
+    Append(&'static str),
     /// The loader, the kernel and a root task cannot be made one image.
     #[error(transparent)]
     Image(#[from] sel4_loader::image::Error),

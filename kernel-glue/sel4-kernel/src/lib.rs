@@ -22,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 mod aarch64;
+mod append;
 mod arch;
 mod autoconf;
 mod build;
@@ -31,6 +32,7 @@ mod platform;
 pub mod source;
 mod tool;
 
+pub use append::append;
 pub use arch::Arch;
 pub use autoconf::{Configuration, Value};
 pub use build::{BuiltKernel, KernelBuild, KernelInfo};

@@ -53,6 +53,20 @@ pub fn image() -> Range<usize> {
     START.load(Ordering::Relaxed)..END.load(Ordering::Relaxed)
 }
 
+/// What was appended to the linked program, from a page border on, with whatever follows it in the
+/// image: its form tells where it ends.
+#[cfg(target_os = "none")]
+#[must_use]
+pub fn appended() -> &'static [u8] {
+    unsafe extern "C" {
+        static __root_task_appended: u8;
+    }
+    let start = (&raw const __root_task_appended) as usize;
+    // SAFETY: the bytes from the linker's symbol to the end of the image are mapped, and nobody
+    // writes to them.
+    unsafe { core::slice::from_raw_parts(start as *const u8, image().end.saturating_sub(start)) }
+}
+
 /// The device tree that the loader put behind the program.
 #[cfg(target_arch = "aarch64")]
 #[must_use]

@@ -35,6 +35,8 @@ mod panic;
 #[doc(hidden)]
 pub use entry::{__private, Stack};
 pub use heap::{add_heap, set_refill};
+#[cfg(target_os = "none")]
+pub use image::appended;
 pub use image::{device_tree, image};
 pub use log::{log, set_log_sink};
 pub use panic::{halt, set_halt};

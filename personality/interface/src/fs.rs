@@ -295,3 +295,70 @@ pub trait Fs {
     #[routine(36)]
     fn file_record_lock(cmd: i32, flock64: InOut<Flock>, rendezvous: SendRight);
 }
+
+/// What a directory record begins with: the file's number, the record's length, the file's kind, the
+/// name's length (`struct dirent64` of the Hurd).
+const RECORD: usize = 12;
+
+/// One record of what [`dir_readdir`] answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DirRecord<'a> {
+    /// The file's number.
+    pub number: u64,
+    /// The kind as far as the directory records it, as in a mode.
+    pub kind: u32,
+    /// The name.
+    pub name: &'a [u8],
+    /// Bytes of the record.
+    pub length: usize,
+}
+
+impl<'a> DirRecord<'a> {
+    /// The first record of some; `None` if it is malformed or there is none.
+    pub fn first(records: &'a [u8]) -> Option<DirRecord<'a>> {
+        let length = usize::from(u16::from_le_bytes(records.get(8..10)?.try_into().ok()?));
+        let record = records.get(..length)?;
+        Some(DirRecord {
+            number: u64::from_le_bytes(record.get(..8)?.try_into().ok()?),
+            kind: u32::from(*record.get(10)?) << 12,
+            name: record.get(RECORD..RECORD + usize::from(*record.get(11)?))?,
+            length,
+        })
+    }
+
+    /// All records, up to the first that is malformed.
+    pub fn all(mut records: &'a [u8]) -> impl Iterator<Item = DirRecord<'a>> {
+        core::iter::from_fn(move || {
+            let record = DirRecord::first(records)?;
+            records = &records[record.length..];
+            Some(record)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DirRecord;
+
+    #[test]
+    fn records_are_read_up_to_a_malformed_one() {
+        let mut records = Vec::new();
+        for (number, name) in [(7u64, &b"a"[..]), (9, b"long name")] {
+            records.extend_from_slice(&number.to_le_bytes());
+            records.extend_from_slice(&((12 + name.len() + 3) as u16).to_le_bytes());
+            records.extend_from_slice(&[8, name.len() as u8]);
+            records.extend_from_slice(name);
+            records.extend_from_slice(&[0; 3]);
+        }
+        fn names(records: &[u8]) -> Vec<(u64, u32, &[u8])> {
+            let all = DirRecord::all(records);
+            all.map(|r| (r.number, r.kind, r.name)).collect()
+        }
+        let whole = vec![(7, 0o100_000, &b"a"[..]), (9, 0o100_000, b"long name")];
+        assert_eq!(names(&records), whole);
+        assert_eq!(names(&records[..records.len() - 1]), whole[..1]);
+        records[11] = 99;
+        assert!(names(&records).is_empty());
+        assert_eq!(DirRecord::first(&[0; 64]), None);
+    }
+}

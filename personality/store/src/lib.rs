@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `PATH`, `file:PATH`, `device:PATH` | whatever serves `io` at that path: a disk driver, a file |
 //! | `fd:N` | what the program was started with as descriptor N |
+//! | `memory:N:SIZE` | so much of the memory object that is descriptor N, read only |
 //! | `zero:SIZE` | zeroes; what is written is forgotten |
 //! | `slice:START:LENGTH:STORE` | a part of another store, in bytes |
 //! | `part:N:STORE` | a partition of another store |
@@ -23,6 +24,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use interface::{fs, io};
+use machuser::mach::Mapping;
 use machuser::sync::Mutex;
 use machuser::{AsName, Error, MAX_BULK, Result, SendRight};
 
@@ -199,6 +201,36 @@ impl Store for Memory {
     }
 }
 
+/// A memory object that can be read.
+struct Object {
+    mapping: Mapping,
+    size: u64,
+}
+
+impl Store for Object {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_only(&self) -> bool {
+        true
+    }
+
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        check(self, offset, buffer.len(), Error::EINVAL)?;
+        self.mapping.read(offset as usize, buffer);
+        Ok(())
+    }
+
+    fn write(&self, _offset: u64, _data: &[u8]) -> Result<()> {
+        Err(Error::EROFS)
+    }
+
+    fn flush(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// A part of another store.
 pub struct Slice {
     inner: Box<dyn Store>,
@@ -286,6 +318,14 @@ fn nested(
         b"fd" => {
             let number = parse_size(&rest).ok_or(Error::EINVAL)? as usize;
             Ok(Box::new(Io::new(resolver.descriptor(number)?)?))
+        }
+        b"memory" => {
+            let (number, size) = split(&rest).ok_or(Error::EINVAL)?;
+            let number = parse_size(&number).ok_or(Error::EINVAL)? as usize;
+            let size = parse_size(&size).ok_or(Error::EINVAL)?;
+            let object = resolver.descriptor(number)?;
+            let mapping = Mapping::new(&object, 0, size, false)?;
+            Ok(Box::new(Object { mapping, size }))
         }
         b"zero" => Ok(Box::new(Zero {
             size: parse_size(&rest).ok_or(Error::EINVAL)?,
@@ -385,6 +425,8 @@ mod tests {
     fn malformed_names_are_refused() {
         for name in [
             "zero:x",
+            "memory:3",
+            "memory:x:4K",
             "slice:1:zero:4K",
             "slice:3K:2K:zero:4K",
             "part:1:zero:4K",

@@ -1,14 +1,7 @@
-//! The boot modules: a cpio archive (newc) in the mach server's own image, made by the host tool.
-//! Each member's data begins at a page border, so that programs are mapped where they lie.
+//! The boot modules: a cpio archive (newc) that the host tool appends to the mach server. Each
+//! member's data begins at a page border, so that programs are mapped where they lie.
 
 use core::str;
-
-/// The archive, aligned so that its pages can be given away.
-#[repr(C, align(4096))]
-struct Archive<T: ?Sized>(T);
-
-static ARCHIVE: &Archive<[u8]> =
-    &Archive(*include_bytes!(concat!(env!("OUT_DIR"), "/modules.cpio")));
 
 const HEADER: usize = 110;
 
@@ -23,7 +16,7 @@ pub struct Module {
 
 /// All members, in order.
 pub fn modules() -> impl Iterator<Item = Module> {
-    let archive = &ARCHIVE.0;
+    let archive = sel4_root_task::appended();
     let mut at = 0;
     core::iter::from_fn(move || {
         let header = archive.get(at..at + HEADER)?;

@@ -16,29 +16,41 @@ use sel4::vspace::PAGE_SIZE;
 /// Name of the first program.
 const FIRST: &str = "startup";
 
+/// Name of the board's own device tree, for machines whose firmware gives none.
+const DEVICE_TREE: &str = "device-tree";
+
 /// Makes the boot modules known, and starts the first program.
 pub fn start(mach: &mut Mach<Sel4>, boot: &BootInfo) {
     let image = sel4_root_task::image();
     let first_frame = boot.user_image_frames().start;
+    // The object of bytes in the image that begin a page.
+    let object_of = |mach: &mut Mach<Sel4>, data: &[u8]| {
+        let page = (data.as_ptr() as usize - image.start) / PAGE_SIZE;
+        let pages = data.len().div_ceil(PAGE_SIZE);
+        let frames = mach.kernel().image_frames(first_frame + page as u64, pages);
+        mach.object_of_frames(frames, Cache::Normal)
+    };
+    let firmware = sel4_root_task::device_tree().filter(|tree| (tree.as_ptr() as usize).is_multiple_of(PAGE_SIZE));
+    if let Some(tree) = firmware {
+        let object = object_of(mach, tree);
+        mach.device_tree_set(object, tree.len() as u64);
+    }
     let mut first: Option<(Module, mach::ObjectId)> = None;
     for module in modules::modules() {
-        let page = (module.data.as_ptr() as usize - image.start) / PAGE_SIZE;
-        let pages = module.data.len().div_ceil(PAGE_SIZE);
-        let frames = mach.kernel().image_frames(first_frame + page as u64, pages);
-        let object = mach.object_of_frames(frames, Cache::Normal);
-        mach.boot_module_add(module.name, object, module.data.len() as u64);
-        if module.name == FIRST {
-            first = Some((module, object));
-        }
-    }
-    if let Some(tree) = sel4_root_task::device_tree() {
-        let start = tree.as_ptr() as usize;
-        if start % PAGE_SIZE == 0 {
-            let page = (start - image.start) / PAGE_SIZE;
-            let pages = tree.len().div_ceil(PAGE_SIZE);
-            let frames = mach.kernel().image_frames(first_frame + page as u64, pages);
-            let object = mach.object_of_frames(frames, Cache::Normal);
-            mach.device_tree_set(object, tree.len() as u64);
+        let size = module.data.len() as u64;
+        match module.name {
+            DEVICE_TREE if firmware.is_some() => {}
+            DEVICE_TREE => {
+                let object = object_of(mach, module.data);
+                mach.device_tree_set(object, size);
+            }
+            name => {
+                let object = object_of(mach, module.data);
+                mach.boot_module_add(name, object, size);
+                if name == FIRST {
+                    first = Some((module, object));
+                }
+            }
         }
     }
     let Some((module, object)) = first else {

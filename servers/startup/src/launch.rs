@@ -64,6 +64,11 @@ impl Modules {
         Ok(Modules(modules))
     }
 
+    /// The module of a name.
+    pub fn get(&self, name: &str) -> Option<&BootModule> {
+        self.0.get(name)
+    }
+
     /// Starts a program with a new bootstrap port; `ENOENT` if the image does not hold it.
     pub fn launch(
         &self,
@@ -73,7 +78,7 @@ impl Modules {
         bootstrap: Option<SendRight>,
     ) -> Result<Arc<Child>> {
         let name = argv.first().ok_or(Error::EINVAL)?;
-        let module = self.0.get(*name).ok_or(Error::ENOENT)?;
+        let module = self.get(name).ok_or(Error::ENOENT)?;
         let file = Bytes(
             Mapping::new(&module.object, 0, module.bytes, false)?,
             module.bytes,

@@ -9,6 +9,7 @@ extern crate alloc;
 mod child;
 mod launch;
 mod process;
+mod root;
 mod serve;
 
 use alloc::format;
@@ -186,21 +187,28 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
     startup.introduce(&auth, &proc).step("auth and proc")?;
     let handle = startup.auth().step("auth")?;
 
-    // The disk, and the root file system on it.
-    let at = machine.virtio.ok_or(Error::ENODEV).step("disk")?;
-    let disk = start_disk(&startup, &modules, at)?;
-    let disks = disk.root(O_READ).step("virtio-blk")?;
-    let store = open(&disks, "vd0", O_READ | O_WRITE).step("the root disk vd0")?;
+    // The disks, and the root file system.
+    let disk = machine.virtio.map(|at| start_disk(&startup, &modules, at));
+    let disk = disk.transpose()?;
+    let mut disks = Vec::new();
+    for disk in &disk {
+        disks.push(disk.root(O_READ).step(&disk.path)?);
+    }
+    let found = root::find(&disks, &modules, GIFT).step("disks")?;
+    let found = found.ok_or(Error::ENODEV).step(
+        "no disk holds an ext2 file system, and the boot image holds none either; \
+         attach a disk with a root file system, or boot an image of `./hird image`",
+    )?;
     let gifts = Gifts {
-        descriptors: descriptors([store]),
+        descriptors: descriptors([found.right]),
         ..Gifts::default()
     };
-    let argv = ["ext2fs", "--readonly", &format!("fd:{GIFT}")];
+    let argv = ["ext2fs", "--readonly", &found.store];
     let file_system = modules.launch(server, &argv, gifts, None).step("ext2fs")?;
     let root = file_system.root(O_READ).step("the root file system")?;
 
     // What was started before them learns of auth and proc.
-    for child in [&console, &disk, &file_system] {
+    for child in [&console, &file_system].into_iter().chain(&disk) {
         let process = startup.adopt(child).step(&child.path)?;
         let control = child.control().step(&child.path)?;
         match fsys::fsys_init(&control, process, &handle) {
@@ -235,8 +243,10 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
         .place(&node("servers/startup")?)
         .step("/servers/startup")?;
 
-    let place = node("dev/disk")?;
-    settle(&place, &disk).step("/dev/disk")?;
+    if let Some(disk) = &disk {
+        let place = node("dev/disk")?;
+        settle(&place, disk).step("/dev/disk")?;
+    }
 
     let line = console.root(O_READ | O_WRITE).step("console")?;
     let place = node("dev/console")?;
@@ -248,15 +258,15 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
     let terminal = modules.launch(server, &argv, gifts, None).step("term")?;
     settle(&place, &terminal).step("/dev/console")?;
 
-    for child in [
+    let servers = [
         &console,
         &auth,
         &proc,
-        &disk,
         &file_system,
         &executor,
         &terminal,
-    ] {
+    ];
+    for child in servers.into_iter().chain(&disk) {
         startup.essential(child).step(&child.path)?;
     }
     match &arguments.commands {

@@ -356,9 +356,6 @@ pub(crate) struct ReadDir {
     ended: bool,
 }
 
-/// Bytes of a record before the name: number (8), length (2), kind (1), length of the name (1).
-const RECORD: usize = 12;
-
 impl ReadDir {
     pub(crate) fn open(path: &[u8]) -> Result<Self> {
         Ok(Self::of(Arc::new(lookup(path, O_READ | O_DIRECTORY, 0)?)))
@@ -387,12 +384,14 @@ impl ReadDir {
                 return None;
             }
         }
-        let record = &self.records[self.at..];
-        let entry = parse_record(record);
-        match entry {
-            Some((entry, length)) => {
-                self.at += length;
-                Some(Ok(entry))
+        match fs::DirRecord::first(&self.records[self.at..]) {
+            Some(record) => {
+                self.at += record.length;
+                Some(Ok(DirEntry {
+                    name: record.name.to_vec(),
+                    ino: record.number,
+                    kind: Kind::from_mode(record.kind),
+                }))
             }
             None => {
                 self.ended = true;
@@ -424,24 +423,6 @@ impl ReadDir {
             }
         }
     }
-}
-
-fn parse_record(record: &[u8]) -> Option<(DirEntry, usize)> {
-    let ino = u64::from_le_bytes(record.get(..8)?.try_into().ok()?);
-    let length = usize::from(u16::from_le_bytes(record.get(8..10)?.try_into().ok()?));
-    let kind = Kind::from_mode(u32::from(*record.get(10)?) << 12);
-    let name = record.get(RECORD..RECORD + usize::from(*record.get(11)?))?;
-    if length < RECORD + name.len() || length > record.len() {
-        return None;
-    }
-    Some((
-        DirEntry {
-            name: name.to_vec(),
-            ino,
-            kind,
-        },
-        length,
-    ))
 }
 
 pub(crate) fn mkdir(path: &[u8], mode: u32) -> Result<()> {
