@@ -59,9 +59,9 @@ pub struct RunArgs {
     #[arg(long, value_enum, default_value = "qemu-virt")]
     pub platform: Platform,
 
-    /// Memory of the machine, such as 512M or 2G.
-    #[arg(long, value_name = "SIZE", default_value = "512M", value_parser = parse_size)]
-    pub memory: u64,
+    /// Memory of the machine, such as 512M or 2G, if not the board's usual.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub memory: Option<u64>,
 
     /// Root disk image to use instead of the one that the tool keeps.
     #[arg(long, value_name = "IMG")]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::cli::RunArgs;
+use crate::cli::{RunArgs, parse_size};
 use crate::machine::bootargs::{BootArguments, Nonce};
 use crate::machine::frame::Event;
 use crate::machine::qemu::{self, Console, Disk, Machine};
@@ -47,10 +47,13 @@ pub fn command(workspace: &Workspace, arguments: &RunArgs) -> Result<u8> {
         });
     }
     let board = system.kernel.platform.qemu.clone();
+    let board = board.context("this platform has no emulator")?;
+    let usual = parse_size(&board.memory).map_err(anyhow::Error::msg)?;
     let machine = Machine {
-        board: board.context("this platform has no emulator")?,
+        board,
         image: system.image.clone(),
-        memory: arguments.memory,
+        device_tree: system.device_tree.clone(),
+        memory: arguments.memory.unwrap_or(usual),
         disks,
         icount: arguments.icount,
         debug_kernel: arguments.debug_kernel,
@@ -207,8 +210,6 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    use sel4_kernel::QemuDescription;
-
     /// Runs commands on an emulator that is a shell script. In it, NONCE is the
     /// run's number. Returns the tool's status and standard output.
     fn run(script: &str, timeout: Option<f64>) -> (u8, Vec<u8>) {
@@ -229,13 +230,9 @@ mod tests {
         assert!(copied.expect("cp starts").success());
 
         let machine = Machine {
-            board: QemuDescription {
-                binary: emulator.to_str().expect("it is ASCII").to_owned(),
-                machine: "virt".into(),
-                cpu: "cortex-a57".into(),
-                memory: "512M".into(),
-            },
+            board: qemu::tests::board(emulator.to_str().expect("it is ASCII")),
             image: "/image".into(),
+            device_tree: None,
             memory: 1 << 29,
             disks: Vec::new(),
             icount: false,

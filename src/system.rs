@@ -39,6 +39,8 @@ pub struct System {
     pub debug_kernel: bool,
     /// What the machine boots from.
     pub image: PathBuf,
+    /// The device tree to give to the emulator, unless that makes one.
+    pub device_tree: Option<PathBuf>,
     /// The root file system as the build made it. Never written to by a guest.
     pub root: PathBuf,
     contents: Contents,
@@ -108,10 +110,12 @@ impl System {
         let root = output.join(format!("{kind}-base.img"));
         let prints = image::build(&contents, image::DISK_SIZE, &root)?;
 
+        let device_tree = boot::image::device_tree(&kernel.platform, &output)?;
         let inputs = boot::image::Inputs {
             workspace,
             packages: &packages,
             kernel: &kernel,
+            device_tree: device_tree.as_deref(),
             modules: &modules,
             programs: &stripped,
             target_dir: &target_dir,
@@ -119,6 +123,8 @@ impl System {
             output: &output,
         };
         let root_task = boot::image::root_task(&inputs)?;
+        let qemu = kernel.platform.qemu.as_ref();
+        let give_device_tree = qemu.is_some_and(|qemu| qemu.give_device_tree);
         let image = if options.ramdisk {
             let inside = output.join(format!("{kind}-ramdisk.img"));
             image::build(&contents, contents.least_size()?, &inside)?;
@@ -131,6 +137,7 @@ impl System {
             kernel,
             debug_kernel: options.debug_kernel,
             image,
+            device_tree: device_tree.filter(|_| give_device_tree),
             root,
             contents,
             prints,

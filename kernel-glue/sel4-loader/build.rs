@@ -1,6 +1,6 @@
 //! Tells the loader where it runs: the addresses in its linker script and in `board.rs`.
 //!
-//! They come from the environment, set from a board's `platform.toml` by the `sel4-kernel` crate;
+//! They, and the registers to set first, come from the environment, set from a board's `platform.toml` by the `sel4-kernel` crate;
 //! without it, they are those of QEMU's `virt` board.
 
 use std::path::PathBuf;
@@ -11,6 +11,8 @@ fn main() {
     let base = address("HIRD_LOADER_BASE", 0x4040_0000);
     let memory = address("HIRD_LOADER_MEMORY", 0x4000_0000);
     let uart = address("HIRD_LOADER_UART", 0x0900_0000);
+    println!("cargo::rerun-if-env-changed=HIRD_LOADER_SETUP");
+    let setup = env::var("HIRD_LOADER_SETUP").unwrap_or_else(|_| "[]".into());
     if env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("none") {
         return;
     }
@@ -24,7 +26,9 @@ fn main() {
         "/// Start of the memory that the kernel and the loader lie in.\n\
          pub const MEMORY: u64 = {memory:#x};\n\
          /// The UART for messages.\n\
-         pub const UART: usize = {uart:#x};\n"
+         pub const UART: usize = {uart:#x};\n\
+         /// Registers to set before the UART is used: address, bits to change, value.\n\
+         pub const SETUP: &[(usize, u32, u32)] = &{setup};\n"
     );
     fs::write(out.join("board.rs"), board).expect("OUT_DIR can be written");
     println!(

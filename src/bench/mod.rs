@@ -97,6 +97,7 @@ fn measure(
     let machine = Machine {
         board,
         image: system.image.clone(),
+        device_tree: system.device_tree.clone(),
         memory,
         disks: vec![Disk {
             file: system.root.clone(),

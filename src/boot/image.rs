@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use sel4_kernel::{BuiltKernel, LoaderBuild, append, make_image};
+use sel4_kernel::{BuiltKernel, LoaderBuild, Platform, append, make_image};
 
 use super::archive::Archive;
 use super::manifest::{self, Module};
@@ -27,6 +27,8 @@ pub struct Inputs<'a> {
     pub workspace: &'a Workspace,
     pub packages: &'a Packages,
     pub kernel: &'a BuiltKernel,
+    /// The board's own device tree, if it has one.
+    pub device_tree: Option<&'a Path>,
     pub modules: &'a [Module],
     /// Binary to its program without symbols.
     pub programs: &'a BTreeMap<String, PathBuf>,
@@ -97,8 +99,8 @@ fn pack(inputs: &Inputs, root: Option<&Path>) -> Result<Vec<u8>> {
     for module in inputs.modules {
         archive.add(&module.name, &read(&inputs.programs[&module.binary])?)?;
     }
-    if let Some(tree) = device_tree(inputs)? {
-        archive.add(DEVICE_TREE, &tree)?;
+    if let Some(tree) = inputs.device_tree {
+        archive.add(DEVICE_TREE, &read(tree)?)?;
     }
     if let Some(root) = root {
         archive.add(ROOT, &read(root)?)?;
@@ -106,18 +108,18 @@ fn pack(inputs: &Inputs, root: Option<&Path>) -> Result<Vec<u8>> {
     Ok(archive.finish())
 }
 
-/// The board's own device tree, `NAME.dts` in its folder, if it has one.
-fn device_tree(inputs: &Inputs) -> Result<Option<Vec<u8>>> {
-    let platform = &inputs.kernel.platform;
+/// Compiles the board's own device tree, `NAME.dts` in its folder, if it has one. Returns its path
+/// in the folder `output`.
+pub fn device_tree(platform: &Platform, output: &Path) -> Result<Option<PathBuf>> {
     let source = platform.dir.join(format!("{}.dts", platform.name));
     if !source.is_file() {
         return Ok(None);
     }
-    let tree = inputs.output.join(DEVICE_TREE);
+    let tree = output.join(DEVICE_TREE);
     let mut compile = Command::new("dtc");
     compile.args(["-q", "-I", "dts", "-O", "dtb", "-o"]);
     step::run("compiling the device tree", compile.arg(&tree).arg(&source))?;
-    read(&tree).map(Some)
+    Ok(Some(tree))
 }
 
 /// Writes a file that builds depend on, and leaves its time alone if it is as

@@ -7,16 +7,15 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
 use sel4_kernel::QemuDescription;
 
 use super::bootargs::BootArguments;
 use super::frame::Parser;
+use crate::cli::parse_size;
 
 /// Names another emulator program, for tests of this tool.
 const EMULATOR_VARIABLE: &str = "HIRD_QEMU";
-/// Slots for virtio devices on the board, all of which may hold disks.
-const VIRTIO_SLOTS: usize = 32;
 /// How a file in QEMU's own format begins.
 const QCOW2_MAGIC: &[u8] = b"QFI\xfb";
 
@@ -27,6 +26,8 @@ pub struct Machine {
     pub board: QemuDescription,
     /// What the firmware starts.
     pub image: PathBuf,
+    /// The board's device tree, unless the emulator makes one.
+    pub device_tree: Option<PathBuf>,
     /// Memory in bytes.
     pub memory: u64,
     /// Disks in order; the first is the root disk.
@@ -63,9 +64,17 @@ impl Machine {
 
     /// The command that starts the machine.
     pub fn command(&self, console: Console) -> Result<Command> {
+        let slots = self.board.disks.most;
         ensure!(
-            self.disks.len() <= VIRTIO_SLOTS,
-            "the board has room for {VIRTIO_SLOTS} disks"
+            self.disks.len() <= slots,
+            "the board has room for {slots} disk{} and no more",
+            if slots == 1 { "" } else { "s" }
+        );
+        let usual = parse_size(&self.board.memory).map_err(Error::msg)?;
+        ensure!(
+            !self.board.memory_fixed || self.memory == usual,
+            "the board has {} of memory, no more and no less",
+            self.board.memory
         );
         let emulator =
             env::var_os(EMULATOR_VARIABLE).unwrap_or_else(|| OsString::from(&self.board.binary));
@@ -85,13 +94,20 @@ impl Machine {
         if self.icount {
             command.args(["-icount", "shift=0"]);
         }
-        command.args(["-global", "virtio-mmio.force-legacy=false"]);
+        command.args(&self.board.arguments);
         for (index, disk) in self.disks.iter().enumerate() {
-            command.arg("-drive").arg(disk.drive(index)?);
-            // The emulator's own order: from the last slot down.
-            let slot = VIRTIO_SLOTS - 1 - index;
-            let device = format!("virtio-blk-device,drive=vd{index},bus=virtio-mmio-bus.{slot}");
-            command.arg("-device").arg(device);
+            let numbered = |text: &str| {
+                text.replace("{index}", &index.to_string())
+                    .replace("{slot}", &(slots - 1 - index).to_string())
+            };
+            let drive = numbered(&self.board.disks.drive);
+            command.arg("-drive").arg(disk.drive(&drive)?);
+            if let Some(device) = &self.board.disks.device {
+                command.arg("-device").arg(numbered(device));
+            }
+        }
+        if let Some(tree) = &self.device_tree {
+            command.arg("-dtb").arg(tree);
         }
         command.arg("-kernel").arg(&self.image);
         command.arg("-append").arg(self.arguments.line()?);
@@ -100,7 +116,8 @@ impl Machine {
 }
 
 impl Disk {
-    fn drive(&self, index: usize) -> Result<OsString> {
+    /// The argument of `-drive`, which begins with `drive`.
+    fn drive(&self, drive: &str) -> Result<OsString> {
         let format = self.format()?;
         let snapshot = if self.snapshot { "on" } else { "off" };
         let Some(file) = self.file.to_str() else {
@@ -111,7 +128,7 @@ impl Disk {
         };
         // The emulator reads a doubled comma as a comma.
         let file = file.replace(',', ",,");
-        Ok(format!("if=none,id=vd{index},format={format},snapshot={snapshot},file={file}").into())
+        Ok(format!("{drive},format={format},snapshot={snapshot},file={file}").into())
     }
 
     /// The image's format, from its first bytes.
@@ -141,20 +158,26 @@ pub fn absolute(path: &Path) -> Result<PathBuf> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::super::bootargs::Nonce;
     use super::*;
     use crate::step;
 
+    /// The usual board with another emulator.
+    pub fn board(binary: &str) -> QemuDescription {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("platforms/qemu-virt");
+        let platform = sel4_kernel::Platform::load(&folder).expect("it is in the checkout");
+        QemuDescription {
+            binary: binary.into(),
+            ..platform.qemu.expect("QEMU emulates it")
+        }
+    }
+
     fn machine(disks: Vec<Disk>) -> Machine {
         Machine {
-            board: QemuDescription {
-                binary: "qemu".into(),
-                machine: "virt".into(),
-                cpu: "cortex-a57".into(),
-                memory: "512M".into(),
-            },
+            board: board("qemu"),
             image: "/image".into(),
+            device_tree: None,
             memory: 1 << 30,
             disks,
             icount: true,

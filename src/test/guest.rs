@@ -255,6 +255,7 @@ impl Runner<'_> {
         Ok(Machine {
             board,
             image: system.image.clone(),
+            device_tree: system.device_tree.clone(),
             memory: needs.memory.unwrap_or(usual),
             disks,
             icount: needs.counted,

@@ -31,12 +31,17 @@ impl LoaderBuild {
     /// [`Error::MissingTool`] if it is not there.
     pub fn build(&self) -> Result<PathBuf> {
         let platform = Platform::load(&self.platform_dir)?;
-        let Some(loader) = platform.loader else {
+        let Some(loader) = &platform.loader else {
             return Err(Error::Platform {
                 path: self.platform_dir.join("platform.toml"),
                 message: "the board has no loader".into(),
             });
         };
+        let setup: String = loader
+            .setup
+            .iter()
+            .map(|(address, bits, value)| format!("({address:#x}, {bits:#x}, {value:#x}), "))
+            .collect();
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
         let mut command = Command::new(&cargo);
         command
@@ -55,6 +60,7 @@ impl LoaderBuild {
             .env("HIRD_LOADER_BASE", format!("{:#x}", loader.base))
             .env("HIRD_LOADER_MEMORY", format!("{:#x}", loader.memory))
             .env("HIRD_LOADER_UART", format!("{:#x}", loader.uart))
+            .env("HIRD_LOADER_SETUP", format!("[{setup}]"))
             .env_remove("RUSTFLAGS")
             .env_remove("CARGO_ENCODED_RUSTFLAGS");
         let output = command.output().map_err(|cause| match cause.kind() {

@@ -49,7 +49,7 @@ pub struct KernelDescription {
 }
 
 /// Where the AArch64 boot loader runs.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct LoaderDescription {
     /// Physical address of the loader, a multiple of 2 MiB above the kernel's image.
@@ -58,6 +58,9 @@ pub struct LoaderDescription {
     pub memory: u64,
     /// Physical address of a PL011 UART for messages.
     pub uart: u64,
+    /// Registers to set before the UART is used: address, bits to change, value. Of 32 bits each.
+    #[serde(default)]
+    pub setup: Vec<(u64, u32, u32)>,
 }
 
 /// How QEMU emulates a board.
@@ -72,6 +75,30 @@ pub struct QemuDescription {
     pub cpu: String,
     /// Argument of `-m`, unless the user gives one.
     pub memory: String,
+    /// Whether the machine takes that much memory and no other.
+    #[serde(default)]
+    pub memory_fixed: bool,
+    /// Whether the emulator is given the board's own device tree; else it makes one.
+    #[serde(default)]
+    pub give_device_tree: bool,
+    /// Arguments that do not change.
+    #[serde(default)]
+    pub arguments: Vec<String>,
+    /// How disks are given.
+    pub disks: DiskDescription,
+}
+
+/// How an emulator is given disks.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DiskDescription {
+    /// How many disks the machine has room for.
+    pub most: usize,
+    /// What `-drive` begins with: for a disk's number, `{index}`.
+    pub drive: String,
+    /// Argument of `-device` for each disk, if there is one; in it, `{index}` is a disk's number,
+    /// and `{slot}` is `most` - 1 for the first disk and one less for each other.
+    pub device: Option<String>,
 }
 
 impl Platform {

@@ -1,10 +1,15 @@
-//! The ARM PrimeCell UART (PL011), apart from any server.
+//! Serial lines and their devices, apart from any server: the ARM PrimeCell UART (PL011), and the
+//! BCM2835's mini UART.
 
 #![cfg_attr(target_os = "none", no_std)]
 #![forbid(unsafe_code)]
 
 mod line;
+mod mini_uart;
 mod pl011;
+mod uart;
 
 pub use line::{Line, RECEIVED_LIMIT};
-pub use pl011::{Bus, LineError, Pl011};
+pub use mini_uart::MiniUart;
+pub use pl011::Pl011;
+pub use uart::{Bus, LineError, Uart};

@@ -1,24 +1,23 @@
 use embedded_hal_nb::nb;
 use heapless::Deque;
 
-use crate::pl011::{Bus, LineError, Pl011};
-use embedded_hal_nb::serial::{Read, Write};
+use crate::uart::{LineError, Uart};
 
 /// Bytes that are kept until somebody reads them; what comes beyond that is lost.
 pub const RECEIVED_LIMIT: usize = 4096;
 
 /// A serial line: the device, and what it received.
-pub struct Line<B> {
-    uart: Pl011<B>,
+pub struct Line<U> {
+    uart: U,
     received: Deque<u8, RECEIVED_LIMIT>,
     lost: u64,
 }
 
-impl<B: Bus> Line<B> {
-    /// Takes the device over.
-    pub fn new(bus: B) -> Self {
+impl<U: Uart> Line<U> {
+    /// The line of a device.
+    pub fn new(uart: U) -> Self {
         Self {
-            uart: Pl011::new(bus),
+            uart,
             received: Deque::new(),
             lost: 0,
         }
@@ -81,6 +80,7 @@ impl<B: Bus> Line<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Bus, Pl011};
     use std::cell::RefCell;
     use std::collections::VecDeque;
 
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn what_is_received_is_kept_in_order_and_damaged_characters_are_dropped() {
         let device = Device::default();
-        let mut line = Line::new(&device);
+        let mut line = Line::new(Pl011::new(&device));
         assert!(!line.interrupt());
         device.input.borrow_mut().extend([97, 98 | 1 << 8, 99]);
         assert!(line.interrupt());
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn what_nobody_takes_in_time_is_counted() {
         let device = Device::default();
-        let mut line = Line::new(&device);
+        let mut line = Line::new(Pl011::new(&device));
         device
             .input
             .borrow_mut()
@@ -143,10 +143,10 @@ mod tests {
             room: 2,
             ..Device::default()
         };
-        assert_eq!(Line::new(&device).send(b"abc"), 2);
+        assert_eq!(Line::new(Pl011::new(&device)).send(b"abc"), 2);
         assert_ne!(*device.mask.borrow() & 1 << 5, 0);
         device.room = 9;
-        assert_eq!(Line::new(&device).send(b"c"), 1);
+        assert_eq!(Line::new(Pl011::new(&device)).send(b"c"), 1);
         assert_eq!(*device.mask.borrow() & 1 << 5, 0);
         assert_eq!(*device.output.borrow(), b"abc");
     }

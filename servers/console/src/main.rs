@@ -1,7 +1,8 @@
-//! The driver of a PL011 serial line: a translator whose node is the line.
+//! The driver of a serial line: a translator whose node is the line.
 //!
-//! `console --memory=FD:ADDRESS:BYTES --interrupts=FD:LINE:COUNT`: the descriptors hold the
-//! device's registers and its interrupt line, the only rights that the driver has to the machine.
+//! `console --kind=KIND --memory=FD:ADDRESS:BYTES --interrupts=FD:LINE:COUNT`: the kind of device is
+//! `pl011` or `bcm2835-aux`; the descriptors hold its registers and its interrupt line, the only
+//! rights that the driver has to the machine.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
@@ -14,7 +15,7 @@ use alloc::vec::Vec;
 
 use core::time::Duration;
 
-use console_driver::{Bus, Line};
+use console_driver::{Bus, Line, MiniUart, Pl011, Uart};
 use interface::fs::{O_NONBLOCK, O_READ, O_WRITE};
 use interface::io::{SELECT_READ, SELECT_WRITE, StatBuf, fstype};
 use machuser::mach::{self, Interrupt, Registers};
@@ -24,9 +25,9 @@ use trivfs::{Node, Open};
 
 machuser::program!(main);
 
-struct Uart(Registers);
+struct Mapped(Registers);
 
-impl Bus for Uart {
+impl Bus for Mapped {
     fn read(&self, offset: usize) -> u32 {
         self.0.read32(offset)
     }
@@ -36,13 +37,13 @@ impl Bus for Uart {
     }
 }
 
-struct Device {
-    line: Mutex<Line<Uart>>,
+struct Device<U> {
+    line: Mutex<Line<U>>,
     received: Condvar,
     room: Condvar,
 }
 
-impl Device {
+impl<U: Uart> Device<U> {
     /// Serves the device's interrupts, for ever.
     fn serve(&self, interrupt: &Interrupt) {
         loop {
@@ -57,9 +58,9 @@ impl Device {
     }
 }
 
-struct Console(Arc<Device>);
+struct Console<U>(Arc<Device<U>>);
 
-impl Node for Console {
+impl<U: Uart + Send + 'static> Node for Console<U> {
     type State = ();
 
     const ALLOW_OPEN: i32 = O_READ | O_WRITE;
@@ -142,16 +143,20 @@ impl Node for Console {
     }
 }
 
-/// The numbers of an argument `--NAME=A:B:C`, decimal or with `0x`.
-fn numbers(arguments: &[Vec<u8>], name: &str) -> Option<[u64; 3]> {
-    let value = arguments.iter().find_map(|argument| {
+/// The value of an argument `--NAME=VALUE`.
+fn value<'a>(arguments: &'a [Vec<u8>], name: &str) -> Option<&'a str> {
+    arguments.iter().find_map(|argument| {
         core::str::from_utf8(argument)
             .ok()?
             .strip_prefix("--")?
             .strip_prefix(name)?
             .strip_prefix('=')
-    })?;
-    let mut numbers = value
+    })
+}
+
+/// The numbers of an argument `--NAME=A:B:C`, decimal or with `0x`.
+fn numbers(arguments: &[Vec<u8>], name: &str) -> Option<[u64; 3]> {
+    let mut numbers = value(arguments, name)?
         .split(':')
         .map(|number| match number.strip_prefix("0x") {
             Some(digits) => u64::from_str_radix(digits, 16).ok(),
@@ -173,9 +178,19 @@ fn serve() -> Result<()> {
     let [line, ..] = numbers(&arguments, "interrupts").ok_or(Error::EINVAL)?;
     let fd = |number: u64| env::fd(number as usize).ok_or(Error::EBADF);
     let registers = Registers::new(&*fd(memory)?, (address % 4096) as usize, bytes as usize)?;
+    let bus = Mapped(registers);
     let interrupt = Interrupt::attach(&*fd(line)?)?;
+    match value(&arguments, "kind") {
+        Some("pl011") => drive(Pl011::new(bus), interrupt),
+        Some("bcm2835-aux") => drive(MiniUart::new(bus), interrupt),
+        _ => Err(Error::EINVAL),
+    }
+}
+
+/// Drives a device for ever.
+fn drive<U: Uart + Send + 'static>(uart: U, interrupt: Interrupt) -> Result<()> {
     let device = Arc::new(Device {
-        line: Mutex::new(Line::new(Uart(registers))),
+        line: Mutex::new(Line::new(uart)),
         received: Condvar::new(),
         room: Condvar::new(),
     });

@@ -1,15 +1,9 @@
 //! Source: ARM PrimeCell UART (PL011) Technical Reference Manual, DDI 0183.
 
 use embedded_hal_nb::nb;
-use embedded_hal_nb::serial::{Error, ErrorKind, ErrorType, Read, Write};
+use embedded_hal_nb::serial::{ErrorType, Read, Write};
 
-/// The device's registers.
-pub trait Bus {
-    /// Reads the register at this offset.
-    fn read(&self, offset: usize) -> u32;
-    /// Writes the register at this offset.
-    fn write(&self, offset: usize, value: u32);
-}
+use crate::uart::{Bus, LineError, Uart};
 
 mod register {
     pub const DATA: usize = 0x00;
@@ -36,30 +30,6 @@ const INTERRUPTS: u32 = 0x7ff;
 /// Interrupt when the receive queue is an eighth full, and the transmit queue an eighth full or less.
 const LEVELS: u32 = 0;
 
-/// What can be wrong with a received character.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum LineError {
-    /// No stop bit.
-    Framing,
-    /// Wrong parity.
-    Parity,
-    /// The line was held low.
-    Break,
-    /// Characters were lost before this one.
-    Overrun,
-}
-
-impl Error for LineError {
-    fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Framing => ErrorKind::FrameFormat,
-            Self::Parity => ErrorKind::Parity,
-            Self::Break => ErrorKind::Other,
-            Self::Overrun => ErrorKind::Overrun,
-        }
-    }
-}
-
 /// The device.
 #[derive(Debug)]
 pub struct Pl011<B> {
@@ -70,7 +40,7 @@ impl<B: Bus> Pl011<B> {
     /// Takes the device over: eight bits, no parity, at the speed that the firmware has set, with
     /// interrupts for what is received.
     pub fn new(bus: B) -> Self {
-        let uart = Self { bus };
+        let mut uart = Self { bus };
         while uart.bus.read(register::FLAGS) & FLAG_BUSY != 0 {
             core::hint::spin_loop();
         }
@@ -84,16 +54,16 @@ impl<B: Bus> Pl011<B> {
         uart.bus.write(register::CONTROL, on);
         uart
     }
+}
 
-    /// Whether there is an interrupt, too, when there is room for more output.
-    pub fn want_room(&self, wanted: bool) {
+impl<B: Bus> Uart for Pl011<B> {
+    fn want_room(&mut self, wanted: bool) {
         let receive = INTERRUPT_RECEIVE | INTERRUPT_RECEIVE_TIMEOUT;
         let transmit = if wanted { INTERRUPT_TRANSMIT } else { 0 };
         self.bus.write(register::INTERRUPT_MASK, receive | transmit);
     }
 
-    /// Clears what the device has interrupted for.
-    pub fn acknowledge(&self) {
+    fn acknowledge(&mut self) {
         self.bus.write(register::INTERRUPT_CLEAR, INTERRUPTS);
     }
 }

@@ -9,8 +9,6 @@ pub const SYSTEM_CALL: u32 = 0xd400_0001;
 pub const SYSTEM_CALL_BYTES: u64 = 4;
 /// `CPU_TYPE_ARM`, of which Mach tells no kinds with 64 bits.
 pub const PROCESSOR: (u32, u32) = (12, 0);
-/// Interrupt of the physical timer, which is the mach server's.
-pub const TIMER_INTERRUPT: u32 = 30;
 
 /// The register that holds the number of the system call.
 const NUMBER: usize = 7;

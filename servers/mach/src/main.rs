@@ -119,14 +119,20 @@ fn main(boot: &'static BootInfo) -> ! {
     let mut mach = Mach::new(kernel);
     {
         let kernel = mach.kernel();
-        if let Some(frame) = kernel.frame_device(platform::CONSOLE_PHYSICAL) {
-            kernel.own_device(frame, platform::CONSOLE_ADDRESS);
+        let mut mapped = true;
+        for (physical, address) in platform::DEVICES {
+            match kernel.frame_device(physical) {
+                Some(frame) => kernel.own_device(frame, address),
+                None => mapped = false,
+            }
+        }
+        if mapped {
             sel4_root_task::set_log_sink(log);
         }
         heap_reserve(kernel);
         // SAFETY: the function neither allocates nor frees, and gives mapped memory away once.
         unsafe { sel4_root_task::set_refill(refill) };
-        match kernel.own_interrupt(arch::TIMER_INTERRUPT, TIMER_BADGE) {
+        match kernel.own_interrupt(platform::TIMER_INTERRUPT, TIMER_BADGE) {
             Ok(handler) => TIMER.store(handler.bits() as usize, Ordering::Relaxed),
             Err(_) => log_line("mach: no timer: time limits do not end"),
         }

@@ -10,4 +10,4 @@ mod arguments;
 mod machine;
 
 pub use arguments::Arguments;
-pub use machine::{Device, Machine};
+pub use machine::{Device, Driven, Machine, Pin};

@@ -1,3 +1,4 @@
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -26,71 +27,276 @@ impl Device {
     }
 }
 
+/// How a pin is used: its number, and the function that its controller calls by a number.
+pub type Pin = (u32, u32);
+
+/// A device with its own driver, and what the driver must be told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Driven {
+    /// The device.
+    pub device: Device,
+    /// What its driver knows this kind of device by.
+    pub kind: &'static str,
+    /// Pins that have to be connected to it.
+    pub pins: Vec<Pin>,
+}
+
 /// What the device tree says that the first program needs.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Machine {
     /// The command line.
     pub command_line: String,
     /// The serial line of the console.
-    pub console: Option<Device>,
+    pub console: Option<Driven>,
     /// The virtio transports.
     pub virtio: Option<Device>,
+    /// The slots of memory cards.
+    pub cards: Vec<Driven>,
     /// The clock that keeps the time of day.
     pub clock: Option<Device>,
+    /// What connects the pins of the processor.
+    pub pins: Option<Device>,
 }
 
-const CONSOLES: [&str; 1] = ["arm,pl011"];
-const CLOCKS: [&str; 1] = ["arm,pl031"];
-const VIRTIO: [&str; 1] = ["virtio,mmio"];
-/// First line of the interrupts that any core can take, in the generic interrupt controller.
-const SHARED_LINES: u32 = 32;
-/// First line of the interrupts of one core.
-const PRIVATE_LINES: u32 = 16;
+const CONSOLES: [(&str, &str); 2] = [("arm,pl011", "pl011"), ("brcm,bcm2835-aux-uart", "bcm2835-aux")];
+const CARDS: [(&str, &str); 1] = [("brcm,bcm2835-sdhost", "bcm2835-sdhost")];
+const CLOCKS: [(&str, &str); 1] = [("arm,pl031", "pl031")];
+const VIRTIO: [(&str, &str); 1] = [("virtio,mmio", "virtio")];
+const PINS: [(&str, &str); 1] = [("brcm,bcm2835-gpio", "bcm2835-gpio")];
+
+/// The word of the command line that names the console's line, as `stdout-path` does.
+const CONSOLE_WORD: &str = "hird.console=";
+/// Nodes that are looked at: more than any tree has.
+const NODES: usize = 10_000;
+
+/// A controller of interrupts, and how it names its lines by cells. The kernel's numbers are counted
+/// from the start of each kind of lines, which the first cell says, by the second cell.
+struct Controller {
+    names: &'static [&'static str],
+    /// How many cells are a kind, a line and all else.
+    cells: [usize; 3],
+    /// Where the lines of each kind begin.
+    first: &'static [u32],
+}
+
+const CONTROLLERS: [Controller; 3] = [
+    // Lines of all cores, and those of each.
+    Controller {
+        names: &["arm,cortex-a15-gic", "arm,gic-400"],
+        cells: [1, 1, 1],
+        first: &[32, 16],
+    },
+    // The processor's peripherals, and two banks of others.
+    Controller {
+        names: &["brcm,bcm2836-armctrl-ic"],
+        cells: [1, 1, 0],
+        first: &[32, 64, 96],
+    },
+    // Lines of the core: there is one kind, and no cell for it.
+    Controller {
+        names: &["brcm,bcm2836-l1-intc"],
+        cells: [0, 1, 1],
+        first: &[0],
+    },
+];
+
+/// A node of the tree, and what the nodes above say of it.
+struct Found<'b, 'a> {
+    path: String,
+    node: FdtNode<'b, 'a>,
+    place: Place,
+}
+
+/// What the nodes above a node say of it.
+#[derive(Clone)]
+struct Place {
+    /// For each bus between here and the processor, from here on: first address on it, first
+    /// address on the bus above, bytes. An empty list stands for addresses that are the same, none
+    /// for a bus that is not reached from above.
+    buses: Vec<Option<Vec<[u64; 3]>>>,
+    address_cells: usize,
+    size_cells: usize,
+    /// The controller that interrupts go to, unless a node names one.
+    controller: Option<u32>,
+}
 
 impl Machine {
     /// From a device tree; `None` if it is malformed.
     pub fn parse(tree: &[u8]) -> Option<Self> {
         let tree = Fdt::new(tree).ok()?;
-        let chosen = tree.find_node("/chosen");
-        let argument = chosen.and_then(|node| node.property("bootargs")?.as_str());
-        let first = |names| devices(&tree, names).into_iter().min_by_key(|d| d.address);
+        let mut nodes = Vec::new();
+        // What holds where the root says nothing.
+        let place = Place {
+            buses: Vec::new(),
+            address_cells: 2,
+            size_cells: 1,
+            controller: None,
+        };
+        walk(tree.find_node("/")?, String::new(), place, &mut nodes);
+        let text = |path, name| tree.find_node(path)?.property(name)?.as_str();
+        let devices = |known: &[_]| -> Vec<Driven> {
+            let driven = |found| driven(&tree, found, known);
+            nodes.iter().filter_map(driven).collect()
+        };
+        let first = |known: &[_]| {
+            let found = devices(known).into_iter();
+            found.min_by_key(|driven| driven.device.address)
+        };
+        let command_line = text("/chosen", "bootargs").unwrap_or_default();
+        // The command line's line comes before the firmware's, which comes before any.
+        let words = command_line.split_ascii_whitespace();
+        let lines = words
+            .filter_map(|word| word.strip_prefix(CONSOLE_WORD))
+            .chain(text("/chosen", "stdout-path"))
+            .filter_map(|line| {
+                let name = line.split(':').next()?;
+                let path = text("/aliases", name).unwrap_or(name);
+                let found = nodes.iter().find(|found| found.path == path)?;
+                driven(&tree, found, &CONSOLES)
+            });
         Some(Self {
-            command_line: argument.unwrap_or_default().to_string(),
-            console: first(&CONSOLES),
-            virtio: row(devices(&tree, &VIRTIO)),
-            clock: first(&CLOCKS),
+            command_line: command_line.to_string(),
+            console: lines.chain(first(&CONSOLES)).next(),
+            virtio: row(devices(&VIRTIO).iter().map(|driven| driven.device).collect()),
+            cards: devices(&CARDS),
+            clock: first(&CLOCKS).map(|driven| driven.device),
+            pins: first(&PINS).map(|driven| driven.device),
         })
     }
 }
 
-fn devices(tree: &Fdt<'_>, names: &[&str]) -> Vec<Device> {
-    let is = |node: &FdtNode<'_, '_>| {
-        node.compatible()
-            .is_some_and(|all| all.all().any(|name| names.contains(&name)))
+/// Finds all nodes below one, with it.
+fn walk<'b, 'a>(
+    node: FdtNode<'b, 'a>,
+    path: String,
+    place: Place,
+    nodes: &mut Vec<Found<'b, 'a>>,
+) {
+    if nodes.len() == NODES {
+        return;
+    }
+    let cell = |name| Some(cells(node.property(name)?.value).next()? as usize);
+    let (address_cells, size_cells) = (cell("#address-cells"), cell("#size-cells"));
+    let mut below = Place {
+        address_cells: address_cells.unwrap_or(2),
+        size_cells: size_cells.unwrap_or(1),
+        controller: phandle(node, "interrupt-parent").or(place.controller),
+        ..place.clone()
     };
-    tree.all_nodes().filter(is).filter_map(device).collect()
+    // The root is the processor's own bus.
+    if !path.is_empty() {
+        let row = [below.address_cells, place.address_cells, below.size_cells];
+        let ranges = node.property("ranges");
+        let ranges = ranges.map(|ranges| rows(ranges.value, row));
+        below.buses.insert(0, ranges);
+    }
+    for child in node.children() {
+        walk(child, format!("{path}/{}", child.name), below.clone(), nodes);
+    }
+    nodes.push(Found { path, node, place });
 }
 
-fn device(node: FdtNode<'_, '_>) -> Option<Device> {
-    let disabled = node
-        .property("status")
-        .and_then(|p| p.as_str())
-        .is_some_and(|s| s != "okay");
-    let region = node.reg()?.next()?;
-    let cells = node.property("interrupts")?.value;
-    let cell = |i: usize| Some(u32::from_be_bytes(*cells.get(i * 4..)?.first_chunk()?));
-    let base = if cell(0)? == 0 {
-        SHARED_LINES
-    } else {
-        PRIVATE_LINES
+fn cells(value: &[u8]) -> impl Iterator<Item = u32> {
+    let (cells, _) = value.as_chunks();
+    cells.iter().map(|cell| u32::from_be_bytes(*cell))
+}
+
+fn phandle(node: FdtNode<'_, '_>, name: &str) -> Option<u32> {
+    cells(node.property(name)?.value).next()
+}
+
+/// The rows of numbers that consist of so many cells each. What a number of more than two cells
+/// has above its last two is no address of the processor.
+fn rows<const N: usize>(value: &[u8], sizes: [usize; N]) -> Vec<[u64; N]> {
+    let all: Vec<u32> = cells(value).collect();
+    let length = sizes.iter().sum::<usize>().max(1);
+    let row = |row: &[u32]| {
+        let mut rest = row;
+        sizes.map(|size| {
+            let (number, more) = rest.split_at(size);
+            rest = more;
+            number.iter().fold(0, |sum, cell| sum << 32 | u64::from(*cell))
+        })
     };
+    all.chunks_exact(length).map(row).collect()
+}
+
+/// The address as the processor sees it; `None` if it does not see it.
+fn translate(address: u64, buses: &[Option<Vec<[u64; 3]>>]) -> Option<u64> {
+    buses.iter().try_fold(address, |address, ranges| {
+        let ranges = ranges.as_ref()?;
+        if ranges.is_empty() {
+            return Some(address);
+        }
+        ranges.iter().find_map(|[start, above, bytes]| {
+            let offset = address.checked_sub(*start)?;
+            (offset < *bytes).then(|| above.checked_add(offset))?
+        })
+    })
+}
+
+/// The device of a node, if it is of a known kind and in use.
+fn driven(tree: &Fdt<'_>, found: &Found<'_, '_>, known: &[(&str, &'static str)]) -> Option<Driven> {
+    let Found { node, place, .. } = found;
+    let kind = node
+        .compatible()?
+        .all()
+        .find_map(|name| known.iter().find(|(known, _)| *known == name))?
+        .1;
+    let status = node.property("status").and_then(|status| status.as_str());
+    if status.is_some_and(|status| !matches!(status, "okay" | "ok")) {
+        return None;
+    }
+    let reg = rows(node.property("reg")?.value, [place.address_cells, place.size_cells]);
+    let [address, bytes] = *reg.first()?;
+    let lines = lines(tree, found);
     let device = Device {
-        address: region.starting_address as u64,
-        bytes: region.size? as u64,
-        line: cell(1)?.checked_add(base)?,
-        lines: 1,
+        address: translate(address, &place.buses)?,
+        bytes,
+        line: lines.first().copied().unwrap_or(0),
+        lines: u32::from(!lines.is_empty()),
     };
-    (!disabled).then_some(device)
+    Some(Driven {
+        device,
+        kind,
+        pins: pins(tree, *node),
+    })
+}
+
+/// The interrupt lines of a node.
+fn lines(tree: &Fdt<'_>, found: &Found<'_, '_>) -> Vec<u32> {
+    let node = found.node;
+    let parent = phandle(node, "interrupt-parent").or(found.place.controller);
+    let find = || {
+        let compatible = tree.find_phandle(parent?)?.compatible()?;
+        let controller = CONTROLLERS
+            .iter()
+            .find(|controller| compatible.all().any(|name| controller.names.contains(&name)))?;
+        let all = rows(node.property("interrupts")?.value, controller.cells);
+        let line = |[kind, line, _]: &[u64; 3]| {
+            let first = controller.first.get(*kind as usize)?;
+            first.checked_add(u32::try_from(*line).ok()?)
+        };
+        Some(all.iter().map_while(line).collect())
+    };
+    find().unwrap_or_default()
+}
+
+/// What the node's usual state of pins says.
+fn pins(tree: &Fdt<'_>, node: FdtNode<'_, '_>) -> Vec<Pin> {
+    let states = node.property("pinctrl-0").map_or(&[][..], |states| states.value);
+    let mut pins = Vec::new();
+    for state in cells(states).filter_map(|state| tree.find_phandle(state)) {
+        let value = |name| Some(state.property(name)?.value);
+        let functions: Vec<u32> = cells(value("brcm,function").unwrap_or_default()).collect();
+        let numbers = cells(value("brcm,pins").unwrap_or_default());
+        // One function stands for all pins.
+        pins.extend(numbers.enumerate().filter_map(|(at, pin)| {
+            let function = functions.get(at).or(functions.first())?;
+            Some((pin, *function))
+        }));
+    }
+    pins
 }
 
 /// The longest run of devices that lie and interrupt one after the other, as one.
@@ -166,6 +372,13 @@ mod tests {
             self.end();
         }
 
+        fn controller(&mut self, name: &str, kind: &str, phandle: u32) {
+            self.begin(name);
+            self.property("compatible", format!("{kind}\0").as_bytes());
+            self.cells("phandle", &[phandle]);
+            self.end();
+        }
+
         fn finish(mut self) -> Vec<u8> {
             self.word(9);
             let reserve = 40u32;
@@ -200,6 +413,8 @@ mod tests {
         tree.begin("");
         tree.cells("#address-cells", &[2]);
         tree.cells("#size-cells", &[2]);
+        tree.cells("interrupt-parent", &[1]);
+        tree.controller("intc@8000000", "arm,cortex-a15-gic", 1);
         tree.device("virtio_mmio@a000200", "virtio,mmio", 0xa00_0200, 0x200, 17);
         tree.device("virtio_mmio@a000000", "virtio,mmio", 0xa00_0000, 0x200, 16);
         tree.device("virtio_mmio@a000400", "virtio,mmio", 0xa00_0400, 0x200, 18);
@@ -221,7 +436,8 @@ mod tests {
             line: 33,
             lines: 1,
         };
-        assert_eq!(machine.console, Some(console));
+        let driven = machine.console.unwrap();
+        assert_eq!((driven.device, driven.kind), (console, "pl011"));
         let virtio = Device {
             address: 0xa00_0000,
             bytes: 0x600,
@@ -231,6 +447,108 @@ mod tests {
         assert_eq!(machine.virtio, Some(virtio));
         assert_eq!(virtio.pages(), (0xa00_0000, 0x1000));
         assert_eq!(machine.clock, None);
+    }
+
+    /// A tree such as the Raspberry Pi's firmware gives: peripherals on a bus with addresses of its
+    /// own, two controllers of interrupts, and a serial line that has been given to something else.
+    fn small_board(arguments: &str) -> Vec<u8> {
+        let mut tree = Tree {
+            structure: vec![],
+            strings: vec![],
+        };
+        let device = |tree: &mut Tree, name: &str, kind: &str, address, line: [u32; 2], state| {
+            tree.begin(name);
+            tree.property("compatible", format!("{kind}\0").as_bytes());
+            tree.cells("reg", &[address, 0x100]);
+            tree.cells("interrupts", &line);
+            tree.cells("pinctrl-0", &[state]);
+        };
+        let pins = |tree: &mut Tree, name: &str, phandle, pins: &[u32], functions: &[u32]| {
+            tree.begin(name);
+            tree.cells("phandle", &[phandle]);
+            tree.cells("brcm,pins", pins);
+            tree.cells("brcm,function", functions);
+            tree.end();
+        };
+        tree.begin("");
+        tree.cells("#address-cells", &[1]);
+        tree.cells("#size-cells", &[1]);
+        tree.cells("interrupt-parent", &[1]);
+        tree.begin("aliases");
+        tree.property("serial0", b"/soc/serial@7e215040\0");
+        tree.property("serial1", b"/soc/serial@7e201000\0");
+        tree.end();
+        tree.begin("chosen");
+        tree.property("stdout-path", b"serial0:115200n8\0");
+        tree.property("bootargs", format!("{arguments}\0").as_bytes());
+        tree.end();
+        tree.begin("soc");
+        tree.property("compatible", b"simple-bus\0");
+        tree.cells("#address-cells", &[1]);
+        tree.cells("#size-cells", &[1]);
+        let ranges = [0x7e00_0000, 0x3f00_0000, 0x100_0000];
+        tree.cells("ranges", &[&ranges[..], &[0x4000_0000, 0x4000_0000, 0x1000]].concat());
+        tree.controller("interrupt-controller@7e00b200", "brcm,bcm2836-armctrl-ic", 1);
+        tree.controller("local@40000000", "brcm,bcm2836-l1-intc", 2);
+        device(&mut tree, "gpio@7e200000", "brcm,bcm2835-gpio", 0x7e20_0000, [2, 17], 0);
+        pins(&mut tree, "uart0_pins", 3, &[32, 33], &[7]);
+        pins(&mut tree, "uart1_pins", 4, &[14, 15], &[2, 2]);
+        pins(&mut tree, "none", 5, &[], &[]);
+        tree.end();
+        device(&mut tree, "serial@7e201000", "arm,pl011", 0x7e20_1000, [2, 25], 3);
+        tree.end();
+        device(&mut tree, "serial@7e215040", "brcm,bcm2835-aux-uart", 0x7e21_5040, [1, 29], 4);
+        tree.end();
+        device(&mut tree, "mmc@7e202000", "brcm,bcm2835-sdhost", 0x7e20_2000, [2, 24], 5);
+        tree.property("status", b"okay\0");
+        tree.end();
+        device(&mut tree, "mmc@7f202000", "brcm,bcm2835-sdhost", 0x7e20_3000, [2, 24], 5);
+        tree.property("status", b"disabled\0");
+        tree.end();
+        device(&mut tree, "mmc@80202000", "brcm,bcm2835-sdhost", 0x8020_2000, [2, 24], 5);
+        tree.end();
+        tree.end();
+        tree.begin("i2c");
+        tree.cells("#address-cells", &[1]);
+        tree.cells("#size-cells", &[1]);
+        device(&mut tree, "rtc@68", "arm,pl031", 0x68, [0, 1], 5);
+        tree.end();
+        tree.end();
+        tree.end();
+        tree.finish()
+    }
+
+    #[test]
+    fn addresses_and_interrupts_are_translated_to_the_processors() {
+        let machine = Machine::parse(&small_board("")).unwrap();
+        let device = |address, bytes, line| Device {
+            address,
+            bytes,
+            line,
+            lines: 1,
+        };
+        let console = machine.console.unwrap();
+        assert_eq!(console.device, device(0x3f21_5040, 0x100, 64 + 29));
+        assert_eq!((console.kind, console.pins), ("bcm2835-aux", vec![(14, 2), (15, 2)]));
+        // One is switched off, and no processor reaches the third.
+        let [card] = &machine.cards[..] else {
+            panic!("{:?}", machine.cards);
+        };
+        assert_eq!(card.device, device(0x3f20_2000, 0x100, 96 + 24));
+        assert_eq!(machine.pins, Some(device(0x3f20_0000, 0x100, 96 + 17)));
+        assert_eq!(machine.clock, None);
+    }
+
+    #[test]
+    fn the_command_line_may_name_another_line_for_the_console() {
+        for name in ["serial1", "/soc/serial@7e201000"] {
+            let machine = Machine::parse(&small_board(&format!("x hird.console={name}"))).unwrap();
+            let console = machine.console.unwrap();
+            assert_eq!((console.kind, console.device.line), ("pl011", 96 + 25));
+            assert_eq!(console.pins, [(32, 7), (33, 7)]);
+        }
+        let machine = Machine::parse(&small_board("hird.console=nothing")).unwrap();
+        assert_eq!(machine.console.unwrap().kind, "bcm2835-aux");
     }
 
     #[test]

@@ -26,12 +26,14 @@ use machuser::mach::{self, Mapping, Registers};
 use machuser::{Error, Result, SendRight, env, thread};
 use process::Program;
 use serve::Startup;
-use startup_plan::{Arguments, Device, Machine};
+use startup_plan::{Arguments, Device, Driven, Machine};
 
 machuser::program!(main);
 
 /// First descriptor of a server that is a gift.
 const GIFT: usize = 3;
+/// Pins of the processor (BCM2835 ARM Peripherals, 6).
+const PINS: u32 = 54;
 /// How long a login that fails at once is left alone.
 const LOGIN_PAUSE: Duration = Duration::from_secs(1);
 
@@ -77,6 +79,26 @@ fn device(host: &SendRight, device: Device) -> Result<(SendRight, Vec<SendRight>
         .map(|line| mach::device_interrupt(host, line))
         .collect::<Result<_>>()?;
     Ok((memory, lines))
+}
+
+/// Connects the pins of a device to it.
+fn connect(host: &SendRight, machine: &Machine, driven: &Driven) -> Result<()> {
+    let Some(at) = machine.pins.filter(|_| !driven.pins.is_empty()) else {
+        return Ok(());
+    };
+    let (start, bytes) = at.pages();
+    let memory = mach::device_memory(host, start, bytes)?;
+    let registers = Registers::new(&memory, (at.address - start) as usize, at.bytes as usize)?;
+    for &(pin, function) in &driven.pins {
+        if pin >= PINS {
+            return Err(Error::EINVAL);
+        }
+        // Ten pins of three bits in each register (BCM2835 ARM Peripherals, 6.1).
+        let (register, shift) = (pin as usize / 10 * 4, pin % 10 * 3);
+        let others = registers.read32(register) & !(7 << shift);
+        registers.write32(register, others | (function & 7) << shift);
+    }
+    Ok(())
 }
 
 /// Sets the time of day from the board's clock, whose first register counts seconds since 1970
@@ -133,13 +155,16 @@ fn start_disk(
 fn start_console(
     startup: &Startup,
     modules: &Modules,
-    at: Device,
+    machine: &Machine,
 ) -> core::result::Result<Arc<Child>, Failure> {
+    let console = machine.console.as_ref().ok_or(Error::ENODEV).step("console")?;
+    connect(startup.host(), machine, console).step("console's pins")?;
+    let at = console.device;
     let (memory, lines) = device(startup.host(), at).step("console's device")?;
-    let (start, bytes) = at.pages();
     let argv = [
         "console",
-        &format!("--memory={GIFT}:{start:#x}:{bytes:#x}"),
+        &format!("--kind={}", console.kind),
+        &format!("--memory={GIFT}:{:#x}:{:#x}", at.address, at.bytes),
         &format!("--interrupts={}:{}:{}", GIFT + 1, at.line, at.lines),
     ];
     let gifts = Gifts {
@@ -168,8 +193,7 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
     }
 
     // The line comes first, so that there is somewhere to write to.
-    let at = machine.console.ok_or(Error::ENODEV).step("console")?;
-    let console = start_console(&startup, &modules, at)?;
+    let console = start_console(&startup, &modules, &machine)?;
 
     // Auth and proc meet at this program.
     let bootstrap = startup.right().step("startup port")?;

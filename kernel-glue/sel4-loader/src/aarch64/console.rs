@@ -1,15 +1,27 @@
-//! Messages on the UART, a PL011 that the firmware has set up.
+//! Messages on the UART, a PL011 that the firmware has set up, or what the board's description says
+//! of it.
 //!
 //! Source: PrimeCell UART (PL011) Technical Reference Manual, chapter 3.
 
 use core::fmt::{self, Write};
 use core::hint;
 
-use super::board::UART;
+use super::board::{SETUP, UART};
 
 const DATA: usize = 0x00;
 const FLAGS: usize = 0x18;
 const TRANSMIT_FULL: u32 = 1 << 5;
+
+/// Sets the registers that the board's description names: address, bits to change, value. Called
+/// once, before anything is printed.
+pub fn set_up() {
+    for &(address, bits, value) in SETUP {
+        let register = address as *mut u32;
+        // SAFETY: the description names registers of devices that nothing else drives now, and the
+        // MMU is off, so that they are at their addresses.
+        unsafe { register.write_volatile(register.read_volatile() & !bits | value) };
+    }
+}
 
 struct Console;
 

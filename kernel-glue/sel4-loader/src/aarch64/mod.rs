@@ -34,6 +34,7 @@ extern "C" fn load(device_tree: u64) -> ! {
         ));
     }
     exceptions::install();
+    console::set_up();
 
     let image = start::image();
     let loader = start::loader();

@@ -1,0 +1,43 @@
+use embedded_hal_nb::serial::{Error, ErrorKind, Read, Write};
+
+/// The device's registers.
+pub trait Bus {
+    /// Reads the register at this offset.
+    fn read(&self, offset: usize) -> u32;
+    /// Writes the register at this offset.
+    fn write(&self, offset: usize, value: u32);
+}
+
+/// What can be wrong with a received character.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LineError {
+    /// No stop bit.
+    Framing,
+    /// Wrong parity.
+    Parity,
+    /// The line was held low.
+    Break,
+    /// Characters were lost before this one.
+    Overrun,
+}
+
+impl Error for LineError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Framing => ErrorKind::FrameFormat,
+            Self::Parity => ErrorKind::Parity,
+            Self::Break => ErrorKind::Other,
+            Self::Overrun => ErrorKind::Overrun,
+        }
+    }
+}
+
+/// A serial device, which was set up for eight bits without parity and interrupts for what it
+/// receives.
+pub trait Uart: Read<Error = LineError> + Write {
+    /// Whether there is an interrupt, too, when there is room for more output.
+    fn want_room(&mut self, wanted: bool);
+
+    /// Clears what the device has interrupted for, as far as reading does not.
+    fn acknowledge(&mut self);
+}
