@@ -28,7 +28,7 @@ use machuser::mach::Mapping;
 use machuser::sync::Mutex;
 use machuser::{AsName, Error, MAX_BULK, Result, SendRight};
 
-pub use partition::Range;
+pub use partition::{Range, all as partitions};
 
 /// How deep names of stores may be nested.
 const DEPTH: usize = 8;

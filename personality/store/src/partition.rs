@@ -3,6 +3,8 @@
 //! Sources: the UEFI specification, chapter 5 (both kinds of table). All numbers on the disk are
 //! little endian, and none is believed before it is checked.
 
+use alloc::vec::Vec;
+
 use machuser::{Error, Result};
 
 use crate::Store;
@@ -33,7 +35,7 @@ pub fn find(store: &dyn Store, number: u32) -> Result<Range> {
         return Err(Error::ENXIO);
     }
     let table = boot_record(store, 0)?;
-    if (0..4).any(|index| entry(&table, index).kind == 0xee) {
+    if is_guid(&table) {
         return guid(store, number);
     }
     if number <= 4 {
@@ -45,6 +47,26 @@ pub fn find(store: &dyn Store, number: u32) -> Result<Range> {
         };
     }
     logical(store, &table, number - 5)
+}
+
+/// All partitions that the store has and that lie within it, with their numbers. Those that cannot
+/// be read, or contradict its size, are none.
+pub fn all(store: &dyn Store) -> Vec<(u32, Range)> {
+    let numbers = match boot_record(store, 0) {
+        Err(_) => 0,
+        Ok(table) if is_guid(&table) => guid_header(store).map_or(0, |header| header.count),
+        Ok(_) => 4 + LOGICAL_MOST,
+    };
+    let mut found = Vec::new();
+    for number in 1..=numbers {
+        match find(store, number) {
+            Ok(range) => found.push((number, range)),
+            // The chain of logical partitions ends here.
+            Err(_) if number > 4 && numbers == 4 + LOGICAL_MOST => break,
+            Err(_) => {}
+        }
+    }
+    found
 }
 
 #[derive(Clone, Copy)]
@@ -64,11 +86,17 @@ fn boot_record(store: &dyn Store, sector: u64) -> Result<[u8; 512]> {
         return Err(Error::EINVAL);
     }
     store.read(offset, &mut table)?;
-    if table[510..] == [0x55, 0xaa] {
+    // A file system's boot sector has the same signature, and text where the flags of entries are.
+    let flags = (0..4).all(|index| table[446 + 16 * index] & 0x7f == 0);
+    if table[510..] == [0x55, 0xaa] && flags {
         Ok(table)
     } else {
         Err(Error::EINVAL)
     }
+}
+
+fn is_guid(table: &[u8; 512]) -> bool {
+    (0..4).any(|index| entry(table, index).kind == 0xee)
 }
 
 fn entry(table: &[u8; 512], index: usize) -> Entry {
@@ -141,19 +169,38 @@ fn logical(store: &dyn Store, table: &[u8; 512], index: u32) -> Result<Range> {
     Err(Error::ENXIO)
 }
 
-fn guid(store: &dyn Store, number: u32) -> Result<Range> {
+/// What the header of a GUID table says: the first sector of the entries, how many they are, and
+/// how long each is.
+struct GuidHeader {
+    entries: u64,
+    count: u32,
+    size: u32,
+}
+
+fn guid_header(store: &dyn Store) -> Result<GuidHeader> {
     let mut header = [0; 512];
     store.read(SECTOR, &mut header)?;
     if &header[..8] != b"EFI PART" {
         return Err(Error::EINVAL);
     }
-    let entries = word64(&header, 72);
-    let count = word32(&header, 80);
     let size = word32(&header, 84);
     if size < 128 || !size.is_power_of_two() || size > 4096 {
         return Err(Error::EINVAL);
     }
-    if number > count.min(GPT_MOST) {
+    Ok(GuidHeader {
+        entries: word64(&header, 72),
+        count: word32(&header, 80).min(GPT_MOST),
+        size,
+    })
+}
+
+fn guid(store: &dyn Store, number: u32) -> Result<Range> {
+    let GuidHeader {
+        entries,
+        count,
+        size,
+    } = guid_header(store)?;
+    if number > count {
         return Err(Error::ENXIO);
     }
     let offset = entries
@@ -191,7 +238,6 @@ mod tests {
     use super::*;
     use crate::Memory;
     use alloc::vec;
-    use alloc::vec::Vec;
 
     fn put(disk: &mut [u8], sector: usize, index: usize, kind: u8, first: u32, count: u32) {
         let at = sector * 512 + 446 + 16 * index;
@@ -238,6 +284,8 @@ mod tests {
             })
         );
         assert_eq!(find(&store, 7), Err(Error::ENXIO));
+        let numbers: Vec<u32> = all(&store).iter().map(|found| found.0).collect();
+        assert_eq!(numbers, [1, 2, 5, 6]);
         assert_eq!(find(&store, 0), Err(Error::ENXIO));
     }
 
@@ -249,6 +297,7 @@ mod tests {
         let store = Memory::new(disk);
         assert_eq!(find(&store, 1), Err(Error::EINVAL));
         assert_eq!(find(&store, 5), Err(Error::EINVAL));
+        assert_eq!(all(&store), []);
     }
 
     #[test]
@@ -284,6 +333,15 @@ mod tests {
         );
         assert_eq!(find(&store, 1), Err(Error::ENXIO));
         assert_eq!(find(&store, 129), Err(Error::ENXIO));
+        assert_eq!(all(&store), [(2, find(&store, 2).unwrap())]);
+    }
+
+    #[test]
+    fn a_file_systems_boot_sector_is_no_table() {
+        let mut disk = disk();
+        put(&mut disk, 0, 0, 0x83, 10, 20);
+        disk[446] = b'x';
+        assert_eq!(all(&Memory::new(disk)), []);
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod serve;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -126,29 +127,62 @@ fn open(root: &SendRight, path: &str, flags: i32) -> Result<SendRight> {
     }
 }
 
-/// Starts a driver with the rights to its device and to memory for DMA.
+/// A server of disks, and the node that shows them.
+struct Disks {
+    child: Arc<Child>,
+    node: &'static str,
+}
+
+/// Starts the servers of the disks that the machine has.
+fn start_disks(
+    startup: &Startup,
+    modules: &Modules,
+    machine: &Machine,
+) -> core::result::Result<Vec<Disks>, Failure> {
+    let mut all = Vec::new();
+    if let Some(at) = machine.virtio {
+        let child = start_disk(startup, modules, "virtio-blk", at, true)?;
+        let node = "dev/disk";
+        all.push(Disks { child, node });
+    }
+    if let Some(card) = machine.cards.first() {
+        connect(startup.host(), machine, card).step("card's pins")?;
+        let child = start_disk(startup, modules, "sdcard", card.device, false)?;
+        let node = "dev/card";
+        all.push(Disks { child, node });
+    }
+    Ok(all)
+}
+
+/// Starts a driver with the rights to its device, and to memory for DMA if it needs that.
 fn start_disk(
     startup: &Startup,
     modules: &Modules,
+    program: &str,
     at: Device,
+    needs_dma: bool,
 ) -> core::result::Result<Arc<Child>, Failure> {
     let host = startup.host();
     let (memory, lines) = device(host, at).step("disk's device")?;
-    let dma = mach::dma_port(host).step("disk's memory")?;
-    let (start, bytes) = at.pages();
-    let argv = [
-        "virtio-blk",
-        &format!("--memory={GIFT}:{start:#x}:{bytes:#x}"),
-        &format!("--dma={}", GIFT + 1),
-        &format!("--interrupts={}:{}:{}", GIFT + 2, at.line, at.lines),
+    let mut argv = vec![
+        program.to_string(),
+        format!("--memory={GIFT}:{:#x}:{:#x}", at.address, at.bytes),
     ];
+    let mut rights = vec![memory];
+    if needs_dma {
+        argv.push(format!("--dma={}", GIFT + rights.len()));
+        rights.push(mach::dma_port(host).step("disk's memory")?);
+    }
+    let first = GIFT + rights.len();
+    argv.push(format!("--interrupts={first}:{}:{}", at.line, at.lines));
     let gifts = Gifts {
-        descriptors: descriptors([memory, dma].into_iter().chain(lines)),
+        descriptors: descriptors(rights.into_iter().chain(lines)),
         ..Gifts::default()
     };
+    let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
     modules
         .launch(startup.server(), &argv, gifts, None)
-        .step("virtio-blk")
+        .step(program)
 }
 
 /// Starts the driver of the serial line.
@@ -212,13 +246,12 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
     let handle = startup.auth().step("auth")?;
 
     // The disks, and the root file system.
-    let disk = machine.virtio.map(|at| start_disk(&startup, &modules, at));
-    let disk = disk.transpose()?;
-    let mut disks = Vec::new();
-    for disk in &disk {
-        disks.push(disk.root(O_READ).step(&disk.path)?);
+    let disks = start_disks(&startup, &modules, &machine)?;
+    let mut roots = Vec::new();
+    for Disks { child, .. } in &disks {
+        roots.push(child.root(O_READ).step(&child.path)?);
     }
-    let found = root::find(&disks, &modules, GIFT).step("disks")?;
+    let found = root::find(&roots, &modules, GIFT).step("disks")?;
     let found = found.ok_or(Error::ENODEV).step(
         "no disk holds an ext2 file system, and the boot image holds none either; \
          attach a disk with a root file system, or boot an image of `./hird image`",
@@ -232,7 +265,8 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
     let root = file_system.root(O_READ).step("the root file system")?;
 
     // What was started before them learns of auth and proc.
-    for child in [&console, &file_system].into_iter().chain(&disk) {
+    let of_disks = || disks.iter().map(|disks| &disks.child);
+    for child in [&console, &file_system].into_iter().chain(of_disks()) {
         let process = startup.adopt(child).step(&child.path)?;
         let control = child.control().step(&child.path)?;
         match fsys::fsys_init(&control, process, &handle) {
@@ -267,9 +301,8 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
         .place(&node("servers/startup")?)
         .step("/servers/startup")?;
 
-    if let Some(disk) = &disk {
-        let place = node("dev/disk")?;
-        settle(&place, disk).step("/dev/disk")?;
+    for disks in &disks {
+        settle(&node(disks.node)?, &disks.child).step(disks.node)?;
     }
 
     let line = console.root(O_READ | O_WRITE).step("console")?;
@@ -290,7 +323,7 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
         &executor,
         &terminal,
     ];
-    for child in servers.into_iter().chain(&disk) {
+    for child in servers.into_iter().chain(of_disks()) {
         startup.essential(child).step(&child.path)?;
     }
     match &arguments.commands {

@@ -16,7 +16,7 @@ use virtio_drivers::{Error as DeviceError, PAGE_SIZE};
 use crate::dma::{Buffer, Memory};
 
 /// The most bytes in one request to the device.
-pub const TRANSFER: usize = 128 * 1024;
+const TRANSFER: usize = 128 * 1024;
 /// How many requests may be in flight: the library's queue has 16 descriptors, a request takes 3.
 const SLOTS: usize = 4;
 /// Descriptors in the library's queue.
@@ -179,16 +179,6 @@ impl Disk {
         .map(drop)
     }
 
-    /// Its size in bytes.
-    pub fn size(&self) -> u64 {
-        self.bytes
-    }
-
-    /// Whether the device refuses writes.
-    pub fn read_only(&self) -> bool {
-        self.read_only
-    }
-
     fn interrupted(&self) {
         let state = &mut *self.state.lock();
         state.device.ack_interrupt();
@@ -292,8 +282,21 @@ impl Disk {
         }
     }
 
-    /// Hands out up to `amount` bytes from `offset` on, in order; answers how many.
-    pub fn read(&self, offset: u64, amount: usize, sink: &mut dyn FnMut(&[u8])) -> Result<usize> {
+    fn flush_alone(&self, state: &mut MutexGuard<'_, State>) -> Result<()> {
+        state.device.flush().map_err(failure)
+    }
+}
+
+impl disks::Disk for Disk {
+    fn size(&self) -> u64 {
+        self.bytes
+    }
+
+    fn read_only(&self) -> bool {
+        self.read_only
+    }
+
+    fn read(&self, offset: u64, amount: usize, sink: &mut dyn FnMut(&[u8])) -> Result<usize> {
         let amount = self.bytes.saturating_sub(offset).min(amount as u64);
         let end = offset + amount;
         let mut next = offset / SECTOR * SECTOR;
@@ -323,9 +326,7 @@ impl Disk {
         Ok(amount as usize)
     }
 
-    /// Writes `amount` bytes at `offset`, which `fill` supplies in order; answers how many. At the
-    /// end of the disk it writes less; `ENOSPC` behind it.
-    pub fn write(
+    fn write(
         &self,
         offset: u64,
         amount: usize,
@@ -358,8 +359,7 @@ impl Disk {
         Ok((end - offset) as usize)
     }
 
-    /// Makes the device write back what it caches.
-    pub fn flush(&self) -> Result<()> {
+    fn flush(&self) -> Result<()> {
         let mut state = self.state.lock();
         while state.flushing {
             state = self.changed.wait(state);
@@ -373,10 +373,6 @@ impl Disk {
         drop(state);
         self.changed.notify_all();
         result
-    }
-
-    fn flush_alone(&self, state: &mut MutexGuard<'_, State>) -> Result<()> {
-        state.device.flush().map_err(failure)
     }
 }
 

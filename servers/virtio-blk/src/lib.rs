@@ -9,12 +9,8 @@
 
 extern crate alloc;
 
-mod arguments;
 mod disk;
 mod dma;
-mod volume;
 
-pub use arguments::Arguments;
 pub use disk::Disk;
 pub use dma::set_right;
-pub use volume::Volume;

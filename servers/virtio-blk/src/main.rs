@@ -1,4 +1,4 @@
-//! The virtio disks' driver: `Arguments` says with what it is started.
+//! The virtio disks' driver: `disks::Arguments` says with what it is started.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
@@ -9,10 +9,10 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use diskfs::FileServer;
+use disks::Arguments;
 use machuser::mach::{self, Interrupt, Registers};
 use machuser::{Error, Result, SendRight, env};
-use virtio_blk::{Arguments, Disk, Volume};
+use virtio_blk::Disk;
 
 machuser::program!(main);
 
@@ -32,11 +32,11 @@ fn descriptor(number: usize) -> Result<Arc<SendRight>> {
 fn serve() -> Result<()> {
     let words = env::args();
     let arguments = Arguments::parse(words.get(1..).unwrap_or(&[])).ok_or(Error::EINVAL)?;
-    let (memory, bytes) = arguments.memory;
+    let (memory, offset, bytes) = arguments.memory;
     let (first, interrupts) = arguments.interrupts;
-    virtio_blk::set_right(descriptor(arguments.dma)?.try_clone()?);
-    let registers = Registers::new(&*descriptor(memory)?, 0, bytes)?;
-    let mut disks = Vec::new();
+    virtio_blk::set_right(descriptor(arguments.dma.ok_or(Error::EINVAL)?)?.try_clone()?);
+    let registers = Registers::new(&*descriptor(memory)?, offset, bytes)?;
+    let mut disks: Vec<Arc<dyn disks::Disk>> = Vec::new();
     // The machine gives its first disk the device with the highest address.
     for index in (0..interrupts.min(bytes / DEVICE)).rev() {
         let disk = match Disk::new(&registers, index * DEVICE, DEVICE) {
@@ -50,9 +50,5 @@ fn serve() -> Result<()> {
         disk.start(Interrupt::attach(&*descriptor(first + index)?)?)?;
         disks.push(disk);
     }
-    let server = FileServer::new(Volume::new(disks))?;
-    server.start()?;
-    server.startup(0)?;
-    server.wait();
-    Ok(())
+    disks::serve("virtio-blk", "vd", disks)
 }

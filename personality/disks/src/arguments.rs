@@ -2,14 +2,17 @@
 
 use alloc::vec::Vec;
 
-/// The command line:
-/// `virtio-blk --memory=FD:ADDRESS:BYTES --dma=FD --interrupts=FD:FIRST:COUNT`.
+/// Bytes of a page.
+const PAGE: usize = 4096;
+
+/// The command line: `--memory=FD:ADDRESS:BYTES [--dma=FD] --interrupts=FD:FIRST:COUNT`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Arguments {
-    /// The descriptor of the registers, and how many bytes they are.
-    pub memory: (usize, usize),
-    /// The descriptor of the right to memory for DMA.
-    pub dma: usize,
+    /// The descriptor of the registers' pages, where in the first of them they begin, and how many
+    /// bytes they are.
+    pub memory: (usize, usize, usize),
+    /// The descriptor of the right to memory for DMA, if there is one.
+    pub dma: Option<usize>,
     /// The descriptor of the first interrupt, and how many follow one another: one for each device.
     pub interrupts: (usize, usize),
 }
@@ -24,7 +27,8 @@ fn number(text: &[u8]) -> Option<usize> {
 }
 
 impl Arguments {
-    /// From the words behind the program's name. `None` unless each is there once and well formed.
+    /// From the words behind the program's name. `None` unless all are well formed, and each is
+    /// there once.
     pub fn parse(words: &[Vec<u8>]) -> Option<Arguments> {
         let mut arguments = Arguments::default();
         let mut seen = 0;
@@ -36,12 +40,12 @@ impl Arguments {
                 .map(number)
                 .collect::<Option<_>>()?;
             let bit = match (option, numbers.as_slice()) {
-                (b"--memory", &[descriptor, _, bytes]) => {
-                    arguments.memory = (descriptor, bytes);
+                (b"--memory", &[descriptor, address, bytes]) => {
+                    arguments.memory = (descriptor, address % PAGE, bytes);
                     1
                 }
                 (b"--dma", &[descriptor]) => {
-                    arguments.dma = descriptor;
+                    arguments.dma = Some(descriptor);
                     2
                 }
                 (b"--interrupts", &[descriptor, _, count]) => {
@@ -55,7 +59,7 @@ impl Arguments {
             }
             seen |= bit;
         }
-        (seen == 7).then_some(arguments)
+        (seen & 5 == 5).then_some(arguments)
     }
 }
 
@@ -72,12 +76,18 @@ mod tests {
     }
 
     #[test]
+    fn a_driver_may_have_no_memory_for_dma() {
+        let arguments = parse("--memory=3:0x1000:0x100 --interrupts=4:9:1").unwrap();
+        assert_eq!(arguments.dma, None);
+    }
+
+    #[test]
     fn a_whole_command_line_is_read() {
         assert_eq!(
-            parse("--memory=3:0xa000000:0x4000 --dma=4 --interrupts=5:48:32"),
+            parse("--memory=3:0xa000200:0x4000 --dma=4 --interrupts=5:48:32"),
             Some(Arguments {
-                memory: (3, 0x4000),
-                dma: 4,
+                memory: (3, 0x200, 0x4000),
+                dma: Some(4),
                 interrupts: (5, 32)
             })
         );
