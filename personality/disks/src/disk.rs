@@ -15,12 +15,7 @@ pub trait Disk: Send + Sync {
 
     /// Writes up to `amount` bytes at `offset`, which `fill` supplies in order; answers how many.
     /// At the end of the disk they are fewer; `ENOSPC` behind it, `EROFS` if it refuses writes.
-    fn write(
-        &self,
-        offset: u64,
-        amount: usize,
-        fill: &mut dyn FnMut(&mut [u8]),
-    ) -> Result<usize>;
+    fn write(&self, offset: u64, amount: usize, fill: &mut dyn FnMut(&mut [u8])) -> Result<usize>;
 
     /// Makes the device keep what was written.
     fn flush(&self) -> Result<()>;

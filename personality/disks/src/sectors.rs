@@ -75,12 +75,7 @@ impl<S: Sectors> Disk for Whole<S> {
         Ok((end - offset) as usize)
     }
 
-    fn write(
-        &self,
-        offset: u64,
-        amount: usize,
-        fill: &mut dyn FnMut(&mut [u8]),
-    ) -> Result<usize> {
+    fn write(&self, offset: u64, amount: usize, fill: &mut dyn FnMut(&mut [u8])) -> Result<usize> {
         if self.read_only {
             return Err(Error::EROFS);
         }

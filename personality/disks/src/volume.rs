@@ -213,7 +213,11 @@ impl FileSystem for Volume {
         };
         let within = file.within(offset, length);
         if within == 0 && length > 0 {
-            return Err(if file.disk.read_only() { Error::EROFS } else { Error::ENOSPC });
+            return Err(if file.disk.read_only() {
+                Error::EROFS
+            } else {
+                Error::ENOSPC
+            });
         }
         let count = file.disk.write(file.range.start + offset, within, fill)?;
         Ok((count, offset + count as u64))

@@ -5,14 +5,14 @@ use core::time::Duration;
 
 use disks::{SECTOR, Sectors};
 use machuser::{Error, Result};
+use sdio_host::common_cmd::Cmd;
 use sdio_host::common_cmd::{
     R1, all_send_cid, app_cmd, card_status, idle, read_multiple_blocks, read_single_block,
     select_card, send_csd, set_block_length, stop_transmission, write_multiple_blocks,
     write_single_block,
 };
-use sdio_host::common_cmd::Cmd;
 use sdio_host::sd::{CIC, CSD, CardStatus, CurrentState, OCR, RCA, SD};
-use sdio_host::sd_cmd::{send_if_cond, send_relative_address, sd_send_op_cond, set_bus_width};
+use sdio_host::sd_cmd::{sd_send_op_cond, send_if_cond, send_relative_address, set_bus_width};
 
 use crate::controller::{Controller, Data, Failure};
 
@@ -124,7 +124,9 @@ impl<C: Controller> Card<C> {
     fn argument(&self, sector: u64) -> core::result::Result<u32, Failure> {
         let unit = if self.high_capacity { 1 } else { SECTOR as u64 };
         let argument = sector.checked_mul(unit).map(u32::try_from);
-        argument.and_then(|argument| argument.ok()).ok_or(Failure::Unusable)
+        argument
+            .and_then(|argument| argument.ok())
+            .ok_or(Failure::Unusable)
     }
 
     /// Ends a transfer of many blocks, or one that failed, and waits until the card is ready.
@@ -150,18 +152,32 @@ impl<C: Controller> Card<C> {
         let argument = self.argument(sector)?;
         let (command, data, many, write) = match data {
             Data::None => return Ok(()),
-            Data::Read(buffer) if buffer.len() == SECTOR => {
-                (read_single_block(argument), Data::Read(buffer), false, false)
-            }
-            Data::Read(buffer) => (read_multiple_blocks(argument), Data::Read(buffer), true, false),
+            Data::Read(buffer) if buffer.len() == SECTOR => (
+                read_single_block(argument),
+                Data::Read(buffer),
+                false,
+                false,
+            ),
+            Data::Read(buffer) => (
+                read_multiple_blocks(argument),
+                Data::Read(buffer),
+                true,
+                false,
+            ),
             Data::Write(data) if data.len() == SECTOR => {
                 (write_single_block(argument), Data::Write(data), false, true)
             }
-            Data::Write(data) => (write_multiple_blocks(argument), Data::Write(data), true, true),
+            Data::Write(data) => (
+                write_multiple_blocks(argument),
+                Data::Write(data),
+                true,
+                true,
+            ),
         };
         let length = command.response_len();
         let [status, ..] =
-            self.controller.command(command.cmd, command.arg, length, false, data)?;
+            self.controller
+                .command(command.cmd, command.arg, length, false, data)?;
         refused(status)?;
         if many || write {
             self.settle(many)?;
@@ -230,5 +246,99 @@ impl<C: Controller + Send> Sectors for Card<C> {
             sector += (part.len() / SECTOR) as u64;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Kind, Slot};
+
+    #[test]
+    fn cards_of_all_kinds_are_read_and_written() {
+        for kind in [Kind::Old, Kind::Standard, Kind::High] {
+            let mut slot = Slot::new(kind, 2048);
+            let mut model = slot.content.clone();
+            let mut card = Card::new(&mut slot).unwrap();
+            assert_eq!((card.count(), card.read_only()), (2048, false));
+            for (first, count) in [(0, 1), (2047, 1), (7, 300), (1000, 2)] {
+                let range = first * SECTOR..(first + count) * SECTOR;
+                let mut read = vec![0; count * SECTOR];
+                card.read(first as u64, &mut read).unwrap();
+                assert!(read == model[range.clone()]);
+                model[range.clone()].fill(count as u8);
+                card.write(first as u64, &model[range]).unwrap();
+            }
+            assert!(slot.content == model);
+            assert!(slot.wide);
+        }
+    }
+
+    #[test]
+    fn an_empty_slot_is_told_of() {
+        let mut slot = Slot::new(Kind::High, 1024);
+        slot.failures = vec![(8, Failure::Timeout), (55, Failure::Timeout)];
+        assert_eq!(Card::new(&mut slot).err(), Some(Failure::Timeout));
+    }
+
+    #[test]
+    fn a_card_that_never_powers_up_is_given_up() {
+        let mut slot = Slot::new(Kind::High, 1024);
+        let busy = (41, Failure::Refused(0));
+        slot.failures = vec![busy; 10_000];
+        assert_eq!(Card::new(&mut slot).err(), Some(Failure::Unusable));
+    }
+
+    #[test]
+    fn a_transfer_that_fails_is_tried_again() {
+        for failure in [
+            Failure::Checksum,
+            Failure::Timeout,
+            Failure::Refused(1 << 23),
+        ] {
+            for (command, sectors) in [(17, 1), (18, 2), (24, 1), (25, 2)] {
+                let mut slot = Slot::new(Kind::High, 1024);
+                slot.failures = vec![(command, failure); 2];
+                let mut card = Card::new(&mut slot).unwrap();
+                let mut data = vec![9; sectors * SECTOR];
+                if command < 24 {
+                    card.read(3, &mut data).unwrap();
+                } else {
+                    card.write(3, &data).unwrap();
+                }
+                // The second failure set the card up anew.
+                assert_eq!(slot.resets, 2);
+                assert!(slot.content[3 * SECTOR..][..data.len()] == data);
+            }
+        }
+    }
+
+    #[test]
+    fn what_fails_for_good_is_an_error_and_the_card_goes_on() {
+        let mut slot = Slot::new(Kind::High, 1024);
+        slot.failures = vec![(17, Failure::Checksum); TRIES];
+        let mut card = Card::new(&mut slot).unwrap();
+        let mut data = [0; SECTOR];
+        assert_eq!(card.read(0, &mut data), Err(Error::EIO));
+        assert_eq!(card.read(0, &mut data), Ok(()));
+        assert_eq!(card.read(1024, &mut data), Err(Error::EIO));
+    }
+
+    #[test]
+    fn another_card_is_not_taken_for_the_one_before() {
+        let mut slot = Slot::new(Kind::High, 1024);
+        let mut card = Card::new(&mut slot).unwrap();
+        card.controller.identity = [9; 4];
+        let failed = (24, Failure::Timeout);
+        card.controller.failures = vec![failed, failed];
+        assert_eq!(card.write(0, &[0; SECTOR]), Err(Error::EIO));
+        assert!(slot.content[..SECTOR] == Slot::new(Kind::High, 1024).content[..SECTOR]);
+    }
+
+    #[test]
+    fn a_protected_card_is_read_only() {
+        let mut slot = Slot::new(Kind::Standard, 1024);
+        slot.protected = true;
+        assert!(Card::new(&mut slot).unwrap().read_only());
     }
 }

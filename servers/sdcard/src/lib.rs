@@ -8,6 +8,8 @@ extern crate alloc;
 mod card;
 mod controller;
 mod sdhost;
+#[cfg(test)]
+mod testing;
 
 pub use card::Card;
 pub use controller::{Bus, Controller, Data, Failure, Time};

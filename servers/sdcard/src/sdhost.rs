@@ -222,7 +222,8 @@ impl<B: Bus, T: Time> Controller for SdHost<B, T> {
             self.bus.write(register, 0);
         }
         self.bus.write(register::STATUS, STATUS_ALL);
-        let thresholds = (STATE_LEVEL << STATE_WRITE_THRESHOLD) | (STATE_LEVEL << STATE_READ_THRESHOLD);
+        let thresholds =
+            (STATE_LEVEL << STATE_WRITE_THRESHOLD) | (STATE_LEVEL << STATE_READ_THRESHOLD);
         let state = self.state() & !thresholds
             | THRESHOLD << STATE_WRITE_THRESHOLD
             | THRESHOLD << STATE_READ_THRESHOLD;
@@ -319,5 +320,144 @@ impl<B: Bus, T: Time> Controller for SdHost<B, T> {
 
     fn now(&self) -> Duration {
         self.time.now()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::{Cell, RefCell};
+    use std::collections::VecDeque;
+
+    /// The registers, as far as the driver uses them: a command is done at once, and data flows
+    /// through a queue of 16 words a few words at a time.
+    #[derive(Default)]
+    struct Registers {
+        status: Cell<u32>,
+        command: Cell<u32>,
+        state: Cell<u32>,
+        /// What the card still sends, and how many words it still takes.
+        sends: RefCell<VecDeque<u32>>,
+        queue: RefCell<VecDeque<u32>>,
+        takes: Cell<usize>,
+        taken: RefCell<Vec<u32>>,
+        /// What the next command fails with.
+        failing: Cell<u32>,
+        now: Cell<u64>,
+    }
+
+    impl Registers {
+        fn flow(&self) {
+            let mut queue = self.queue.borrow_mut();
+            if self.command.get() & COMMAND_READ != 0 {
+                for _ in 0..3 {
+                    if queue.len() < QUEUE as usize {
+                        queue.extend(self.sends.borrow_mut().pop_front());
+                    }
+                }
+            } else {
+                for word in queue.drain(..) {
+                    self.taken.borrow_mut().push(word);
+                    self.takes.set(self.takes.get() - 1);
+                }
+            }
+            if self.sends.borrow().is_empty() && queue.is_empty() && self.takes.get() == 0 {
+                self.state.set(STATE_DATA);
+            }
+        }
+    }
+
+    impl Bus for &Registers {
+        fn read(&self, offset: usize) -> u32 {
+            match offset {
+                register::COMMAND => self.command.get(),
+                register::STATUS => self.status.get(),
+                register::STATE => {
+                    self.flow();
+                    self.state.get() | (self.queue.borrow().len() as u32) << STATE_LEVEL_SHIFT
+                }
+                register::DATA => self
+                    .queue
+                    .borrow_mut()
+                    .pop_front()
+                    .expect("a word is there"),
+                offset => offset as u32,
+            }
+        }
+
+        fn write(&self, offset: usize, value: u32) {
+            match offset {
+                register::COMMAND => {
+                    let failing = self.failing.take();
+                    self.status.set(self.status.get() | failing);
+                    let failed = if failing != 0 { COMMAND_FAILED } else { 0 };
+                    self.command.set(value & !COMMAND_NEW | failed);
+                    self.state.set(3);
+                }
+                register::STATUS => self.status.set(self.status.get() & !value),
+                register::DATA => {
+                    assert!(self.queue.borrow().len() < QUEUE as usize, "there is room");
+                    self.queue.borrow_mut().push_back(value);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    impl Time for &Registers {
+        fn now(&self) -> Duration {
+            self.now.set(self.now.get() + 1);
+            Duration::from_micros(self.now.get())
+        }
+
+        fn pause(&self, most: Duration) {
+            self.now.set(self.now.get() + most.as_micros() as u64);
+        }
+    }
+
+    #[test]
+    fn blocks_pass_through_the_queue_in_order() {
+        let registers = Registers::default();
+        registers.sends.borrow_mut().extend(0..256);
+        let mut host = SdHost::new(&registers, &registers);
+        let mut buffer = [0; 1024];
+        let read = Data::Read(&mut buffer);
+        let answer = host.command(18, 0, ResponseLen::R48, false, read);
+        assert_eq!(answer, Ok([register::RESPONSE as u32, 0, 0, 0]));
+        let expected: Vec<u8> = (0..256u32).flat_map(u32::to_le_bytes).collect();
+        assert!(buffer[..] == expected);
+
+        registers.takes.set(256);
+        let write = Data::Write(&expected);
+        host.command(25, 0, ResponseLen::R48, false, write).unwrap();
+        assert!(*registers.taken.borrow() == (0..256).collect::<Vec<u32>>());
+    }
+
+    #[test]
+    fn data_that_stops_coming_is_a_timeout() {
+        let registers = Registers::default();
+        registers.sends.borrow_mut().extend(0..100);
+        let mut host = SdHost::new(&registers, &registers);
+        let mut buffer = [0; 512];
+        let read = Data::Read(&mut buffer);
+        let answer = host.command(17, 0, ResponseLen::R48, false, read);
+        assert_eq!(answer, Err(Failure::Timeout));
+    }
+
+    #[test]
+    fn what_the_controller_tells_of_is_what_failed() {
+        let registers = Registers::default();
+        let mut host = SdHost::new(&registers, &registers);
+        for (number, status, failure) in [
+            (8, STATUS_COMMAND_TIMEOUT, Some(Failure::Timeout)),
+            (13, STATUS_COMMAND_CHECKSUM, Some(Failure::Checksum)),
+            (41, STATUS_COMMAND_CHECKSUM, None),
+            (13, STATUS_QUEUE_ERROR, Some(Failure::Controller)),
+        ] {
+            registers.failing.set(status);
+            let answer = host.command(number, 0, ResponseLen::R48, false, Data::None);
+            assert_eq!(answer.err(), failure);
+            assert_eq!(registers.status.get(), 0);
+        }
     }
 }
