@@ -158,6 +158,10 @@ pub struct ImageArgs {
     /// Where to write the image.
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+
+    /// Folder of the board's own firmware, where that has to be on the image.
+    #[arg(long, value_name = "DIR")]
+    pub firmware: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -1,9 +1,11 @@
 //! `hird image`
 
 use std::fs;
+use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
+use crate::card;
 use crate::cli::{ImageArgs, Platform};
 use crate::step;
 use crate::system::{Options, System};
@@ -12,25 +14,40 @@ use crate::workspace::Workspace;
 /// Makes a file to flash, to burn, or to boot as it is.
 pub fn command(workspace: &Workspace, arguments: &ImageArgs) -> Result<()> {
     let platform = arguments.platform;
-    if platform != Platform::QemuVirt {
+    if platform == Platform::Pc99 {
         bail!(
             "cannot make {}: images to flash or burn are not supported on {} yet",
             arguments.output.display(),
             platform.name()
         );
     }
+    let description = sel4_kernel::Platform::load(&workspace.platform(platform))?;
     let options = Options {
         platform,
         debug_kernel: false,
         tests: false,
-        ramdisk: true,
+        ramdisk: description.card.is_none(),
     };
     let system = System::build(workspace, options)?;
-    fs::copy(&system.image, &arguments.output)
-        .with_context(|| format!("cannot write {}", arguments.output.display()))?;
+    let shown = arguments.output.display();
+    if let Some(card) = &description.card {
+        // A memory card: almost all of it is empty.
+        let mut copy = Command::new("cp");
+        copy.args(["--sparse=always", "--"]);
+        copy.arg(&system.root).arg(&arguments.output);
+        step::run("writing the card's image", &mut copy)?;
+        card::add_firmware(&arguments.output, card, arguments.firmware.as_deref())?;
+        step::say(&format!("{shown} is for a memory card, from its first byte on"));
+        return Ok(());
+    }
+    ensure!(
+        arguments.firmware.is_none(),
+        "{} needs no firmware on its image",
+        platform.name()
+    );
+    fs::copy(&system.image, &arguments.output).with_context(|| format!("cannot write {shown}"))?;
     step::say(&format!(
-        "{} boots to a login with its root file system inside; on this board as {}'s -kernel",
-        arguments.output.display(),
+        "{shown} boots to a login with its root file system inside; on this board as {}'s -kernel",
         system
             .kernel
             .platform

@@ -2,6 +2,7 @@
 
 mod bench;
 mod boot;
+mod card;
 mod cargo;
 mod cli;
 mod image;

@@ -10,10 +10,11 @@ use anyhow::{Context, Result};
 use sel4_kernel::BuiltKernel;
 
 use crate::boot;
+use crate::card;
 use crate::cargo::{self, GuestBuild, Packages};
 use crate::cli::Platform;
 use crate::kernel;
-use crate::rootfs::image::{self, Contents};
+use crate::rootfs::image::{self, Contents, Place};
 use crate::rootfs::manifest::{self, Entry, Kind};
 use crate::rootfs::persistent;
 use crate::workspace::Workspace;
@@ -108,7 +109,7 @@ impl System {
         };
         let kind = if options.tests { "tests" } else { "root" };
         let root = output.join(format!("{kind}-base.img"));
-        let prints = image::build(&contents, image::DISK_SIZE, &root)?;
+        let prints = image::build(&contents, root_place(&kernel.platform), &root)?;
 
         let device_tree = boot::image::device_tree(&kernel.platform, &output)?;
         let inputs = boot::image::Inputs {
@@ -127,12 +128,15 @@ impl System {
         let give_device_tree = qemu.is_some_and(|qemu| qemu.give_device_tree);
         let image = if options.ramdisk {
             let inside = output.join(format!("{kind}-ramdisk.img"));
-            image::build(&contents, contents.least_size()?, &inside)?;
+            image::build(&contents, Place::whole(contents.least_size()?), &inside)?;
             let name = format!("hird-{kind}-ramdisk.img");
             boot::image::build(&inputs, &root_task, Some(&inside), &name)?
         } else {
             boot::image::build(&inputs, &root_task, None, "hird.img")?
         };
+        if kernel.platform.card.is_some() {
+            card::update(&root, &kernel.platform, &image, true)?;
+        }
         Ok(System {
             kernel,
             debug_kernel: options.debug_kernel,
@@ -149,7 +153,14 @@ impl System {
     /// that drops what it writes can share it with others of its kind.
     pub fn persistent_root(&self, shared: bool) -> Result<persistent::Disk> {
         let disk = self.kept.join("root.img");
-        persistent::open(&disk, shared, &self.root, &self.contents, &self.prints)
+        let platform = &self.kernel.platform;
+        let place = root_place(platform);
+        let (contents, prints) = (&self.contents, &self.prints);
+        let disk = persistent::open(&disk, place, shared, &self.root, contents, prints)?;
+        if platform.card.is_some() {
+            card::update(&disk.path, platform, &self.image, false)?;
+        }
+        Ok(disk)
     }
 
     /// Size of what the machine boots from, in bytes.
@@ -158,6 +169,14 @@ impl System {
         Ok(data
             .with_context(|| format!("no image {}", self.image.display()))?
             .len())
+    }
+}
+
+/// Where the root file system lies on the disk that the board starts with.
+fn root_place(platform: &sel4_kernel::Platform) -> Place {
+    match platform.card {
+        Some(_) => card::ROOT,
+        None => image::DISK,
     }
 }
 

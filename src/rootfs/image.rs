@@ -6,6 +6,7 @@
 //! `gnu.translator` (each word of the command ends with a NUL).
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,9 +18,39 @@ use sha2::{Digest, Sha256};
 use super::manifest::{Entry, Kind};
 use crate::step;
 
-/// Size of the root file system of a disk, in bytes. The file has holes where
-/// nothing was written.
-pub const DISK_SIZE: u64 = 256 << 20;
+/// Where a root file system lies. The file has holes where nothing was written.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Bytes of the image's file.
+    pub file: u64,
+    /// Its first byte in the file.
+    pub start: u64,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+impl Place {
+    /// A whole image of so many bytes.
+    pub const fn whole(bytes: u64) -> Place {
+        Place {
+            file: bytes,
+            start: 0,
+            bytes,
+        }
+    }
+
+    /// What the programs of e2fsprogs call the file system in this image.
+    pub fn name(&self, image: &Path) -> OsString {
+        let mut name = image.as_os_str().to_owned();
+        if self.start > 0 {
+            name.push(format!("?offset={}", self.start));
+        }
+        name
+    }
+}
+
+/// The root disk of a board with disks.
+pub const DISK: Place = Place::whole(256 << 20);
 /// Block size of the file system, in bytes: the page size, so that a page is
 /// one block.
 const BLOCK_SIZE: u64 = 4096;
@@ -98,9 +129,9 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Makes `image`, of so many bytes, if it is missing or differs from `contents`.
+/// Makes `image`, with the file system at this place, if it is missing or differs from `contents`.
 /// Returns the fingerprints of its nodes.
-pub fn build(contents: &Contents, size: u64, image: &Path) -> Result<BTreeMap<String, String>> {
+pub fn build(contents: &Contents, place: Place, image: &Path) -> Result<BTreeMap<String, String>> {
     let prints = contents.fingerprints()?;
     let state = state_file(image);
     if image.is_file() && read_state(&state).is_some_and(|old| old == prints) {
@@ -119,7 +150,7 @@ pub fn build(contents: &Contents, size: u64, image: &Path) -> Result<BTreeMap<St
     fs::File::options()
         .write(true)
         .open(&fresh)?
-        .set_len(size)?;
+        .set_len(place.file)?;
     let mut mke2fs = tool("mke2fs");
     mke2fs
         .args([
@@ -128,13 +159,16 @@ pub fn build(contents: &Contents, size: u64, image: &Path) -> Result<BTreeMap<St
         .arg(BLOCK_SIZE.to_string())
         .arg("-I")
         .arg(INODE_SIZE.to_string());
-    if size < DISK_SIZE {
+    if place.bytes < DISK.bytes {
         mke2fs.arg("-N").arg(contents.inodes().to_string());
     }
     mke2fs
-        .args(["-E", "root_owner=0:0", "-d"])
+        .arg("-E")
+        .arg(format!("root_owner=0:0,offset={}", place.start))
+        .arg("-d")
         .arg(staging.path())
-        .arg(&fresh);
+        .arg(&fresh)
+        .arg(format!("{}k", place.bytes >> 10));
     step::run("making the root file system", &mut mke2fs)?;
 
     let mut script = Script::new(folder)?;
@@ -142,7 +176,7 @@ pub fn build(contents: &Contents, size: u64, image: &Path) -> Result<BTreeMap<St
         script.attributes(entry);
         script.translator(entry)?;
     }
-    script.run(&fresh)?;
+    script.run(&place.name(&fresh))?;
     fresh
         .persist(image)
         .context("cannot move the new image into its place")?;
@@ -255,9 +289,9 @@ impl Script {
         Ok(())
     }
 
-    /// Runs the script on an image. `debugfs` ends well whatever happens, so
+    /// Runs the script on a file system. `debugfs` ends well whatever happens, so
     /// anything on its standard error but the greeting is a failure.
-    pub fn run(&self, image: &Path) -> Result<()> {
+    pub fn run(&self, image: &OsStr) -> Result<()> {
         let file = self.files.path().join("script");
         fs::write(&file, &self.text)?;
         let mut debugfs = tool("debugfs");

@@ -5,13 +5,14 @@
 //! made in the running system stays.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::image::{self, Contents, Script};
+use super::image::{self, Contents, Place, Script};
 use super::manifest::{Entry, Kind};
 use crate::step;
 use crate::workspace::Workspace;
@@ -26,6 +27,7 @@ pub struct Disk {
 /// Takes hold of `disk` and brings it up to date. Arguments as for `refresh`.
 pub fn open(
     disk: &Path,
+    place: Place,
     shared: bool,
     base: &Path,
     contents: &Contents,
@@ -35,7 +37,7 @@ pub fn open(
     const BUSY: &str = "another run uses the root disk; give this one a disk with --root, \
                         or both --snapshot";
     if lock.try_lock().is_ok() {
-        refresh(disk, base, contents, prints)?;
+        refresh(disk, place, base, contents, prints)?;
         if shared {
             lock.unlock()?;
         }
@@ -56,6 +58,7 @@ pub fn open(
 /// nodes have the fingerprints `prints`.
 fn refresh(
     disk: &Path,
+    place: Place,
     base: &Path,
     contents: &Contents,
     prints: &BTreeMap<String, String>,
@@ -74,7 +77,7 @@ fn refresh(
     if old == *prints {
         return Ok(());
     }
-    let replaced = replace(disk, contents, prints, &old);
+    let replaced = replace(disk, place, contents, prints, &old);
     replaced.with_context(|| {
         format!(
             "cannot bring the root disk up to date; `rm {}` makes a new one at the next run",
@@ -86,14 +89,16 @@ fn refresh(
 
 fn replace(
     disk: &Path,
+    place: Place,
     contents: &Contents,
     prints: &BTreeMap<String, String>,
     old: &BTreeMap<String, String>,
 ) -> Result<()> {
     // A system that was switched off leaves small things to repair.
-    check(disk, "-p")?;
+    let file_system = place.name(disk);
+    check(&file_system, "-p")?;
     let folder = disk.parent().context("the disk has no folder")?;
-    let existing = list(disk, prints.keys().chain(old.keys()))?;
+    let existing = list(&file_system, prints.keys().chain(old.keys()))?;
     let changed = |entry: &&Entry| old.get(&entry.path) != prints.get(&entry.path);
 
     let mut script = Script::new(folder)?;
@@ -130,16 +135,16 @@ fn replace(
         script.translator(entry)?;
     }
     if !script.is_empty() {
-        script.run(disk)?;
+        script.run(&file_system)?;
         // debugfs does not count links.
-        check(disk, "-fy")?;
+        check(&file_system, "-fy")?;
     }
     Ok(())
 }
 
 /// Which of the paths exist: path to whether it is a folder.
 fn list<'a>(
-    disk: &Path,
+    disk: &OsStr,
     paths: impl Iterator<Item = &'a String>,
 ) -> Result<BTreeMap<String, bool>> {
     let paths: Vec<&String> = paths.collect();
@@ -168,7 +173,7 @@ fn list<'a>(
 }
 
 /// Runs `e2fsck`, whose status 1 says that it repaired something.
-fn check(disk: &Path, option: &str) -> Result<()> {
+fn check(disk: &OsStr, option: &str) -> Result<()> {
     let mut e2fsck = image::tool("e2fsck");
     e2fsck.arg(option).arg(disk);
     let output = e2fsck
@@ -218,9 +223,9 @@ mod tests {
         fn update(&self, text: &str) -> PathBuf {
             let contents = self.contents(text);
             let base = self.0.path().join("base");
-            let prints = image::build(&contents, image::DISK_SIZE, &base).expect("an image");
+            let prints = image::build(&contents, image::DISK, &base).expect("an image");
             let disk = self.0.path().join("disk");
-            drop(open(&disk, false, &base, &contents, &prints).expect("a disk"));
+            drop(open(&disk, image::DISK, false, &base, &contents, &prints).expect("a disk"));
             disk
         }
     }
@@ -258,7 +263,7 @@ mod tests {
             record.contains(&format!("gnu.translator (14) = {bytes}")),
             "{record}"
         );
-        check(&disk, "-fn").expect("the file system is sound");
+        check(disk.as_os_str(), "-fn").expect("the file system is sound");
     }
 
     #[test]
@@ -289,7 +294,7 @@ mod tests {
         assert_eq!(debugfs(&disk, "stat /gone"), "");
         assert!(debugfs(&disk, "ea_list /new/zero").contains("gnu.translator (11)"));
         assert!(debugfs(&disk, "ea_list /bin").contains("gnu.translator (16)"));
-        check(&disk, "-fn").expect("the file system is sound");
+        check(disk.as_os_str(), "-fn").expect("the file system is sound");
     }
 
     #[test]
@@ -297,9 +302,9 @@ mod tests {
         let checkout = Checkout::new();
         let contents = checkout.contents("dir / 0755 0:0\n");
         let base = checkout.0.path().join("base");
-        let prints = image::build(&contents, image::DISK_SIZE, &base).expect("an image");
+        let prints = image::build(&contents, image::DISK, &base).expect("an image");
         let disk = checkout.0.path().join("disk");
-        let take = |shared| open(&disk, shared, &base, &contents, &prints);
+        let take = |shared| open(&disk, image::DISK, shared, &base, &contents, &prints);
 
         let alone = take(false).expect("nobody holds it");
         assert!(take(false).is_err() && take(true).is_err());

@@ -38,4 +38,4 @@ pub use autoconf::{Configuration, Value};
 pub use build::{BuiltKernel, KernelBuild, KernelInfo};
 pub use error::{Error, Result};
 pub use loader::{LoaderBuild, make_image};
-pub use platform::{DiskDescription, LoaderDescription, Platform, QemuDescription};
+pub use platform::{CardDescription, DiskDescription, LoaderDescription, Platform, QemuDescription};

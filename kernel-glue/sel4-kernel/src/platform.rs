@@ -24,6 +24,8 @@ pub struct Platform {
     pub kernel: KernelDescription,
     /// Where the boot loader runs; `None` if the board's own firmware boots the kernel.
     pub loader: Option<LoaderDescription>,
+    /// What goes onto a memory card, if the board starts from one.
+    pub card: Option<CardDescription>,
     /// How QEMU emulates the board.
     pub qemu: Option<QemuDescription>,
     /// The folder of `platform.toml`.
@@ -61,6 +63,23 @@ pub struct LoaderDescription {
     /// Registers to set before the UART is used: address, bits to change, value. Of 32 bits each.
     #[serde(default)]
     pub setup: Vec<(u64, u32, u32)>,
+}
+
+/// What a board's firmware reads from the first partition of a memory card.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CardDescription {
+    /// Name of the boot image.
+    pub boot: String,
+    /// Files of the board's folder.
+    #[serde(default)]
+    pub files: Vec<String>,
+    /// Files that only the board's makers may give away, by their paths on the card.
+    #[serde(default)]
+    pub firmware: Vec<String>,
+    /// Where a person gets them.
+    #[serde(default)]
+    pub firmware_source: String,
 }
 
 /// How QEMU emulates a board.
