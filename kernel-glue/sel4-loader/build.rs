@@ -13,6 +13,9 @@ fn main() {
     let uart = address("HIRD_LOADER_UART", 0x0900_0000);
     println!("cargo::rerun-if-env-changed=HIRD_LOADER_SETUP");
     let setup = env::var("HIRD_LOADER_SETUP").unwrap_or_else(|_| "[]".into());
+    let sleep = address("HIRD_LOADER_SLEEP", 0);
+    println!("cargo::rerun-if-env-changed=HIRD_LOADER_CORES");
+    let cores = env::var("HIRD_LOADER_CORES").unwrap_or_else(|_| "[]".into());
     if env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("none") {
         return;
     }
@@ -28,7 +31,11 @@ fn main() {
          /// The UART for messages.\n\
          pub const UART: usize = {uart:#x};\n\
          /// Registers to set before the UART is used: address, bits to change, value.\n\
-         pub const SETUP: &[(usize, u32, u32)] = &{setup};\n"
+         pub const SETUP: &[(usize, u32, u32)] = &{setup};\n\
+         /// Where the other cores wait for an address to go on from.\n\
+         pub const CORES: &[u64] = &{cores};\n\
+         /// Where they go to sleep.\n\
+         pub const SLEEP: u64 = {sleep:#x};\n"
     );
     fs::write(out.join("board.rs"), board).expect("OUT_DIR can be written");
     println!(

@@ -66,7 +66,13 @@ pub fn run(workspace: &Workspace, arguments: &TestArgs, report: &mut Report) -> 
             None => groups.push(VecDeque::from([case])),
         }
     }
-    for group in groups {
+    for mut group in groups {
+        let needs = group.front().map(|case| case.needs.clone());
+        if let Some(why) = needs.and_then(|needs| runner.lacks(&needs)) {
+            for case in group.drain(..) {
+                report.skip(Place::Guest, &case.name, &why);
+            }
+        }
         match group.front() {
             Some(case) if case.needs.alone => runner.alone(case, report)?,
             _ => runner.together(group, report)?,
@@ -120,12 +126,36 @@ struct Trace {
 }
 
 impl Runner<'_> {
+    /// What the machine lacks for a case, if it does.
+    fn lacks(&self, needs: &Needs) -> Option<String> {
+        let board = self.system.kernel.platform.qemu.as_ref()?;
+        let disks = needs.disks.len() + usize::from(!needs.ramdisk);
+        if disks > board.disks.most {
+            let most = board.disks.most;
+            return Some(format!("it needs {disks} disks, and the board has room for {most}"));
+        }
+        if needs.memory.is_some() && board.memory_fixed {
+            let memory = &board.memory;
+            return Some(format!("the board has {memory} of memory, no more and no less"));
+        }
+        None
+    }
+
+    /// What the cases are told of the machine.
+    fn settings(&self) -> String {
+        let board = self.system.kernel.platform.qemu.as_ref();
+        board.map_or(String::new(), |board| {
+            let disks = &board.disks;
+            format!("export ROOT_DISK={} DISK_SERVER={}\n", disks.root, disks.server)
+        })
+    }
+
     /// Runs cases of equal needs in as few boots as possible.
     fn together(&self, mut cases: VecDeque<Case>, report: &mut Report) -> Result<()> {
         while let Some(first) = cases.front() {
             let needs = first.needs.clone();
             let marks = marks();
-            let mut script = String::new();
+            let mut script = self.settings();
             let mut batch: VecDeque<Case> = VecDeque::new();
             let mut length = 0;
             while let Some(case) = cases.front() {
@@ -199,7 +229,7 @@ impl Runner<'_> {
         let mut verdict = Ok(());
         for boot in 0..case.boots() {
             let marks = marks();
-            let script = case.script(0, boot, &marks);
+            let script = self.settings() + &case.script(0, boot, &marks);
             let machine = self.machine(&case.needs, disks.clone(), Some(script))?;
             let mut batch = VecDeque::from([case.clone()]);
             let mut trace = None;

@@ -136,7 +136,7 @@ pub fn follow(mut command: Command, place: Place, what: &str, report: &mut Repor
             line.clear();
         }
     });
-    let (_, failed_before) = report.counts();
+    let failed_before = report.failed();
     let mut results = Results::default();
     for line in lines {
         if step::verbose() {
@@ -151,7 +151,7 @@ pub fn follow(mut command: Command, place: Place, what: &str, report: &mut Repor
         }
     }
     let status = child.wait().context("cannot wait for cargo")?;
-    let (_, failed_now) = report.counts();
+    let failed_now = report.failed();
     if !status.success() && failed_now == failed_before {
         // Something did not compile, or a test program died.
         let name = format!("cargo test {what}");

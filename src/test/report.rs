@@ -14,6 +14,7 @@ pub enum Place {
 pub struct Report {
     passed: usize,
     failed: Vec<String>,
+    skipped: usize,
 }
 
 impl Report {
@@ -32,7 +33,13 @@ impl Report {
         self.failed.push(format!("{} {name}", label(place)));
     }
 
-    /// Prints the failures again and, as the last line, the counts. Returns
+    /// A test is not for this machine, which `why` says.
+    pub fn skip(&mut self, place: Place, name: &str, why: &str) {
+        self.skipped += 1;
+        println!("skip  {} {name}: {why}", label(place));
+    }
+
+    /// Prints the failures again, how many tests were skipped, and, as the last line, the counts. Returns
     /// whether all is well.
     pub fn finish(&self) -> bool {
         if !self.failed.is_empty() {
@@ -41,13 +48,21 @@ impl Report {
         for name in &self.failed {
             println!("      {name}");
         }
+        if self.skipped > 0 {
+            println!("{} skipped", self.skipped);
+        }
         println!("{} passed, {} failed", self.passed, self.failed.len());
         self.failed.is_empty()
     }
 
-    /// Number of tests that passed and that failed.
-    pub fn counts(&self) -> (usize, usize) {
-        (self.passed, self.failed.len())
+    /// Number of tests that failed.
+    pub fn failed(&self) -> usize {
+        self.failed.len()
+    }
+
+    /// Whether there was no test.
+    pub fn is_empty(&self) -> bool {
+        self.passed + self.failed.len() + self.skipped == 0
     }
 }
 

@@ -61,6 +61,8 @@ impl LoaderBuild {
             .env("HIRD_LOADER_MEMORY", format!("{:#x}", loader.memory))
             .env("HIRD_LOADER_UART", format!("{:#x}", loader.uart))
             .env("HIRD_LOADER_SETUP", format!("[{setup}]"))
+            .env("HIRD_LOADER_CORES", format!("{:?}", loader.cores))
+            .env("HIRD_LOADER_SLEEP", format!("{:#x}", loader.sleep))
             .env_remove("RUSTFLAGS")
             .env_remove("CARGO_ENCODED_RUSTFLAGS");
         let output = command.output().map_err(|cause| match cause.kind() {

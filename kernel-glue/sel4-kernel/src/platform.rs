@@ -63,6 +63,12 @@ pub struct LoaderDescription {
     /// Registers to set before the UART is used: address, bits to change, value. Of 32 bits each.
     #[serde(default)]
     pub setup: Vec<(u64, u32, u32)>,
+    /// Where the other cores wait for an address to go on from, if they do: words of 64 bits.
+    #[serde(default)]
+    pub cores: Vec<u64>,
+    /// Address of two words of memory, which nobody else uses, where they go to sleep.
+    #[serde(default)]
+    pub sleep: u64,
 }
 
 /// What a board's firmware reads from the first partition of a memory card.
@@ -113,6 +119,10 @@ pub struct QemuDescription {
 pub struct DiskDescription {
     /// How many disks the machine has room for.
     pub most: usize,
+    /// The path in the system of what the root file system lies on.
+    pub root: String,
+    /// The server that it is a file of.
+    pub server: String,
     /// What `-drive` begins with: for a disk's number, `{index}`.
     pub drive: String,
     /// Argument of `-device` for each disk, if there is one; in it, `{index}` is a disk's number,

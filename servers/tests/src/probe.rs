@@ -64,7 +64,7 @@ pub const ALL: &[Probe] = &[
         ask: term,
     },
     Probe {
-        server: "virtio-blk",
+        server: "disk",
         ask: disk,
     },
     Probe {
@@ -202,12 +202,19 @@ fn term() -> Result<(), String> {
     Ok(())
 }
 
+/// The disk that the root file system lies on: who boots the tests says where it is.
+pub fn root_disk() -> String {
+    let path = posix::env::var(b"ROOT_DISK").unwrap_or_default();
+    String::from_utf8_lossy(&path).into_owned()
+}
+
 fn disk() -> Result<(), String> {
+    let disk = root_disk();
     if !is_root() {
-        hold!(fs::open(b"/dev/vd0", O_READ, 0) == Err(Errno::EACCES));
+        hold!(fs::open(disk.as_bytes(), O_READ, 0) == Err(Errno::EACCES));
         return Ok(());
     }
-    let start = try_to!(read(b"/dev/vd0", 2048));
+    let start = try_to!(read(disk.as_bytes(), 2048));
     hold!(start[1024 + 56..][..2] == [0x53, 0xef]);
     Ok(())
 }

@@ -2,4 +2,4 @@
 
   $ ps -A | grep -c -e '\[/hurd/startup\]' -e '\[/hurd/term\]'
   2
-  $ for server in proc auth console virtio-blk ext2fs exec; do ps -A | grep -q " $server" || echo "no $server"; done
+  $ for server in proc auth console $DISK_SERVER ext2fs exec; do ps -A | grep -q " $server" || echo "no $server"; done

@@ -45,6 +45,8 @@ extern "C" fn load(device_tree: u64) -> ! {
     // SAFETY: the loader is the only user of memory, and this is the only time that it takes it.
     let mut memory = unsafe { Memory::all_but(loader.clone()) };
 
+    send_to_sleep(&mut memory);
+
     let header = Header::read(memory.bytes(payload.clone()), payload.start, loader.start)
         .unwrap_or_else(|error| fail(format_args!("{error}")));
     let root_start = payload.start + header.root_offset;
@@ -136,6 +138,28 @@ extern "C" fn load(device_tree: u64) -> ! {
             header.kernel_entry,
         )
     }
+}
+
+/// Sends the other cores to sleep, if the board's description says where they wait. There they
+/// would look for work all the time. The MMU is off, so that they see what is written.
+fn send_to_sleep(memory: &mut Memory) {
+    /// `wfi`, and a branch back to it.
+    const SLEEP: [u32; 2] = [0xd503_207f, 0x17ff_ffff];
+    let code = board::SLEEP;
+    if board::CORES.is_empty() {
+        return;
+    }
+    for (index, instruction) in SLEEP.into_iter().enumerate() {
+        let at = code + 4 * index as u64;
+        let bytes = memory.bytes_mut(at..at + 4);
+        bytes.copy_from_slice(&instruction.to_le_bytes());
+    }
+    for &word in board::CORES {
+        let bytes = memory.bytes_mut(word..word + 8);
+        bytes.copy_from_slice(&code.to_le_bytes());
+    }
+    cache::invalidate_instructions();
+    aarch64_cpu::asm::sev();
 }
 
 /// A device tree where the firmware has put it.

@@ -52,7 +52,8 @@ mod guest {
     /// How often it is asked whether what was under way has ended.
     const SETTLES: usize = 600;
 
-    /// What is attacked: a name, and the paths that lead there. No path: the port is an initial one.
+    /// What is attacked: a name, and the paths that lead there. No path: the port is an initial one,
+    /// or [`paths`] knows.
     const TARGETS: &[(&str, &[&str])] = &[
         ("auth", &[]),
         ("proc", &[]),
@@ -61,7 +62,7 @@ mod guest {
         ("password", &["/servers/password"]),
         ("term", &["/dev/console"]),
         ("console", &[]),
-        ("virtio-blk", &["/dev/disk", "/dev/disk/vd0"]),
+        ("disk", &[]),
         ("storeio", &["/tmp/attack/store"]),
         ("ext2fs", &["/", "/etc/passwd", "/root", "/home/alice"]),
         (
@@ -138,10 +139,9 @@ mod guest {
             }
             _ => {}
         }
-        let paths = TARGETS.iter().find(|(name, _)| *name == target);
-        for path in paths.map_or(&[][..], |(_, paths)| paths) {
+        for path in paths(target) {
             for flags in [0, O_READ, O_WRITE, O_READ | O_WRITE] {
-                rights.extend(find(path, flags as i32));
+                rights.extend(find(&path, flags as i32));
             }
         }
         if target == "pflocal" {
@@ -186,8 +186,22 @@ mod guest {
         !wrong.is_empty() as i32
     }
 
+    /// The paths that lead to a target.
+    fn paths(target: &str) -> Vec<String> {
+        let known = TARGETS.iter().find(|(name, _)| *name == target);
+        let known = known.map_or(&[][..], |(_, paths)| paths);
+        let mut paths: Vec<String> = known.iter().map(|path| path.to_string()).collect();
+        if target == "disk" {
+            let disk = probe::root_disk();
+            paths.extend(disk.rsplit_once('/').map(|(folder, _)| folder.to_string()));
+            paths.push(disk);
+        }
+        paths
+    }
+
     /// Opens what there is to open, and never closes it.
     fn hoard(count: usize) -> i32 {
+        let disk = probe::root_disk();
         let all = [
             "etc/passwd",
             "servers/exec",
@@ -197,7 +211,7 @@ mod guest {
             "tmp/attack/secret",
             "tmp/attack/store",
             "dev/null",
-            "dev/disk/vd0",
+            disk.trim_start_matches('/'),
         ];
         let mut least = count;
         for path in all {
@@ -326,7 +340,9 @@ mod guest {
     /// This program with these arguments, as root or as the user.
     fn start(arguments: &str, user: bool, quiet: bool) -> Result<i32, String> {
         let mut command = if user {
-            let text = format!("exec /tests/bin/test-hostile {arguments}");
+            // A login forgets what the tests were told.
+            let disk = probe::root_disk();
+            let text = format!("export ROOT_DISK={disk}; exec /tests/bin/test-hostile {arguments}");
             let words: [&[u8]; 5] = [b"login", b"-f", b"-c", text.as_bytes(), b"alice"];
             Command::new(b"/bin/login", words.map(<[u8]>::to_vec).to_vec())
         } else {
@@ -506,8 +522,8 @@ mod guest {
             get!(translator::set(node.as_bytes(), &settings));
         }
         // A node gets its identity, which it keeps, when somebody asks for it.
-        for path in TARGETS.iter().flat_map(|(_, paths)| *paths) {
-            if let Some(file) = find(path, 0) {
+        for path in TARGETS.iter().flat_map(|(target, _)| paths(target)) {
+            if let Some(file) = find(&path, 0) {
                 get!(interface::io::io_identity(&file));
             }
         }
