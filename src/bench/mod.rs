@@ -8,7 +8,7 @@ mod table;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::cli::{BenchArgs, parse_size};
 use crate::kernel;
@@ -56,6 +56,12 @@ pub fn command(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
         name.contains(filter) || operation.is_some_and(|operation| operation.contains(filter))
     });
 
+    let qemu = system.kernel.platform.qemu.as_ref();
+    ensure!(
+        !arguments.linux || qemu.is_some_and(|qemu| !qemu.give_device_tree),
+        "Linux is measured on boards of whose devices the emulator tells it, not on {}",
+        arguments.platform.name()
+    );
     let linux = if arguments.linux {
         Some(linux::measure(workspace, arguments.platform)?)
     } else {
@@ -71,11 +77,12 @@ pub fn command(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
         return Ok(());
     }
     let board = workspace.platform(arguments.platform);
-    let mut columns = vec![match linux {
-        Some(live) => live,
-        None => Baseline::read(&board.join("linux-baseline.toml"))?,
-    }];
-    columns.push(Baseline::read(&board.join("gnumach-baseline.toml"))?);
+    // What others were measured at, for boards where they were.
+    let mut columns: Vec<Baseline> = linux.into_iter().collect();
+    let kept = ["linux-baseline.toml", "gnumach-baseline.toml"].map(|name| board.join(name));
+    for path in kept.iter().skip(columns.len()).filter(|path| path.is_file()) {
+        columns.push(Baseline::read(path)?);
+    }
     print!("{}", table::table(&figures, &columns));
     Ok(())
 }
