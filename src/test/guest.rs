@@ -128,7 +128,11 @@ struct Trace {
 impl Runner<'_> {
     /// What the machine lacks for a case, if it does.
     fn lacks(&self, needs: &Needs) -> Option<String> {
-        let board = self.system.kernel.platform.qemu.as_ref()?;
+        let platform = &self.system.kernel.platform;
+        if let Some(board) = needs.board.as_ref().filter(|board| **board != platform.name) {
+            return Some(format!("it is for {board}"));
+        }
+        let board = platform.qemu.as_ref()?;
         let disks = needs.disks.len() + usize::from(!needs.ramdisk);
         if disks > board.disks.most {
             let most = board.disks.most;

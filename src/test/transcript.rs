@@ -17,6 +17,8 @@ pub const DEFAULT_TIMEOUT: f64 = 600.0;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Needs {
     pub user: String,
+    /// The one board that the case is for, if it is.
+    pub board: Option<String>,
     /// Memory in bytes, if not the usual.
     pub memory: Option<u64>,
     pub disks: Vec<DiskNeed>,
@@ -32,6 +34,7 @@ impl Default for Needs {
     fn default() -> Needs {
         Needs {
             user: "root".to_owned(),
+            board: None,
             memory: None,
             disks: Vec::new(),
             ramdisk: false,
@@ -252,6 +255,7 @@ fn apply(case: &mut Case, word: &str, rest: &str) -> Result<()> {
     let words: Vec<&str> = rest.split_whitespace().collect();
     match (word, words.as_slice()) {
         ("user", [name]) => case.needs.user = (*name).to_owned(),
+        ("board", [name]) => case.needs.board = Some((*name).to_owned()),
         ("memory", [size]) => {
             case.needs.memory = Some(parse_size(size).map_err(anyhow::Error::msg)?);
         }

@@ -5,7 +5,6 @@
 
 extern crate alloc;
 
-mod arguments;
 mod disk;
 mod sectors;
 mod volume;
@@ -16,7 +15,6 @@ use alloc::vec::Vec;
 use diskfs::FileServer;
 use machuser::Result;
 
-pub use arguments::Arguments;
 pub use disk::Disk;
 pub use sectors::{SECTOR, Sectors, Whole};
 pub use volume::Volume;

@@ -223,6 +223,12 @@ impl FileSystem for Volume {
         Ok((count, offset + count as u64))
     }
 
+    fn set_size(&self, node: &Node, size: u64) -> Result<()> {
+        // Who opens a disk to write may ask for it to be empty, as a file would be.
+        node.file()?;
+        if size == 0 { Ok(()) } else { Err(Error::EINVAL) }
+    }
+
     fn sync_node(&self, node: &Node, _wait: bool, _omit_metadata: bool) -> Result<()> {
         node.file.as_ref().map_or(Ok(()), |file| file.disk.flush())
     }

@@ -12,4 +12,4 @@ mod uart;
 pub use line::{Line, RECEIVED_LIMIT};
 pub use mini_uart::MiniUart;
 pub use pl011::Pl011;
-pub use uart::{Bus, LineError, Uart};
+pub use uart::{LineError, Uart};

@@ -80,7 +80,8 @@ impl<U: Uart> Line<U> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Bus, Pl011};
+    use crate::Pl011;
+    use driver::Bus;
     use std::cell::RefCell;
     use std::collections::VecDeque;
 

@@ -1,8 +1,6 @@
 //! The driver of a serial line: a translator whose node is the line.
 //!
-//! `console --kind=KIND --memory=FD:ADDRESS:BYTES --interrupts=FD:LINE:COUNT`: the kind of device is
-//! `pl011` or `bcm2835-aux`; the descriptors hold its registers and its interrupt line, the only
-//! rights that the driver has to the machine.
+//! `driver::Arguments` says with what it is started; the kind of device is `pl011` or `bcm2835-aux`.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
@@ -11,31 +9,19 @@ extern crate alloc;
 
 use alloc::format;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use core::time::Duration;
 
-use console_driver::{Bus, Line, MiniUart, Pl011, Uart};
+use console_driver::{Line, MiniUart, Pl011, Uart};
+use driver::Arguments;
 use interface::fs::{O_NONBLOCK, O_READ, O_WRITE};
 use interface::io::{SELECT_READ, SELECT_WRITE, StatBuf, fstype};
-use machuser::mach::{self, Interrupt, Registers};
+use machuser::mach::{self, Interrupt};
 use machuser::sync::{Condvar, Mutex};
-use machuser::{Data, DataOut, Error, Result, clock, env, thread};
+use machuser::{Data, DataOut, Error, Result, clock, thread};
 use trivfs::{Node, Open};
 
 machuser::program!(main);
-
-struct Mapped(Registers);
-
-impl Bus for Mapped {
-    fn read(&self, offset: usize) -> u32 {
-        self.0.read32(offset)
-    }
-
-    fn write(&self, offset: usize, value: u32) {
-        self.0.write32(offset, value);
-    }
-}
 
 struct Device<U> {
     line: Mutex<Line<U>>,
@@ -143,29 +129,6 @@ impl<U: Uart + Send + 'static> Node for Console<U> {
     }
 }
 
-/// The value of an argument `--NAME=VALUE`.
-fn value<'a>(arguments: &'a [Vec<u8>], name: &str) -> Option<&'a str> {
-    arguments.iter().find_map(|argument| {
-        core::str::from_utf8(argument)
-            .ok()?
-            .strip_prefix("--")?
-            .strip_prefix(name)?
-            .strip_prefix('=')
-    })
-}
-
-/// The numbers of an argument `--NAME=A:B:C`, decimal or with `0x`.
-fn numbers(arguments: &[Vec<u8>], name: &str) -> Option<[u64; 3]> {
-    let mut numbers = value(arguments, name)?
-        .split(':')
-        .map(|number| match number.strip_prefix("0x") {
-            Some(digits) => u64::from_str_radix(digits, 16).ok(),
-            None => number.parse().ok(),
-        });
-    let three = [numbers.next()??, numbers.next()??, numbers.next()??];
-    numbers.next().is_none().then_some(three)
-}
-
 fn main() {
     if let Err(error) = serve() {
         mach::log(&format!("console: {error}"));
@@ -173,14 +136,10 @@ fn main() {
 }
 
 fn serve() -> Result<()> {
-    let arguments = env::args();
-    let [memory, address, bytes] = numbers(&arguments, "memory").ok_or(Error::EINVAL)?;
-    let [line, ..] = numbers(&arguments, "interrupts").ok_or(Error::EINVAL)?;
-    let fd = |number: u64| env::fd(number as usize).ok_or(Error::EBADF);
-    let registers = Registers::new(&*fd(memory)?, (address % 4096) as usize, bytes as usize)?;
-    let bus = Mapped(registers);
-    let interrupt = Interrupt::attach(&*fd(line)?)?;
-    match value(&arguments, "kind") {
+    let arguments = Arguments::of_program()?;
+    let bus = arguments.registers()?;
+    let interrupt = arguments.interrupt(0)?;
+    match arguments.kind.as_deref() {
         Some("pl011") => drive(Pl011::new(bus), interrupt),
         Some("bcm2835-aux") => drive(MiniUart::new(bus), interrupt),
         _ => Err(Error::EINVAL),

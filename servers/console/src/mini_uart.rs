@@ -1,9 +1,10 @@
 //! Source: BCM2835 ARM Peripherals, chapter 2.2, with its errata.
 
+use driver::Bus;
 use embedded_hal_nb::nb;
 use embedded_hal_nb::serial::{ErrorType, Read, Write};
 
-use crate::uart::{Bus, LineError, Uart};
+use crate::uart::{LineError, Uart};
 
 /// Registers, counted from the device's first.
 mod register {

@@ -1,9 +1,10 @@
 //! Source: ARM PrimeCell UART (PL011) Technical Reference Manual, DDI 0183.
 
+use driver::Bus;
 use embedded_hal_nb::nb;
 use embedded_hal_nb::serial::{ErrorType, Read, Write};
 
-use crate::uart::{Bus, LineError, Uart};
+use crate::uart::{LineError, Uart};
 
 mod register {
     pub const DATA: usize = 0x00;

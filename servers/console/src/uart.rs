@@ -1,13 +1,5 @@
 use embedded_hal_nb::serial::{Error, ErrorKind, Read, Write};
 
-/// The device's registers.
-pub trait Bus {
-    /// Reads the register at this offset.
-    fn read(&self, offset: usize) -> u32;
-    /// Writes the register at this offset.
-    fn write(&self, offset: usize, value: u32);
-}
-
 /// What can be wrong with a received character.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LineError {

@@ -2,14 +2,6 @@ use core::time::Duration;
 
 use sdio_host::common_cmd::{Cmd, Resp, ResponseLen};
 
-/// A controller's registers.
-pub trait Bus {
-    /// Reads the register at this offset.
-    fn read(&self, offset: usize) -> u32;
-    /// Writes the register at this offset.
-    fn write(&self, offset: usize, value: u32);
-}
-
 /// How the driver knows the time, and waits.
 pub trait Time {
     /// The time since some moment.

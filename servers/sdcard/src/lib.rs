@@ -12,5 +12,5 @@ mod sdhost;
 mod testing;
 
 pub use card::Card;
-pub use controller::{Bus, Controller, Data, Failure, Time};
+pub use controller::{Controller, Data, Failure, Time};
 pub use sdhost::SdHost;

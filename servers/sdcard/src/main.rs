@@ -1,4 +1,4 @@
-//! The driver of an SD card: `disks::Arguments` says with what it is started.
+//! The driver of an SD card: `driver::Arguments` says with what it is started.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
@@ -10,25 +10,14 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use disks::{Arguments, Disk, Whole};
-use machuser::mach::{self, Interrupt, Registers};
+use disks::{Disk, Whole};
+use driver::Arguments;
+use machuser::mach::{self, Interrupt};
 use machuser::sync::{Condvar, Mutex};
-use machuser::{Error, Result, SendRight, clock, env, thread};
-use sdcard_driver::{Bus, Card, Failure, SdHost, Time};
+use machuser::{Result, clock, thread};
+use sdcard_driver::{Card, Failure, SdHost, Time};
 
 machuser::program!(main);
-
-struct Mapped(Registers);
-
-impl Bus for Mapped {
-    fn read(&self, offset: usize) -> u32 {
-        self.0.read32(offset)
-    }
-
-    fn write(&self, offset: usize, value: u32) {
-        self.0.write32(offset, value);
-    }
-}
 
 /// Where the controller's interrupt stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -94,27 +83,18 @@ fn main() {
     }
 }
 
-fn descriptor(number: usize) -> Result<Arc<SendRight>> {
-    env::fd(number).ok_or(Error::EBADF)
-}
-
 fn serve() -> Result<()> {
-    let words = env::args();
-    let arguments = Arguments::parse(words.get(1..).unwrap_or(&[])).ok_or(Error::EINVAL)?;
-    let (memory, offset, bytes) = arguments.memory;
-    let registers = Registers::new(&*descriptor(memory)?, offset, bytes)?;
+    let arguments = Arguments::of_program()?;
+    let registers = arguments.registers()?;
     let waiter = Arc::new(Waiter {
         line: Mutex::new(Line::Idle),
         changed: Condvar::new(),
     });
-    let (interrupt, count) = arguments.interrupts;
-    if count > 0 {
-        let interrupt = Interrupt::attach(&*descriptor(interrupt)?)?;
-        let served = waiter.clone();
-        thread::try_spawn(move || served.serve(&interrupt))?;
-    }
+    let interrupt = arguments.interrupt(0)?;
+    let served = waiter.clone();
+    thread::try_spawn(move || served.serve(&interrupt))?;
     let mut disks: Vec<Arc<dyn Disk>> = Vec::new();
-    match Card::new(SdHost::new(Mapped(registers), Clock(waiter))) {
+    match Card::new(SdHost::new(registers, Clock(waiter))) {
         Ok(card) => disks.push(Arc::new(Whole::new(card))),
         Err(Failure::Timeout) => mach::log("sdcard: there is no card in the slot"),
         Err(failure) => mach::log(&format!("sdcard: the card cannot be used: {failure:?}")),

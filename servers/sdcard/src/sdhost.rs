@@ -3,9 +3,10 @@
 
 use core::time::Duration;
 
+use driver::Bus;
 use sdio_host::common_cmd::ResponseLen;
 
-use crate::controller::{Bus, Controller, Data, Failure, Time};
+use crate::controller::{Controller, Data, Failure, Time};
 
 mod register {
     pub const COMMAND: usize = 0x00;

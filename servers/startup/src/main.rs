@@ -305,6 +305,19 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
         settle(&node(disks.node)?, &disks.child).step(disks.node)?;
     }
 
+    if let Some(at) = machine.pins {
+        let place = node("dev/gpio")?;
+        let (memory, _) = device(startup.host(), at).step("pins")?;
+        let memory_argument = format!("--memory={GIFT}:{:#x}:{:#x}", at.address, at.bytes);
+        let gifts = Gifts {
+            descriptors: descriptors([memory]),
+            ..gifts(&place)
+        };
+        let argv = ["gpio", &memory_argument];
+        let pins = modules.launch(server, &argv, gifts, None).step("gpio")?;
+        settle(&place, &pins).step("/dev/gpio")?;
+    }
+
     let line = console.root(O_READ | O_WRITE).step("console")?;
     let place = node("dev/console")?;
     let gifts = Gifts {

@@ -1,4 +1,4 @@
-//! The virtio disks' driver: `disks::Arguments` says with what it is started.
+//! The virtio disks' driver: `driver::Arguments` says with what it is started.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
@@ -9,9 +9,9 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use disks::Arguments;
-use machuser::mach::{self, Interrupt, Registers};
-use machuser::{Error, Result, SendRight, env};
+use driver::Arguments;
+use machuser::mach;
+use machuser::{Error, Result};
 use virtio_blk::Disk;
 
 machuser::program!(main);
@@ -25,17 +25,12 @@ fn main() {
     }
 }
 
-fn descriptor(number: usize) -> Result<Arc<SendRight>> {
-    env::fd(number).ok_or(Error::EBADF)
-}
-
 fn serve() -> Result<()> {
-    let words = env::args();
-    let arguments = Arguments::parse(words.get(1..).unwrap_or(&[])).ok_or(Error::EINVAL)?;
-    let (memory, offset, bytes) = arguments.memory;
-    let (first, interrupts) = arguments.interrupts;
-    virtio_blk::set_right(descriptor(arguments.dma.ok_or(Error::EINVAL)?)?.try_clone()?);
-    let registers = Registers::new(&*descriptor(memory)?, offset, bytes)?;
+    let arguments = Arguments::of_program()?;
+    let (_, _, bytes) = arguments.memory;
+    let (_, interrupts) = arguments.interrupts;
+    virtio_blk::set_right(arguments.dma()?);
+    let registers = arguments.registers()?;
     let mut disks: Vec<Arc<dyn disks::Disk>> = Vec::new();
     // The machine gives its first disk the device with the highest address.
     for index in (0..interrupts.min(bytes / DEVICE)).rev() {
@@ -47,7 +42,7 @@ fn serve() -> Result<()> {
                 continue;
             }
         };
-        disk.start(Interrupt::attach(&*descriptor(first + index)?)?)?;
+        disk.start(arguments.interrupt(index)?)?;
         disks.push(disk);
     }
     disks::serve("virtio-blk", "vd", disks)

@@ -10,5 +10,5 @@
   m/etc/hostname
   $ echo data >f; touch s; settrans s /hurd/storeio $PWD/f; cat s
   data
-  $ (while cat s >/dev/null 2>&1; do :; done; echo reader ended) & r=$!; sleep 1; kill -9 $(pid_of "/hurd/storeio $PWD/f"); sleep 1; cat s; kill $r 2>/dev/null; wait
+  $ (while cat s >/dev/null 2>&1; do :; done) & r=$!; sleep 1; kill -9 $(pid_of "/hurd/storeio $PWD/f"); sleep 1; cat s; kill $r 2>/dev/null; wait
   data
