@@ -111,8 +111,8 @@ impl FileSystem for Volume {
     }
 
     fn sync(&self, _wait: bool) -> Result<()> {
-        let disks = self.files.iter();
-        disks.map(|node| node.file()?.disk.flush()).collect()
+        let mut files = self.files.iter();
+        files.try_for_each(|node| node.file()?.disk.flush())
     }
 
     fn options(&self) -> Vec<Vec<u8>> {
