@@ -3,10 +3,12 @@
 use std::fs;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
+use crate::boot::iso;
 use crate::card;
-use crate::cli::{ImageArgs, Platform};
+use crate::cli::ImageArgs;
+use crate::machine::qemu;
 use crate::step;
 use crate::system::{Options, System};
 use crate::workspace::Workspace;
@@ -14,13 +16,6 @@ use crate::workspace::Workspace;
 /// Makes a file to flash, to burn, or to boot as it is.
 pub fn command(workspace: &Workspace, arguments: &ImageArgs) -> Result<()> {
     let platform = arguments.platform;
-    if platform == Platform::Pc99 {
-        bail!(
-            "cannot make {}: images to flash or burn are not supported on {} yet",
-            arguments.output.display(),
-            platform.name()
-        );
-    }
     let description = sel4_kernel::Platform::load(&workspace.platform(platform))?;
     let options = Options {
         platform,
@@ -45,6 +40,15 @@ pub fn command(workspace: &Workspace, arguments: &ImageArgs) -> Result<()> {
         "{} needs no firmware on its image",
         platform.name()
     );
+    if description.grub {
+        let (output, to) = (workspace.output(platform)?, qemu::absolute(&arguments.output)?);
+        iso::build(&system.kernel.boot, &system.image, &output, &to)?;
+        step::say(&format!(
+            "{shown} is for a CD, or from its first byte on for a USB stick or a hard disk; \
+             it boots to a login with its root file system inside"
+        ));
+        return Ok(());
+    }
     fs::copy(&system.image, &arguments.output).with_context(|| format!("cannot write {shown}"))?;
     step::say(&format!(
         "{shown} boots to a login with its root file system inside; on this board as {}'s -kernel",

@@ -52,6 +52,7 @@ pub fn command(workspace: &Workspace, arguments: &RunArgs) -> Result<u8> {
     let machine = Machine {
         board,
         image: system.image.clone(),
+        kernel: system.boot_kernel(),
         device_tree: system.device_tree.clone(),
         memory: arguments.memory.unwrap_or(usual),
         disks,
@@ -232,6 +233,7 @@ mod tests {
         let machine = Machine {
             board: qemu::tests::board(emulator.to_str().expect("it is ASCII")),
             image: "/image".into(),
+            kernel: None,
             device_tree: None,
             memory: 1 << 29,
             disks: Vec::new(),

@@ -163,6 +163,12 @@ impl System {
         Ok(disk)
     }
 
+    /// The kernel, on boards whose firmware starts it beside the image.
+    pub fn boot_kernel(&self) -> Option<PathBuf> {
+        let has_loader = self.kernel.platform.loader.is_some();
+        (!has_loader).then(|| self.kernel.boot.clone())
+    }
+
     /// Size of what the machine boots from, in bytes.
     pub fn image_bytes(&self) -> Result<u64> {
         let data = fs::metadata(&self.image);

@@ -104,6 +104,7 @@ fn measure(
     let machine = Machine {
         board,
         image: system.image.clone(),
+        kernel: system.boot_kernel(),
         device_tree: system.device_tree.clone(),
         memory,
         disks: vec![Disk {

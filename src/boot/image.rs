@@ -48,7 +48,7 @@ pub fn root_task(inputs: &Inputs) -> Result<PathBuf> {
 }
 
 /// Makes the image `name` of a root task, with a root file system inside or without one. Returns
-/// its path.
+/// its path. On a board without a loader the image is the root task.
 pub fn build(
     inputs: &Inputs,
     root_task: &Path,
@@ -57,6 +57,11 @@ pub fn build(
 ) -> Result<PathBuf> {
     let archive = pack(inputs, root)?;
     let root_task = append(&read(root_task)?, &archive).context("cannot make the boot image")?;
+    let image = inputs.output.join(name);
+    if inputs.kernel.platform.loader.is_none() {
+        write_if_changed(&image, &root_task)?;
+        return Ok(image);
+    }
     let loader = LoaderBuild {
         workspace: inputs.workspace.root.clone(),
         platform_dir: inputs.kernel.platform.dir.clone(),
@@ -65,7 +70,6 @@ pub fn build(
     let loader = loader.build().context("cannot build the loader")?;
     let bytes = make_image(&read(&loader)?, &read(&inputs.kernel.elf)?, &root_task)
         .context("cannot make the boot image")?;
-    let image = inputs.output.join(name);
     write_if_changed(&image, &bytes)?;
     Ok(image)
 }

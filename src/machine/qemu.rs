@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Error, Result, bail, ensure};
-use sel4_kernel::QemuDescription;
+use sel4_kernel::{CommandLine, QemuDescription};
 
 use super::bootargs::BootArguments;
 use super::frame::Parser;
@@ -26,6 +26,8 @@ pub struct Machine {
     pub board: QemuDescription,
     /// What the firmware starts.
     pub image: PathBuf,
+    /// The kernel, if the firmware starts that and `image` is the root task.
+    pub kernel: Option<PathBuf>,
     /// The board's device tree, unless the emulator makes one.
     pub device_tree: Option<PathBuf>,
     /// Memory in bytes.
@@ -109,8 +111,23 @@ impl Machine {
         if let Some(tree) = &self.device_tree {
             command.arg("-dtb").arg(tree);
         }
-        command.arg("-kernel").arg(&self.image);
-        command.arg("-append").arg(self.arguments.line()?);
+        match &self.kernel {
+            Some(kernel) => {
+                command.arg("-kernel").arg(kernel);
+                command.arg("-initrd").arg(argument_of(&self.image)?);
+            }
+            None => {
+                command.arg("-kernel").arg(&self.image);
+            }
+        }
+        let line = self.arguments.line()?;
+        match self.board.command_line {
+            CommandLine::Append => command.arg("-append").arg(line),
+            CommandLine::ConfigurationFile => command.arg("-fw_cfg").arg(format!(
+                "name=opt/hird/bootargs,string={}",
+                line.replace(',', ",,")
+            )),
+        };
         Ok(command)
     }
 }
@@ -120,14 +137,7 @@ impl Disk {
     fn drive(&self, drive: &str) -> Result<OsString> {
         let format = self.format()?;
         let snapshot = if self.snapshot { "on" } else { "off" };
-        let Some(file) = self.file.to_str() else {
-            bail!(
-                "{}: the emulator takes no such file name",
-                self.file.display()
-            );
-        };
-        // The emulator reads a doubled comma as a comma.
-        let file = file.replace(',', ",,");
+        let file = argument_of(&self.file)?;
         Ok(format!("{drive},format={format},snapshot={snapshot},file={file}").into())
     }
 
@@ -150,6 +160,14 @@ impl Disk {
             .with_context(|| format!("cannot read the disk image {shown}"))?;
         Ok(if magic == QCOW2_MAGIC { "qcow2" } else { "raw" })
     }
+}
+
+/// A file's name within an argument: the emulator reads a doubled comma as a comma.
+fn argument_of(file: &Path) -> Result<String> {
+    let Some(name) = file.to_str() else {
+        bail!("{}: the emulator takes no such file name", file.display());
+    };
+    Ok(name.replace(',', ",,"))
 }
 
 /// An absolute path, since the emulator may run elsewhere.
@@ -177,6 +195,7 @@ pub mod tests {
         Machine {
             board: board("qemu"),
             image: "/image".into(),
+            kernel: None,
             device_tree: None,
             memory: 1 << 30,
             disks,
@@ -213,6 +232,21 @@ pub mod tests {
             line.contains("-m 1048576k") && line.contains("-icount shift=0"),
             "{line}"
         );
+    }
+
+    #[test]
+    fn a_board_that_boots_a_kernel_gets_the_command_line_as_a_file() {
+        let mut machine = machine(Vec::new());
+        machine.kernel = Some("/kernel".into());
+        machine.image = "/a,b".into();
+        machine.board.command_line = CommandLine::ConfigurationFile;
+        machine.arguments.exec = Some("echo 1,2".into());
+        let line = step::shown(&machine.command(Console::Tool).expect("all is there"));
+        assert!(
+            line.contains("-kernel /kernel -initrd /a,,b") && line.contains("echo%201,,2"),
+            "{line}"
+        );
+        assert!(!line.contains("-append"), "{line}");
     }
 
     #[test]

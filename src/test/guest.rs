@@ -289,6 +289,7 @@ impl Runner<'_> {
         Ok(Machine {
             board,
             image: system.image.clone(),
+            kernel: system.boot_kernel(),
             device_tree: system.device_tree.clone(),
             memory: needs.memory.unwrap_or(usual),
             disks,

@@ -4,4 +4,6 @@
 
 include!(concat!(env!("OUT_DIR"), "/board.rs"));
 
+pub mod tree;
+
 pub use board::*;

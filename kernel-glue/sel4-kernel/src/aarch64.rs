@@ -8,6 +8,9 @@ pub(crate) const RECIPE: Recipe = Recipe {
     sel4_arch: "aarch64",
     debian: "arm64",
     target: "aarch64-unknown-none-softfloat",
+    cpu_option: "-mcpu=",
+    // Of the processor's name: the kernel's name of its cache line size.
+    cpu_define: Some("ARM_"),
     include_dirs: &[
         "include",
         "include/64",
@@ -15,7 +18,6 @@ pub(crate) const RECIPE: Recipe = Recipe {
         "include/arch/arm/arch/64",
         "include/arch/arm/armv/armv8-a/64",
     ],
-    // ARM_CORTEX_*, which gives the cache line size, comes from the platform's `cpu`.
     defines: &[
         "__KERNEL_64__",
         "AARCH64",
@@ -68,6 +70,7 @@ pub(crate) const RECIPE: Recipe = Recipe {
         ),
         ("@/plat/machine/hardware.bf", "plat/machine/hardware_gen.h"),
     ],
+    boot_format: None,
     config: &[],
     config_on: &[
         "ARCH_ARM",

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use crate::aarch64;
 use crate::autoconf::Configuration;
+use crate::{aarch64, x86_64};
 
 /// An architecture of the kernel.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
@@ -11,6 +11,9 @@ use crate::autoconf::Configuration;
 pub enum Arch {
     /// 64-bit ARMv8-A.
     Aarch64,
+    /// 64-bit PCs.
+    #[serde(rename = "x86_64")]
+    X86_64,
 }
 
 /// How the kernel of an architecture is built. Paths are relative to the kernel source.
@@ -24,6 +27,10 @@ pub(crate) struct Recipe {
     /// Target triple of what is built in Rust. It has no floating-point registers, which the kernel
     /// would have to switch at every message between programs that use them.
     pub target: &'static str,
+    /// What comes before the processor's name as an option of the C compiler.
+    pub cpu_option: &'static str,
+    /// What comes before the processor's name as a name that the preprocessor defines, if it does.
+    pub cpu_define: Option<&'static str>,
     /// Folders to search for headers, after the generated ones and the board's.
     pub include_dirs: &'static [&'static str],
     /// Preprocessor names to define.
@@ -41,6 +48,9 @@ pub(crate) struct Recipe {
     /// Bit-field files, with the name that the generated header is included by. The first path
     /// that starts with `@/` is the board's.
     pub bitfields: &'static [(&'static str, &'static str)],
+    /// What the firmware's loader takes instead of the kernel's own 64-bit ELF file, as `objcopy`
+    /// calls it.
+    pub boot_format: Option<&'static str>,
     /// Options of the configuration.
     pub config: &'static [(&'static str, u64)],
     /// Options of the configuration that are switched on.
@@ -84,6 +94,7 @@ impl Arch {
     pub(crate) fn recipe(self) -> &'static Recipe {
         match self {
             Arch::Aarch64 => &aarch64::RECIPE,
+            Arch::X86_64 => &x86_64::RECIPE,
         }
     }
 

@@ -37,6 +37,8 @@ pub struct BuiltKernel {
     pub dir: PathBuf,
     /// The kernel.
     pub elf: PathBuf,
+    /// What the machine's firmware, or the loader, starts: the kernel, or its copy in another format.
+    pub boot: PathBuf,
     /// The configuration it was built with.
     pub autoconf: PathBuf,
     /// The generated headers.
@@ -113,6 +115,10 @@ impl KernelBuild {
         let stamp = plan.stamp()?;
         let mut built = BuiltKernel {
             elf: out.join("kernel.elf"),
+            boot: out.join(match plan.recipe.boot_format {
+                Some(_) => "kernel-boot.elf",
+                None => "kernel.elf",
+            }),
             autoconf: out.join("include/autoconf.h"),
             include: out.join("include"),
             dir: out.clone(),
@@ -346,7 +352,10 @@ impl<'a> Plan<'a> {
             objects.push(object);
         }
 
-        let script = self.in_overlay(&self.platform.kernel.linker_script);
+        let script = match &self.platform.kernel.linker_script {
+            Some(script) => self.in_overlay(script),
+            None => self.in_source(&format!("src/plat/{}/linker.lds", self.platform.name)),
+        };
         let mut arguments: Vec<String> = vec!["-E".into(), "-P".into(), "-nostdinc".into()];
         arguments.extend(self.preprocessor_options(debug));
         arguments.extend(["-x", "c"].map(String::from));
@@ -372,6 +381,15 @@ impl<'a> Plan<'a> {
         arguments.extend(self.recipe.ldflags.iter().map(|flag| flag.to_string()));
         arguments.extend(objects);
         self.compiler(compiler, "linking the kernel".into(), arguments);
+        if let Some(format) = self.recipe.boot_format {
+            let arguments = ["-O", format, "../kernel.elf", "../kernel-boot.elf"];
+            self.steps.push(Step {
+                what: "converting the kernel".into(),
+                program: format!("{}objcopy", self.platform.cross()),
+                arguments: arguments.map(String::from).into(),
+                package: "binutils".into(),
+            });
+        }
         Ok(())
     }
 
@@ -385,9 +403,10 @@ impl<'a> Plan<'a> {
         options.extend(folders.map(|dir| format!("-I{}", self.in_source(dir))));
         options.push("-DHAVE_AUTOCONF".into());
         options.extend(self.recipe.defines.iter().map(|name| format!("-D{name}")));
-        // Of the processor's name: the kernel's name of its cache line size.
-        let cpu = self.platform.cpu.to_uppercase().replace('-', "_");
-        options.push(format!("-DARM_{cpu}"));
+        if let Some(prefix) = self.recipe.cpu_define {
+            let cpu = self.platform.cpu.to_uppercase().replace('-', "_");
+            options.push(format!("-D{prefix}{cpu}"));
+        }
         if debug {
             options.push("-DDEBUG".into());
         }
@@ -409,7 +428,7 @@ impl<'a> Plan<'a> {
         ]
         .map(String::from)
         .into();
-        options.push(format!("-mcpu={}", self.platform.cpu));
+        options.push(format!("{}{}", self.recipe.cpu_option, self.platform.cpu));
         options.extend(self.recipe.cflags.iter().map(|flag| flag.to_string()));
         if debug {
             options.push("-g".into());
@@ -466,8 +485,11 @@ impl<'a> Plan<'a> {
         for version in &self.tools {
             text.push_str(&format!("tool {version}\n"));
         }
-        for (path, hash) in source::hash_files(&self.platform.overlay())? {
-            text.push_str(&format!("overlay {hash} {path}\n"));
+        let overlay = self.platform.overlay();
+        if overlay.is_dir() {
+            for (path, hash) in source::hash_files(&overlay)? {
+                text.push_str(&format!("overlay {hash} {path}\n"));
+            }
         }
         for written in &self.written {
             let hash = source::hex(&Sha256::digest(&written.text));

@@ -10,6 +10,7 @@
 //! | path | what |
 //! |---|---|
 //! | `kernel.elf` | the kernel, with its symbol table |
+//! | `kernel-boot.elf` | what the firmware's loader takes, where it does not take `kernel.elf` |
 //! | `include/autoconf.h` | the configuration that it was built with |
 //! | `include/` | the headers that were generated on the way, by the names they are included by |
 //! | `kernel.toml` | platform, architecture, kernel version, debug or release |
@@ -31,6 +32,7 @@ mod loader;
 mod platform;
 pub mod source;
 mod tool;
+mod x86_64;
 
 pub use append::append;
 pub use arch::Arch;
@@ -38,4 +40,6 @@ pub use autoconf::{Configuration, Value};
 pub use build::{BuiltKernel, KernelBuild, KernelInfo};
 pub use error::{Error, Result};
 pub use loader::{LoaderBuild, make_image};
-pub use platform::{CardDescription, DiskDescription, LoaderDescription, Platform, QemuDescription};
+pub use platform::{
+    CardDescription, CommandLine, DiskDescription, LoaderDescription, Platform, QemuDescription,
+};

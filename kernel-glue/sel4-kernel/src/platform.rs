@@ -16,7 +16,7 @@ pub struct Platform {
     pub name: String,
     /// The architecture.
     pub arch: Arch,
-    /// The processor, as the C compiler's `-mcpu` calls it.
+    /// The processor, as the C compiler's `-mcpu` (AArch64) or `-march` (x86_64) calls it.
     pub cpu: String,
     /// What the names of the C compiler and of binutils begin with.
     pub cross: String,
@@ -28,6 +28,9 @@ pub struct Platform {
     pub card: Option<CardDescription>,
     /// How QEMU emulates the board.
     pub qemu: Option<QemuDescription>,
+    /// Whether GRUB boots the kernel, with the root task beside it.
+    #[serde(default)]
+    pub grub: bool,
     /// The folder of `platform.toml`.
     #[serde(skip)]
     pub dir: PathBuf,
@@ -43,8 +46,9 @@ pub struct KernelDescription {
     /// C files of the board's folder `kernel/`.
     #[serde(default)]
     pub overlay_sources: Vec<String>,
-    /// The linker script, in the board's folder `kernel/`.
-    pub linker_script: String,
+    /// The linker script, in the board's folder `kernel/`; without one, the kernel source's own for
+    /// the board.
+    pub linker_script: Option<String>,
     /// Options that differ from what all boards share.
     #[serde(default)]
     pub config: Configuration,
@@ -111,6 +115,20 @@ pub struct QemuDescription {
     pub arguments: Vec<String>,
     /// How disks are given.
     pub disks: DiskDescription,
+    /// How the command line gets to the guest.
+    #[serde(default)]
+    pub command_line: CommandLine,
+}
+
+/// How the emulator is told the guest's command line.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub enum CommandLine {
+    /// By `-append`: it writes it into the device tree.
+    #[default]
+    Append,
+    /// As the file `opt/hird/bootargs` of its configuration device.
+    ConfigurationFile,
 }
 
 /// How an emulator is given disks.

@@ -37,6 +37,14 @@ impl CapData {
         Self::guard(0, crate::WORD_BITS - slots_bits)
     }
 
+    /// The I/O ports from `first` to `last`, of those that the capability is for.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    #[must_use]
+    pub const fn ports(first: u16, last: u16) -> Self {
+        Self(sys::seL4_CapData((first as Word) << 16 | last as Word))
+    }
+
     /// The word that invocations take.
     #[inline(always)]
     #[must_use]

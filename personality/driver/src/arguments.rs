@@ -33,7 +33,14 @@ fn number(text: &str) -> Option<usize> {
     }
 }
 
-fn descriptor(number: usize) -> Result<Arc<SendRight>> {
+/// A word `NAME=NUMBER:NUMBER...`: its name and numbers.
+pub fn option(word: &[u8]) -> Option<(&str, Vec<usize>)> {
+    let (name, value) = core::str::from_utf8(word).ok()?.split_once('=')?;
+    Some((name, value.split(':').map(number).collect::<Option<_>>()?))
+}
+
+/// The right that a descriptor of the program holds.
+pub fn descriptor(number: usize) -> Result<Arc<SendRight>> {
     env::fd(number).ok_or(Error::EBADF)
 }
 

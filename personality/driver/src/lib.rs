@@ -9,7 +9,7 @@ mod arguments;
 
 use machuser::mach::Registers;
 
-pub use arguments::Arguments;
+pub use arguments::{Arguments, descriptor, option};
 
 /// A device's registers, of 32 bits each.
 pub trait Bus {

@@ -27,6 +27,8 @@ pub const MESSAGE_WORDS: usize = 120;
 pub mod page {
     /// Word 0 of the message.
     pub const MESSAGE: usize = 8;
+    /// The page's own address, for processors without a register for it that the program may set.
+    pub const OWN_ADDRESS: usize = 968;
     /// The name being called, then the address of the call's instruction.
     pub const CALLED: usize = 0x400;
     /// This thread's number and port name.
@@ -76,6 +78,13 @@ pub mod exception {
     pub const BAD_ACCESS: u64 = 1;
     /// An instruction that is none, or is not allowed: code as in [`bad_instruction`].
     pub const BAD_INSTRUCTION: u64 = 2;
+    /// An operation on numbers: code as in [`arithmetic`], subcode the instruction's address.
+    pub const ARITHMETIC: u64 = 3;
+    /// Codes of [`ARITHMETIC`].
+    pub mod arithmetic {
+        /// A division by zero, or one whose result is too large.
+        pub const DIVIDE: u64 = 1;
+    }
     /// A breakpoint instruction: code is the number in it, subcode its address.
     pub const BREAKPOINT: u64 = 6;
     /// Codes of [`BAD_INSTRUCTION`]; the subcode is the instruction's address.
@@ -187,6 +196,8 @@ pub mod receiver {
     pub const OF_DMA: u32 = 6;
     /// For the interrupt with this number.
     pub const OF_INTERRUPT: u32 = 7;
+    /// For the I/O ports from this one on.
+    pub const OF_PORTS: u32 = 15;
     /// For the account at this place.
     pub const OF_ACCOUNT: u32 = 8;
     /// For an exception of the thread with this number.
@@ -420,7 +431,8 @@ routines! {
     HOST_GET_TIME64 = 2643;
     /// (host, nanoseconds since 1970)
     HOST_SET_TIME64 = 2644;
-    /// -> nanoseconds since start
+    /// -> nanoseconds since start, and how often the counter ticks in a second that programs can read
+    /// instead, which started with it
     HOST_GET_UPTIME64 = 2647;
     /// -> names and types
     MACH_PORT_NAMES = 3200;
@@ -621,6 +633,14 @@ routines! {
     DEVICE_INTERRUPT = 5013;
     /// (memory, objects, rights, parent or 0) -> account. The parent may be missing: the caller's
     ACCOUNT_CREATE = 5014;
+    /// (host) -> device port that stands for a new interrupt, address and data of the write that
+    /// raises it. `KERN_FAILURE` on a machine without such, `KERN_RESOURCE_SHORTAGE` if all are taken
+    DEVICE_MESSAGE = 5034;
+    /// (host, first port, count) -> device port that stands for these I/O ports.
+    /// `KERN_INVALID_ADDRESS` on a machine that has none
+    DEVICE_PORTS = 5032;
+    /// (device port of I/O ports) -> slot of the kernel's capability for them, first port, count
+    PORTS_ATTACH = 5033;
     /// (bytes...): a line for the log
     DEBUG_LOG = 5015;
     /// (interrupt port) -> notification slot, handler slot

@@ -225,6 +225,7 @@ impl<K: Kernel> Mach<K> {
                     KernelObject::Host => (receiver::OF_HOST, 0),
                     KernelObject::Dma => (receiver::OF_DMA, 0),
                     KernelObject::Interrupt(line) => (receiver::OF_INTERRUPT, line),
+                    KernelObject::Ports(first, _) => (receiver::OF_PORTS, first.into()),
                     KernelObject::Account(account) => (receiver::OF_ACCOUNT, account.index),
                     KernelObject::Exception(thread) => {
                         (receiver::OF_EXCEPTION, thread_number(thread))

@@ -46,6 +46,8 @@ pub enum KernelObject {
     Dma,
     /// An interrupt line.
     Interrupt(u32),
+    /// I/O ports: the first, and how many.
+    Ports(u16, u16),
     /// An account.
     Account(crate::account::AccountId),
     /// Answers about a thread's exception come here.
@@ -1009,7 +1011,7 @@ impl<K: Kernel> Mach<K> {
                 self.ports.discard(id);
                 self.accounts.release(account);
             }
-            Owner::Kernel(KernelObject::Interrupt(_) | KernelObject::Dma) => {
+            Owner::Kernel(KernelObject::Interrupt(_) | KernelObject::Ports(..) | KernelObject::Dma) => {
                 self.ports.discard(id);
             }
             Owner::Kernel(KernelObject::Proxy(proxy)) => {

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// Access to memory, as Mach's `vm_prot_t` bits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,6 +84,8 @@ pub trait Kernel {
     /// Bytes of a large page, whose addresses are multiples of that: some [`BLOCK`]s.
     const LARGE_PAGE: u64;
 
+    /// Whether the machine has I/O ports.
+    const HAS_PORTS: bool;
     /// What the processor is (`cpu_type_t`, `cpu_subtype_t`).
     const PROCESSOR: (u32, u32);
     /// The kernel and its version, for people.
@@ -258,6 +261,9 @@ pub trait Kernel {
 
     /// Monotonic time in nanoseconds.
     fn now(&self) -> u64;
+    /// How often the counter ticks in a second that programs can read, and that started with the
+    /// time.
+    fn counter_rate(&self) -> u64;
     /// Calls [`crate::Mach::timer`] at or after this time.
     fn timer_set(&mut self, deadline: Option<u64>);
     /// A number that tasks cannot guess.
@@ -270,6 +276,11 @@ pub trait Kernel {
         notification_slot: u32,
         handler_slot: u32,
     ) -> Result<()>;
+    /// A new interrupt that is a write to memory: its number, where the write goes, and what is
+    /// written. `KERN_FAILURE` on a machine without such, `KERN_RESOURCE_SHORTAGE` if all are taken.
+    fn interrupt_message(&mut self) -> Result<(u32, u64, u32)>;
+    /// Puts the means to access these I/O ports, and no others, into a slot.
+    fn ports_install(&mut self, holder: Self::Task, ports: Range<u32>, slot: u32) -> Result<()>;
     /// One line for the system's log.
     fn log(&mut self, text: &str);
     /// Stops or restarts the machine.

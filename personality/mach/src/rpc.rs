@@ -830,6 +830,47 @@ impl<K: Kernel> Mach<K> {
                 let port = self.port_for(KernelObject::Interrupt(input.name()?));
                 out.put(self.put_send(task, port)? as u64);
             }
+            routine::DEVICE_MESSAGE => {
+                self.check_host(task, input.name()?)?;
+                let (line, address, data) = self.kernel.interrupt_message()?;
+                let port = self.port_for(KernelObject::Interrupt(line));
+                out.put(self.put_send(task, port)? as u64);
+                out.put(address);
+                out.put(data.into());
+            }
+            routine::DEVICE_PORTS => {
+                self.check_host(task, input.name()?)?;
+                let (first, count) = (input.word()?, input.word()?);
+                let ports = match (u16::try_from(first), u16::try_from(count)) {
+                    (Ok(first), Ok(count @ 1..)) if u32::from(first) + u32::from(count) <= 1 << 16 => {
+                        KernelObject::Ports(first, count)
+                    }
+                    _ => return Err(Error::KERN_INVALID_ARGUMENT),
+                };
+                if !K::HAS_PORTS {
+                    return Err(Error::KERN_INVALID_ADDRESS);
+                }
+                let port = self.port_for(ports);
+                out.put(self.put_send(task, port)? as u64);
+            }
+            routine::PORTS_ATTACH => {
+                let KernelObject::Ports(first, count) = self.object_of(task, input.name()?)? else {
+                    return Err(Error::KERN_INVALID_ARGUMENT);
+                };
+                // A slot that is no name of a right, and stays with the task.
+                let name = self.slot_reserve(task)?;
+                let kernel = self.task(task)?.kernel;
+                let slot = name & crate::abi::INDEX_MASK;
+                let first = u32::from(first);
+                let ports = first..first + u32::from(count);
+                if let Err(error) = self.kernel.ports_install(kernel, ports, slot) {
+                    self.forget_name(task, name);
+                    return Err(error);
+                }
+                out.put(slot as u64);
+                out.put(first as u64);
+                out.put(count as u64);
+            }
             routine::INTERRUPT_ATTACH => {
                 let KernelObject::Interrupt(line) = self.object_of(task, input.name()?)? else {
                     return Err(Error::KERN_INVALID_ARGUMENT);
@@ -925,7 +966,10 @@ impl<K: Kernel> Mach<K> {
             routine::MEMORY_OBJECT_CREATE_PROXY | routine::VM_REGION_CREATE_PROXY => {
                 self.proxy_routine(task, label, input, out)?;
             }
-            routine::HOST_GET_UPTIME64 => out.put(self.kernel.now()),
+            routine::HOST_GET_UPTIME64 => {
+                out.put(self.kernel.now());
+                out.put(self.kernel.counter_rate());
+            }
             routine::RANDOM => out.put(self.kernel.random()),
             routine::DEBUG_LOG => {
                 let length = input.word()?;
@@ -1115,6 +1159,9 @@ fn makes_things(label: u32) -> bool {
             | routine::DEVICE_MEMORY
             | routine::DEVICE_INTERRUPT
             | routine::INTERRUPT_ATTACH
+            | routine::DEVICE_MESSAGE
+            | routine::DEVICE_PORTS
+            | routine::PORTS_ATTACH
             | routine::PROCESSOR_SET_TASKS
             | routine::PROCESSOR_SET_THREADS
             | routine::PROCESSOR_SET_DEFAULT

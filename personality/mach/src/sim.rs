@@ -18,6 +18,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 const PAGE: usize = 4096;
 /// Log2 of the slots that one block of a task's space holds.
@@ -59,6 +60,8 @@ pub enum Slot {
     Fault(u32),
     /// An interrupt's notification or handler.
     Interrupt(u32),
+    /// I/O ports: the first, and the one behind the last.
+    Ports(u32, u32),
 }
 
 struct Task {
@@ -582,6 +585,7 @@ impl Kernel for SimKernel {
     const TASK_BYTES: u64 = 2 * PAGE as u64;
     const THREAD_BYTES: u64 = 2048;
     const LARGE_PAGE: u64 = BLOCK;
+    const HAS_PORTS: bool = true;
     const PROCESSOR: (u32, u32) = (0, 0);
     const VERSION: &'static str = "a simulated kernel";
 
@@ -1184,6 +1188,10 @@ impl Kernel for SimKernel {
         self.time
     }
 
+    fn counter_rate(&self) -> u64 {
+        1_000_000_000
+    }
+
     fn timer_set(&mut self, deadline: Option<u64>) {
         self.timer = deadline;
     }
@@ -1208,6 +1216,16 @@ impl Kernel for SimKernel {
         self.allocate(0)?;
         self.slot_fill(holder, notification_slot, Slot::Interrupt(irq));
         self.slot_fill(holder, handler_slot, Slot::Interrupt(irq));
+        Ok(())
+    }
+
+    fn interrupt_message(&mut self) -> Result<(u32, u64, u32)> {
+        Err(Error::KERN_FAILURE)
+    }
+
+    fn ports_install(&mut self, holder: SimTask, ports: Range<u32>, slot: u32) -> Result<()> {
+        self.leaf(holder, slot)?;
+        self.slot_fill(holder, slot, Slot::Ports(ports.start, ports.end));
         Ok(())
     }
 

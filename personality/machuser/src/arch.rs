@@ -7,7 +7,15 @@ mod imp;
 #[path = "arch/x86_64.rs"]
 mod imp;
 
+#[cfg(not(all(target_os = "none", target_arch = "x86_64")))]
+#[path = "arch/no_ports.rs"]
+mod ports;
+#[cfg(all(target_os = "none", target_arch = "x86_64"))]
+#[path = "arch/x86_64_ports.rs"]
+mod ports;
+
 pub use imp::*;
+pub use ports::Ports;
 
 /// Copies bytes of which one side may change meanwhile.
 ///

@@ -2,6 +2,7 @@
 //!
 //! On the host, where there is no mach server, all but the pure ones answer `MIG_BAD_ID`.
 
+use crate::arch::Ports;
 use crate::{AsName, Error, Name, Result, Right, SendRight};
 use ::mach::abi::{flavor, right, routine, vm_flags};
 use alloc::string::String;
@@ -885,6 +886,25 @@ pub fn device_memory(host: impl AsName, physical: u64, bytes: u64) -> Result<Sen
     )?)
 }
 
+/// A right that stands for a new interrupt, and the write that raises it: address and data.
+/// `KERN_FAILURE` on a machine without such.
+pub fn device_message(host: impl AsName) -> Result<(SendRight, u64, u32)> {
+    let words = ask(routine::DEVICE_MESSAGE, &[host.as_name() as u64])?;
+    let [right, address, data, ..] = words[..] else {
+        return Err(Error::MIG_BAD_ARGUMENTS);
+    };
+    Ok((SendRight::from_raw(right as Name), address, data as u32))
+}
+
+/// A right to `count` I/O ports from `first` on, for [`Registers::new`]. `KERN_INVALID_ADDRESS` on a
+/// machine that has none.
+pub fn device_ports(host: impl AsName, first: u16, count: u16) -> Result<SendRight> {
+    right_of(ask(
+        routine::DEVICE_PORTS,
+        &[host.as_name() as u64, first.into(), count.into()],
+    )?)
+}
+
 /// A right that stands for an interrupt line.
 pub fn device_interrupt(host: impl AsName, line: u32) -> Result<SendRight> {
     right_of(ask(
@@ -1222,65 +1242,93 @@ impl Drop for Mapping {
     }
 }
 
-/// Device registers mapped in this task.
+/// A device's registers, whether they lie in memory or are I/O ports.
 #[derive(Debug)]
 pub struct Registers {
-    address: usize,
+    place: Whereabouts,
     bytes: usize,
 }
 
+/// Where registers are.
+#[derive(Debug)]
+enum Whereabouts {
+    /// At this address, mapped for ever.
+    Memory(usize),
+    Ports(Ports),
+}
+
+/// An access to a register of some width.
+macro_rules! access {
+    ($bits:literal, $type:ty, $read:ident, $write:ident) => {
+        #[doc = concat!("Reads a register of ", $bits, " bits.")]
+        pub fn $read(&self, offset: usize) -> $type {
+            self.check(offset, size_of::<$type>());
+            match &self.place {
+                // SAFETY: within the device's mapping, which is never unmapped; aligned.
+                Whereabouts::Memory(base) => unsafe { ((base + offset) as *const $type).read_volatile() },
+                Whereabouts::Ports(ports) => ports.$read(offset as u16),
+            }
+        }
+
+        #[doc = concat!("Writes a register of ", $bits, " bits.")]
+        pub fn $write(&self, offset: usize, value: $type) {
+            self.check(offset, size_of::<$type>());
+            match &self.place {
+                // SAFETY: as above.
+                Whereabouts::Memory(base) => unsafe {
+                    ((base + offset) as *mut $type).write_volatile(value)
+                },
+                Whereabouts::Ports(ports) => ports.$write(offset as u16, value),
+            }
+        }
+    };
+}
+
 impl Registers {
-    /// Maps a device's memory object (page aligned), of which only `offset..offset + bytes` are used.
+    /// Maps `offset..offset + bytes` of a device's memory object (page aligned); or takes so many of
+    /// the I/O ports that a right from [`device_ports`] stands for, from `offset` on.
     pub fn new(device: impl AsName, offset: usize, bytes: usize) -> Result<Registers> {
-        let size = ((offset + bytes) as u64).next_multiple_of(4096);
-        let rw = Protection::DEFAULT;
-        let address = vm_map(SELF, Place::Anywhere, size, device, 0, false, rw, rw)?;
-        Ok(Registers {
-            address: address as usize + offset,
-            bytes,
-        })
+        let name = device.as_name();
+        let end = offset.checked_add(bytes).ok_or(Error::KERN_INVALID_ARGUMENT)?;
+        let place = match ask(routine::PORTS_ATTACH, &[name as u64]) {
+            Ok(words) => {
+                let [slot, first, count] = words[..] else {
+                    return Err(Error::MIG_BAD_ARGUMENTS);
+                };
+                if end as u64 > count {
+                    return Err(Error::KERN_INVALID_ARGUMENT);
+                }
+                let ports = Ports::new(slot, first as u16 + offset as u16);
+                Whereabouts::Ports(ports.ok_or(Error::KERN_INVALID_ADDRESS)?)
+            }
+            Err(_) => {
+                let size = (end as u64).next_multiple_of(4096);
+                let rw = Protection::DEFAULT;
+                let address = vm_map(SELF, Place::Anywhere, size, name, 0, false, rw, rw)?;
+                Whereabouts::Memory(address as usize + offset)
+            }
+        };
+        Ok(Registers { place, bytes })
     }
 
-    /// Address of the first register in this task.
-    pub fn address(&self) -> usize {
-        self.address
+    /// Address of the first register in this task; `None` for I/O ports.
+    pub fn address(&self) -> Option<usize> {
+        match self.place {
+            Whereabouts::Memory(address) => Some(address),
+            Whereabouts::Ports(_) => None,
+        }
     }
 
-    fn check(&self, offset: usize, size: usize) -> usize {
+    fn check(&self, offset: usize, size: usize) {
         assert!(
-            offset % size == 0 && offset + size <= self.bytes,
+            offset.is_multiple_of(size) && offset + size <= self.bytes,
             "register {offset:#x} is outside of the device"
         );
-        self.address + offset
     }
 
-    /// Reads a register of 32 bits.
-    pub fn read32(&self, offset: usize) -> u32 {
-        let at = self.check(offset, 4);
-        // SAFETY: within the device's mapping, which is never unmapped; aligned.
-        unsafe { (at as *const u32).read_volatile() }
-    }
-
-    /// Writes a register of 32 bits.
-    pub fn write32(&self, offset: usize, value: u32) {
-        let at = self.check(offset, 4);
-        // SAFETY: as in `read32`.
-        unsafe { (at as *mut u32).write_volatile(value) };
-    }
-
-    /// Reads a register of 8 bits.
-    pub fn read8(&self, offset: usize) -> u8 {
-        let at = self.check(offset, 1);
-        // SAFETY: as in `read32`.
-        unsafe { (at as *const u8).read_volatile() }
-    }
-
-    /// Writes a register of 8 bits.
-    pub fn write8(&self, offset: usize, value: u8) {
-        let at = self.check(offset, 1);
-        // SAFETY: as in `read32`.
-        unsafe { (at as *mut u8).write_volatile(value) };
-    }
+    access!(8, u8, read8, write8);
+    access!(16, u16, read16, write16);
+    access!(32, u32, read32, write32);
 }
 
 /// An interrupt line that this program handles.

@@ -1,6 +1,7 @@
 //! The driver of a serial line: a translator whose node is the line.
 //!
-//! `driver::Arguments` says with what it is started; the kind of device is `pl011` or `bcm2835-aux`.
+//! `driver::Arguments` says with what it is started; the kind of device is `pl011`, `bcm2835-aux`
+//! or `ns16550a`.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
@@ -12,16 +13,29 @@ use alloc::sync::Arc;
 
 use core::time::Duration;
 
-use console_driver::{Line, MiniUart, Pl011, Uart};
-use driver::Arguments;
+use console_driver::{Line, MiniUart, Ns16550, Pl011, Uart};
+use driver::{Arguments, Bus};
 use interface::fs::{O_NONBLOCK, O_READ, O_WRITE};
 use interface::io::{SELECT_READ, SELECT_WRITE, StatBuf, fstype};
-use machuser::mach::{self, Interrupt};
+use machuser::mach::{self, Interrupt, Registers};
 use machuser::sync::{Condvar, Mutex};
 use machuser::{Data, DataOut, Error, Result, clock, thread};
 use trivfs::{Node, Open};
 
 machuser::program!(main);
+
+/// Registers of 8 bits.
+struct Bytes(Registers);
+
+impl Bus for Bytes {
+    fn read(&self, offset: usize) -> u32 {
+        self.0.read8(offset).into()
+    }
+
+    fn write(&self, offset: usize, value: u32) {
+        self.0.write8(offset, value as u8);
+    }
+}
 
 struct Device<U> {
     line: Mutex<Line<U>>,
@@ -142,6 +156,7 @@ fn serve() -> Result<()> {
     match arguments.kind.as_deref() {
         Some("pl011") => drive(Pl011::new(bus), interrupt),
         Some("bcm2835-aux") => drive(MiniUart::new(bus), interrupt),
+        Some("ns16550a") => drive(Ns16550::new(Bytes(bus)), interrupt),
         _ => Err(Error::EINVAL),
     }
 }

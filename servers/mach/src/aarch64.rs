@@ -1,10 +1,52 @@
 //! AArch64: system calls seen from outside, the timer, the caches.
 
 use core::arch::asm;
-use sel4::{UserContext, cap};
+use core::ops::Range;
+use sel4::fault::UserException;
+use sel4::{AbsoluteCPtr, BootInfo, UserContext, cap, init_thread};
 
-/// `svc #0`.
-pub const SYSTEM_CALL: u32 = 0xd400_0001;
+/// Whether there are I/O ports.
+pub const HAS_PORTS: bool = false;
+
+/// Before anything else.
+pub fn start(_: &BootInfo) {}
+
+/// The board's own device tree with the command line, if that comes from elsewhere.
+pub fn with_command_line(_: &[u8]) -> Option<&'static [u8]> {
+    None
+}
+
+/// Whether an instruction, which is at the program counter, is a system call.
+pub fn is_system_call(instruction: u32) -> bool {
+    // `svc #0`
+    instruction == 0xd400_0001
+}
+
+/// What the kernel does not tell of a thread that is at a system call.
+pub fn complete_context(_: &mut UserContext) {}
+
+/// Puts the handler of an interrupt into a slot.
+pub fn interrupt_get(line: u32, slot: &AbsoluteCPtr) -> sel4::Result<()> {
+    init_thread::IRQ_CONTROL.get(line, slot)
+}
+
+/// Interrupts that are messages: the kernel has none here.
+pub const MESSAGES: Range<u32> = 0..0;
+
+/// The write that raises such an interrupt: address and data.
+pub fn message(_: u32) -> (u64, u32) {
+    (0, 0)
+}
+
+/// Puts a right to I/O ports into a slot: this machine has none.
+pub fn ports_get(
+    _: Range<u32>,
+    _: impl Fn(u32) -> AbsoluteCPtr,
+    _: &AbsoluteCPtr,
+) -> Option<sel4::Result<()>> {
+    None
+}
+
 /// Its length.
 pub const SYSTEM_CALL_BYTES: u64 = 4;
 /// `CPU_TYPE_ARM`, of which Mach tells no kinds with 64 bits.
@@ -79,14 +121,14 @@ pub fn context_of(state: &[u64], page_address: u64) -> Option<UserContext> {
     Some(context)
 }
 
-/// What an exception is that the processor raised at an instruction: exception, code.
-pub fn user_exception(instruction: u32) -> (u64, u64) {
+/// What an exception is that the processor raised at an instruction: exception, code, address.
+pub fn user_exception(fault: &UserException, instruction: u32) -> (u64, u64, u64) {
     use mach::abi::exception::{BAD_INSTRUCTION, BREAKPOINT, bad_instruction};
     // `brk #n`
     if instruction & 0xffe0_001f == 0xd420_0000 {
-        (BREAKPOINT, (instruction >> 5 & 0xffff) as u64)
+        (BREAKPOINT, (instruction >> 5 & 0xffff) as u64, fault.pc())
     } else {
-        (BAD_INSTRUCTION, bad_instruction::UNDEFINED)
+        (BAD_INSTRUCTION, bad_instruction::UNDEFINED, fault.pc())
     }
 }
 
@@ -98,7 +140,8 @@ pub fn ticks() -> u64 {
     ticks
 }
 
-fn frequency() -> u64 {
+/// How often the counter ticks in a second.
+pub fn frequency() -> u64 {
     let frequency;
     // SAFETY: reads a constant register.
     unsafe { asm!("mrs {}, cntfrq_el0", out(reg) frequency, options(nomem, nostack, preserves_flags, pure)) };

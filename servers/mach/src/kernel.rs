@@ -5,6 +5,7 @@ use crate::memory::{Block, Memory, PAGE_BITS};
 use crate::slots::{Slot, Slots};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use core::ops::Range;
 use mach::abi::{self, page};
 use mach::{BLOCK, Cache, Error, Kernel, Protection, Result, Segments};
 use sel4::vspace::{self, MapError, TRANSLATION_LEVELS, VSPACE_BLUEPRINT};
@@ -40,6 +41,9 @@ const LARGE: usize = 1 << LARGE_BITS;
 /// The level of the tables that a page of ordinary size is mapped in.
 const LAST_LEVEL: usize = TRANSLATION_LEVELS.len() - 1;
 const PAGE: usize = 1 << PAGE_BITS;
+/// Log2 of the bytes of device memory from whose start on pages are made: larger ranges are halved
+/// first, so that a page takes no more than those before it in such a piece.
+const DEVICE_BITS: usize = PAGE_BITS + 4;
 /// Bits of a task's address space identifiers in one pool.
 const POOL_SPACES: u32 = 512;
 
@@ -238,6 +242,8 @@ pub struct Sel4 {
     spaces: Vec<Space>,
     pools: Vec<Pool>,
     devices: Vec<Device>,
+    /// How many of the interrupts that are messages are taken.
+    messages: u32,
     random: u64,
     /// Memory is short: what is left is for the mach server's own heap.
     short: bool,
@@ -278,6 +284,7 @@ impl Sel4 {
             devices: devices
                 .map(|(physical, order, slot)| Device { physical, order, slot, frames: Vec::new() })
                 .collect(),
+            messages: 0,
             random: arch::seed(),
             short: false,
             critical: false,
@@ -346,6 +353,25 @@ impl Sel4 {
         self.critical = critical;
     }
 
+    /// Cuts a range of device memory in two; answers the half that has the address.
+    fn device_halve(&mut self, index: usize, physical: u64) -> Option<usize> {
+        self.replenish();
+        let Device { physical: start, order, slot, .. } = self.devices[index];
+        let order = order - 1;
+        let untyped = cap::Untyped::from_bits(slot as u64);
+        let mut halves = [0; 2];
+        for half in &mut halves {
+            *half = self.slots.take()?;
+            let (cnode, at) = self.slots.part(*half);
+            untyped.retype(&ObjectBlueprint::Untyped { size_bits: order }, &cnode, at, 1).ok()?;
+        }
+        let middle = start + (1 << order);
+        let half = |physical, slot| Device { physical, order, slot, frames: Vec::new() };
+        self.devices[index] = half(start, halves[0]);
+        self.devices.push(half(middle, halves[1]));
+        Some(if physical < middle { index } else { self.devices.len() - 1 })
+    }
+
     /// Maps a device's page in the mach server.
     pub fn own_device(&mut self, frame: u32, address: usize) {
         let Some(entry) = self.frames.get_mut(frame) else { return };
@@ -374,7 +400,7 @@ impl Sel4 {
     /// A slot with an interrupt's handler, which signals the mach server with `badge`.
     pub fn own_interrupt(&mut self, line: u32, badge: u64) -> Result<cap::IrqHandler> {
         let (slot, minted) = (self.slot()?, self.slot()?);
-        init_thread::IRQ_CONTROL.get(line, &self.slots.at(slot)).map_err(|_| Error::KERN_FAILURE)?;
+        arch::interrupt_get(line, &self.slots.at(slot)).map_err(|_| Error::KERN_FAILURE)?;
         self.slots
             .at(minted)
             .mint(&self.slots.at(self.notification), CapRights::ALL, CapData::badge(badge))
@@ -922,6 +948,7 @@ impl Kernel for Sel4 {
     const TASK_BYTES: u64 = 2 * PAGE as u64;
     const THREAD_BYTES: u64 = 2048;
     const LARGE_PAGE: u64 = LARGE as u64;
+    const HAS_PORTS: bool = arch::HAS_PORTS;
     const PROCESSOR: (u32, u32) = arch::PROCESSOR;
     const VERSION: &'static str = "seL4 5.0.0";
 
@@ -1198,7 +1225,7 @@ impl Kernel for Sel4 {
     }
 
     fn call_interrupt(&mut self, thread: u32, instruction: u32, error: Error) -> bool {
-        if instruction != arch::SYSTEM_CALL {
+        if !arch::is_system_call(instruction) {
             return false;
         }
         let Some(tcb) = self.thread_tcb(thread) else { return false };
@@ -1252,8 +1279,11 @@ impl Kernel for Sel4 {
         let Some(tcb) = self.thread_tcb(thread) else { return Vec::new() };
         let address = self.threads.get(thread).map_or(0, |thread| thread.page_address);
         let Ok(mut context) = tcb.read_all_registers(false) else { return Vec::new() };
-        if instruction == arch::SYSTEM_CALL && arch::is_completed(&context) {
-            context.set_pc(context.pc() + arch::SYSTEM_CALL_BYTES);
+        if arch::is_system_call(instruction) {
+            if arch::is_completed(&context) {
+                context.set_pc(context.pc() + arch::SYSTEM_CALL_BYTES);
+            }
+            arch::complete_context(&mut context);
         }
         arch::state_of(&context, address).to_vec()
     }
@@ -1264,7 +1294,7 @@ impl Kernel for Sel4 {
         let context = arch::context_of(state, entry.page_address).ok_or(Error::KERN_INVALID_ARGUMENT)?;
         if !entry.parked {
             entry.stopped = true;
-        } else if instruction == arch::SYSTEM_CALL
+        } else if arch::is_system_call(instruction)
             && let Ok(now) = tcb.read_all_registers(false)
             && arch::is_call(&now)
             && !arch::is_completed(&now)
@@ -1378,9 +1408,12 @@ impl Kernel for Sel4 {
     }
 
     fn frame_device(&mut self, physical: u64) -> Option<u32> {
-        let index = self.devices.iter().position(|device| {
+        let mut index = self.devices.iter().position(|device| {
             (device.physical..device.physical + (1 << device.order)).contains(&physical)
         })?;
+        while self.devices[index].order > DEVICE_BITS && self.devices[index].frames.is_empty() {
+            index = self.device_halve(index, physical)?;
+        }
         let page = ((physical - self.devices[index].physical) >> PAGE_BITS) as usize;
         // Pages of a device come in order: the kernel cuts from the start.
         while self.devices[index].frames.len() <= page {
@@ -1674,6 +1707,10 @@ impl Kernel for Sel4 {
         arch::nanoseconds()
     }
 
+    fn counter_rate(&self) -> u64 {
+        arch::frequency()
+    }
+
     fn timer_set(&mut self, deadline: Option<u64>) {
         arch::timer_set(deadline);
     }
@@ -1699,7 +1736,7 @@ impl Kernel for Sel4 {
         let read = CapRights::READ;
         to.mint(&self.slots.at(notification.slot), read, CapData::badge(1)).map_err(|_| SHORT)?;
         let to = self.place(holder, handler_slot)?;
-        init_thread::IRQ_CONTROL.get(irq, &to).map_err(|_| Error::KERN_NO_ACCESS)?;
+        arch::interrupt_get(irq, &to).map_err(|_| Error::KERN_NO_ACCESS)?;
         // The handler is invoked through a copy of the mach server's own.
         let own = self.slot()?;
         self.slots.at(own).copy(&to, CapRights::ALL).map_err(|_| SHORT)?;
@@ -1707,6 +1744,28 @@ impl Kernel for Sel4 {
             .set_notification(cap::Notification::from_bits(notification.slot as u64));
         self.slots.delete(own);
         result.map_err(|_| Error::KERN_FAILURE)
+    }
+
+    fn interrupt_message(&mut self) -> Result<(u32, u64, u32)> {
+        let messages = arch::MESSAGES;
+        let line = messages.start + self.messages;
+        if messages.is_empty() {
+            return Err(Error::KERN_FAILURE);
+        }
+        if !messages.contains(&line) {
+            return Err(SHORT);
+        }
+        self.messages += 1;
+        let (address, data) = arch::message(line);
+        Ok((line, address, data))
+    }
+
+    fn ports_install(&mut self, holder: u32, ports: Range<u32>, slot: u32) -> Result<()> {
+        let to = self.place(holder, slot)?;
+        match arch::ports_get(ports, |slot| self.slots.at(slot), &to) {
+            Some(result) => result.map_err(|_| Error::KERN_FAILURE),
+            None => Err(Error::KERN_INVALID_ADDRESS),
+        }
     }
 
     fn log(&mut self, text: &str) {

@@ -92,6 +92,7 @@ fn log_line(text: &str) {
 }
 
 fn main(boot: &'static BootInfo) -> ! {
+    arch::start(boot);
     let mut memory = Memory::new();
     let mut devices = alloc::vec::Vec::new();
     // The first CNode comes from the smallest block that is large enough for it.
@@ -153,9 +154,11 @@ fn serve(mut mach: Mach<Sel4>) -> ! {
         let length = received.info.length() as usize;
         let mut answer = None;
         if received.badge & TIMER_BADGE != 0 && badge & 1 << 27 == 0 {
-            mach.timer();
+            // It interrupts again only when it is set again, and then it is heard.
+            arch::timer_set(None);
             // Fails only if there was no timer, and then there is no interrupt.
             let _ = cap::IrqHandler::from_bits(TIMER.load(Ordering::Relaxed) as u64).ack();
+            mach.timer();
         } else if badge & 1 << 27 != 0 {
             answer = fault(&mut mach, badge, &received);
         } else {
@@ -290,8 +293,9 @@ fn fault(
             None
         }
         Fault::UserException(fault) => {
-            let (kind, code) = arch::user_exception(mach.instruction(thread, fault.pc()));
-            mach.exception(thread, kind, code, fault.pc());
+            let instruction = mach.instruction(thread, fault.pc());
+            let (kind, code, address) = arch::user_exception(&fault, instruction);
+            mach.exception(thread, kind, code, address);
             None
         }
         Fault::Null => go_on,

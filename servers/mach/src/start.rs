@@ -1,5 +1,6 @@
 //! The first program: `startup`, loaded from the boot modules.
 
+use crate::arch;
 use crate::kernel::Sel4;
 use crate::log_line;
 use crate::modules::{self, Module};
@@ -41,8 +42,9 @@ pub fn start(mach: &mut Mach<Sel4>, boot: &BootInfo) {
         match module.name {
             DEVICE_TREE if firmware.is_some() => {}
             DEVICE_TREE => {
-                let object = object_of(mach, module.data);
-                mach.device_tree_set(object, size);
+                let tree = arch::with_command_line(module.data).unwrap_or(module.data);
+                let object = object_of(mach, tree);
+                mach.device_tree_set(object, tree.len() as u64);
             }
             name => {
                 let object = object_of(mach, module.data);

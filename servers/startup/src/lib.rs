@@ -8,6 +8,7 @@ extern crate alloc;
 
 mod arguments;
 mod machine;
+pub mod mc146818;
 
 pub use arguments::Arguments;
 pub use machine::{Device, Driven, Machine, Pin};

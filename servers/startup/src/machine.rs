@@ -8,7 +8,9 @@ use fdt::node::FdtNode;
 /// A device, or several of a kind in a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Device {
-    /// Physical address of its registers.
+    /// Whether its registers are I/O ports.
+    pub ports: bool,
+    /// Physical address of its registers, or the first port.
     pub address: u64,
     /// Bytes of its registers.
     pub bytes: u64,
@@ -19,6 +21,11 @@ pub struct Device {
 }
 
 impl Device {
+    /// Where its registers begin in the pages or ports that its driver gets.
+    pub fn offset(&self) -> u64 {
+        if self.ports { 0 } else { self.address % 0x1000 }
+    }
+
     /// The pages in which the registers lie: physical address and bytes.
     pub fn pages(&self) -> (u64, u64) {
         let start = self.address & !0xfff;
@@ -52,15 +59,24 @@ pub struct Machine {
     pub virtio: Option<Device>,
     /// The slots of memory cards.
     pub cards: Vec<Driven>,
+    /// The ports behind which the PCI bus is configured.
+    pub pci: Option<Device>,
     /// The clock that keeps the time of day.
-    pub clock: Option<Device>,
+    pub clock: Option<Driven>,
     /// What connects the pins of the processor.
     pub pins: Option<Device>,
 }
 
-const CONSOLES: [(&str, &str); 2] = [("arm,pl011", "pl011"), ("brcm,bcm2835-aux-uart", "bcm2835-aux")];
+const CONSOLES: [(&str, &str); 3] = [
+    ("arm,pl011", "pl011"),
+    ("brcm,bcm2835-aux-uart", "bcm2835-aux"),
+    ("ns16550a", "ns16550a"),
+];
 const CARDS: [(&str, &str); 1] = [("brcm,bcm2835-sdhost", "bcm2835-sdhost")];
-const CLOCKS: [(&str, &str); 1] = [("arm,pl031", "pl031")];
+const CLOCKS: [(&str, &str); 2] = [("arm,pl031", "pl031"), ("motorola,mc146818", "mc146818")];
+const PCI: [(&str, &str); 1] = [("pci-configuration-mechanism-1", "pci")];
+/// The bus on which an address begins with a cell that tells I/O ports from memory.
+const ISA: &str = "isa";
 const VIRTIO: [(&str, &str); 1] = [("virtio,mmio", "virtio")];
 const PINS: [(&str, &str); 1] = [("brcm,bcm2835-gpio", "bcm2835-gpio")];
 
@@ -79,7 +95,7 @@ struct Controller {
     first: &'static [u32],
 }
 
-const CONTROLLERS: [Controller; 3] = [
+const CONTROLLERS: [Controller; 4] = [
     // Lines of all cores, and those of each.
     Controller {
         names: &["arm,cortex-a15-gic", "arm,gic-400"],
@@ -95,6 +111,12 @@ const CONTROLLERS: [Controller; 3] = [
     // Lines of the core: there is one kind, and no cell for it.
     Controller {
         names: &["brcm,bcm2836-l1-intc"],
+        cells: [0, 1, 1],
+        first: &[0],
+    },
+    // Pins.
+    Controller {
+        names: &["intel,ce4100-ioapic"],
         cells: [0, 1, 1],
         first: &[0],
     },
@@ -118,6 +140,8 @@ struct Place {
     size_cells: usize,
     /// The controller that interrupts go to, unless a node names one.
     controller: Option<u32>,
+    /// Whether the bus is ISA.
+    isa: bool,
 }
 
 impl Machine {
@@ -131,6 +155,7 @@ impl Machine {
             address_cells: 2,
             size_cells: 1,
             controller: None,
+            isa: false,
         };
         walk(tree.find_node("/")?, String::new(), place, &mut nodes);
         let text = |path, name| tree.find_node(path)?.property(name)?.as_str();
@@ -159,7 +184,8 @@ impl Machine {
             console: lines.chain(first(&CONSOLES)).next(),
             virtio: row(devices(&VIRTIO).iter().map(|driven| driven.device).collect()),
             cards: devices(&CARDS),
-            clock: first(&CLOCKS).map(|driven| driven.device),
+            pci: first(&PCI).map(|driven| driven.device),
+            clock: first(&CLOCKS),
             pins: first(&PINS).map(|driven| driven.device),
         })
     }
@@ -181,6 +207,7 @@ fn walk<'b, 'a>(
         address_cells: address_cells.unwrap_or(2),
         size_cells: size_cells.unwrap_or(1),
         controller: phandle(node, "interrupt-parent").or(place.controller),
+        isa: node.compatible().is_some_and(|all| all.all().any(|name| name == ISA)),
         ..place.clone()
     };
     // The root is the processor's own bus.
@@ -250,8 +277,10 @@ fn driven(tree: &Fdt<'_>, found: &Found<'_, '_>, known: &[(&str, &'static str)])
     let reg = rows(node.property("reg")?.value, [place.address_cells, place.size_cells]);
     let [address, bytes] = *reg.first()?;
     let lines = lines(tree, found);
+    let ports = place.isa && address >> 32 == 1;
     let device = Device {
-        address: translate(address, &place.buses)?,
+        ports,
+        address: if ports { address & 0xffff } else { translate(address, &place.buses)? },
         bytes,
         line: lines.first().copied().unwrap_or(0),
         lines: u32::from(!lines.is_empty()),
@@ -431,6 +460,7 @@ mod tests {
         let machine = Machine::parse(&board()).unwrap();
         assert_eq!(machine.command_line, "hird.nonce=7 x");
         let console = Device {
+            ports: false,
             address: 0x900_0000,
             bytes: 0x1000,
             line: 33,
@@ -439,6 +469,7 @@ mod tests {
         let driven = machine.console.unwrap();
         assert_eq!((driven.device, driven.kind), (console, "pl011"));
         let virtio = Device {
+            ports: false,
             address: 0xa00_0000,
             bytes: 0x600,
             line: 48,
@@ -522,6 +553,7 @@ mod tests {
     fn addresses_and_interrupts_are_translated_to_the_processors() {
         let machine = Machine::parse(&small_board("")).unwrap();
         let device = |address, bytes, line| Device {
+            ports: false,
             address,
             bytes,
             line,

@@ -8,6 +8,7 @@ extern crate alloc;
 
 mod child;
 mod launch;
+mod pci;
 mod process;
 mod root;
 mod serve;
@@ -27,7 +28,7 @@ use machuser::mach::{self, Mapping, Registers};
 use machuser::{Error, Result, SendRight, env, thread};
 use process::Program;
 use serve::Startup;
-use startup_plan::{Arguments, Device, Driven, Machine};
+use startup_plan::{Arguments, Device, Driven, Machine, mc146818};
 
 machuser::program!(main);
 
@@ -72,14 +73,22 @@ fn machine(host: &SendRight) -> Result<Machine> {
     Machine::parse(mapping.as_slice()).ok_or(Error::EINVAL)
 }
 
+/// The right to the pages or ports in which a device's registers are.
+fn registers(host: &SendRight, device: Device) -> Result<SendRight> {
+    if device.ports {
+        return mach::device_ports(host, device.address as u16, device.bytes as u16);
+    }
+    let (start, bytes) = device.pages();
+    mach::device_memory(host, start, bytes)
+}
+
 /// The rights to a device: its registers, and its interrupts.
 fn device(host: &SendRight, device: Device) -> Result<(SendRight, Vec<SendRight>)> {
-    let (start, bytes) = device.pages();
-    let memory = mach::device_memory(host, start, bytes)?;
+    let registers = registers(host, device)?;
     let lines = (device.line..device.line + device.lines)
         .map(|line| mach::device_interrupt(host, line))
         .collect::<Result<_>>()?;
-    Ok((memory, lines))
+    Ok((registers, lines))
 }
 
 /// Connects the pins of a device to it.
@@ -87,9 +96,7 @@ fn connect(host: &SendRight, machine: &Machine, driven: &Driven) -> Result<()> {
     let Some(at) = machine.pins.filter(|_| !driven.pins.is_empty()) else {
         return Ok(());
     };
-    let (start, bytes) = at.pages();
-    let memory = mach::device_memory(host, start, bytes)?;
-    let registers = Registers::new(&memory, (at.address - start) as usize, at.bytes as usize)?;
+    let registers = Registers::new(&registers(host, at)?, at.offset() as usize, at.bytes as usize)?;
     for &(pin, function) in &driven.pins {
         if pin >= PINS {
             return Err(Error::EINVAL);
@@ -102,13 +109,21 @@ fn connect(host: &SendRight, machine: &Machine, driven: &Driven) -> Result<()> {
     Ok(())
 }
 
-/// Sets the time of day from the board's clock, whose first register counts seconds since 1970
-/// (PL031 manual, 3.3.1).
-fn set_time(host: &SendRight, at: startup_plan::Device) -> Result<()> {
-    let (start, bytes) = at.pages();
-    let memory = mach::device_memory(host, start, bytes)?;
-    let registers = Registers::new(&memory, (at.address - start) as usize, 4)?;
-    mach::host_set_time(host, u64::from(registers.read32(0)) * 1_000_000_000)
+/// Sets the time of day from the board's clock.
+fn set_time(host: &SendRight, clock: &Driven) -> Result<()> {
+    let at = clock.device;
+    let registers = Registers::new(&registers(host, at)?, at.offset() as usize, at.bytes as usize)?;
+    let seconds = match clock.kind {
+        // Its first register counts seconds since 1970 (PL031 manual, 3.3.1).
+        "pl031" => u64::from(registers.read32(0)),
+        // A register's number goes to the first port, what it holds comes from the second.
+        _ => mc146818::seconds(|register| {
+            registers.write8(0, register);
+            registers.read8(1)
+        })
+        .ok_or(Error::ENODEV)?,
+    };
+    mach::host_set_time(host, seconds * 1_000_000_000)
 }
 
 fn descriptors(rights: impl IntoIterator<Item = SendRight>) -> Vec<Option<SendRight>> {
@@ -145,6 +160,12 @@ fn start_disks(
         let node = "dev/disk";
         all.push(Disks { child, node });
     }
+    if let Some(bus) = machine.pci
+        && let Some(child) = start_pci_disks(startup, modules, bus)?
+    {
+        let node = "dev/disk";
+        all.push(Disks { child, node });
+    }
     if let Some(card) = machine.cards.first() {
         connect(startup.host(), machine, card).step("card's pins")?;
         let child = start_disk(startup, modules, "sdcard", card.device, false)?;
@@ -166,7 +187,7 @@ fn start_disk(
     let (memory, lines) = device(host, at).step("disk's device")?;
     let mut argv = vec![
         program.to_string(),
-        format!("--memory={GIFT}:{:#x}:{:#x}", at.address, at.bytes),
+        format!("--memory={GIFT}:{:#x}:{:#x}", at.offset(), at.bytes),
     ];
     let mut rights = vec![memory];
     if needs_dma {
@@ -185,6 +206,29 @@ fn start_disk(
         .step(program)
 }
 
+/// Starts a driver for the virtio disks on a PCI bus, if there are any.
+fn start_pci_disks(
+    startup: &Startup,
+    modules: &Modules,
+    bus: Device,
+) -> core::result::Result<Option<Arc<Child>>, Failure> {
+    let host = startup.host();
+    let disks = pci::virtio_disks(host, bus, GIFT + 1).step("PCI")?;
+    if disks.words.is_empty() {
+        return Ok(None);
+    }
+    let dma = mach::dma_port(host).step("disks' memory")?;
+    let dma_word = format!("--dma={GIFT}");
+    let mut argv = Vec::from(["virtio-blk", &dma_word]);
+    argv.extend(disks.words.iter().map(String::as_str));
+    let gifts = Gifts {
+        descriptors: descriptors([dma].into_iter().chain(disks.rights)),
+        ..Gifts::default()
+    };
+    let child = modules.launch(startup.server(), &argv, gifts, None);
+    child.step("virtio-blk").map(Some)
+}
+
 /// Starts the driver of the serial line.
 fn start_console(
     startup: &Startup,
@@ -194,15 +238,15 @@ fn start_console(
     let console = machine.console.as_ref().ok_or(Error::ENODEV).step("console")?;
     connect(startup.host(), machine, console).step("console's pins")?;
     let at = console.device;
-    let (memory, lines) = device(startup.host(), at).step("console's device")?;
+    let (registers, lines) = device(startup.host(), at).step("console's device")?;
     let argv = [
         "console",
         &format!("--kind={}", console.kind),
-        &format!("--memory={GIFT}:{:#x}:{:#x}", at.address, at.bytes),
+        &format!("--memory={GIFT}:{:#x}:{:#x}", at.offset(), at.bytes),
         &format!("--interrupts={}:{}:{}", GIFT + 1, at.line, at.lines),
     ];
     let gifts = Gifts {
-        descriptors: descriptors([memory].into_iter().chain(lines)),
+        descriptors: descriptors([registers].into_iter().chain(lines)),
         ..Gifts::default()
     };
     modules
@@ -222,8 +266,10 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
     let server = startup.server();
     server.start().step("threads")?;
 
-    if let Some(at) = machine.clock {
-        set_time(startup.host(), at).step("clock")?;
+    if let Some(clock) = &machine.clock
+        && let Err(error) = set_time(startup.host(), clock)
+    {
+        mach::log(&format!("startup: the clock does not tell the time of day: {error}"));
     }
 
     // The line comes first, so that there is somewhere to write to.
@@ -308,7 +354,7 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
     if let Some(at) = machine.pins {
         let place = node("dev/gpio")?;
         let (memory, _) = device(startup.host(), at).step("pins")?;
-        let memory_argument = format!("--memory={GIFT}:{:#x}:{:#x}", at.address, at.bytes);
+        let memory_argument = format!("--memory={GIFT}:{:#x}:{:#x}", at.offset(), at.bytes);
         let gifts = Gifts {
             descriptors: descriptors([memory]),
             ..gifts(&place)

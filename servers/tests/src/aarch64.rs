@@ -1,7 +1,7 @@
-//! AArch64: where a thread of [`crate::child`] begins.
+//! AArch64: where a thread of [`crate::child`] begins, threads' states, and exceptions.
 
 use crate::child::thread_main;
-use core::arch::global_asm;
+use core::arch::{asm, global_asm};
 
 global_asm!(
     ".global guest_tests_thread_start",
@@ -12,3 +12,58 @@ global_asm!(
     "b {main}",
     main = sym thread_main,
 );
+
+/// How many words a thread's state has.
+pub const STATE_WORDS: usize = 35;
+/// The first argument of a function.
+pub const ARGUMENT: usize = 0;
+/// The stack pointer.
+pub const STACK: usize = 31;
+/// The program counter.
+pub const PC: usize = 32;
+/// The address of the thread's page, where it is part of the state.
+pub const PAGE: Option<usize> = Some(33);
+/// Where a foreign system call has its result.
+pub const RESULT: usize = 0;
+
+/// Bytes of the instruction of [`store`].
+pub const STORE_BYTES: u64 = 4;
+/// The number that a breakpoint tells, how far behind the breakpoint its thread is when it is told,
+/// and how far it has to go then.
+pub const BREAKPOINT: (u64, u64, u64) = (77, 0, 4);
+/// Bytes of a foreign system call.
+pub const FOREIGN_BYTES: u64 = 4;
+
+/// Writes a word with one instruction.
+///
+/// # Safety
+/// The word may be written, or whoever handles the fault sees to it.
+pub unsafe fn store(address: u64, word: u64) {
+    // SAFETY: the caller's promise.
+    unsafe { asm!("str {}, [{}]", in(reg) word, in(reg) address) };
+}
+
+/// A breakpoint.
+pub fn breakpoint() {
+    // SAFETY: raises an exception and does nothing else.
+    unsafe { asm!("brk #77") };
+}
+
+/// An instruction that is none.
+pub fn undefined() {
+    // SAFETY: raises an exception and does nothing else.
+    unsafe { asm!("udf #1") };
+}
+
+/// A system call as another system's program makes it, number 64 with 5 and 6; its result.
+pub fn foreign() -> u64 {
+    let mut x0 = 5u64;
+    // SAFETY: a system call that the kernel does not know; who handles it changes x0 at most.
+    unsafe { asm!("svc #0", inout("x0") x0, in("x1") 6, in("x7") 0, in("x8") 64) };
+    x0
+}
+
+/// What a state tells of that call: its number and arguments.
+pub fn foreign_call(state: &[u64]) -> [u64; 3] {
+    [state[8], state[0], state[1]]
+}

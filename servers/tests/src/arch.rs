@@ -6,3 +6,5 @@ mod imp;
 #[cfg(target_arch = "x86_64")]
 #[path = "x86_64.rs"]
 mod imp;
+
+pub use imp::*;

@@ -546,6 +546,9 @@ pub fn mach_server(seed: u64, calls: u64, tame: bool) -> Vec<u32> {
         routine::VM_ALLOCATE_CONTIGUOUS,
         routine::REGISTER_NEW_TASK_NOTIFICATION,
         routine::INTERRUPT_ATTACH,
+        routine::DEVICE_MESSAGE,
+        routine::DEVICE_PORTS,
+        routine::PORTS_ATTACH,
     ];
     const SUICIDAL: &[u32] = &[
         routine::TASK_TERMINATE,

@@ -2015,6 +2015,31 @@ const HOST: &[Case] = &[
         let line = t.get(DEVICE_INTERRUPT, &[host, 77])?;
         t.kind(line, IS_SEND)
     }),
+    ("device_message, another one each time", |t| {
+        let host = t.host;
+        let (first, second) = ((t.ask)(DEVICE_MESSAGE, &[host]), (t.ask)(DEVICE_MESSAGE, &[host]));
+        let (Ok(first), Ok(second)) = (first, second) else {
+            return t.refuses(DEVICE_MESSAGE, &[host], Error::KERN_FAILURE);
+        };
+        same((first[0] == second[0], first[1..] == second[1..]), (false, false))?;
+        t.kind(first[0], IS_SEND)
+    }),
+    ("device_ports, some of those that the machine has", |t| {
+        let host = t.host;
+        for (first, count) in [(0, 0), (0xffff, 2), (1 << 16, 1), (0, 1 << 16)] {
+            t.refuses(DEVICE_PORTS, &[host, first, count], Error::KERN_INVALID_ARGUMENT)?;
+        }
+        match (t.ask)(DEVICE_PORTS, &[host, 0x2f8, 8]) {
+            Ok(words) => t.kind(words[0], IS_SEND),
+            Err(error) => same(error, Error::KERN_INVALID_ADDRESS),
+        }
+    }),
+    ("ports_attach, answers the slot of the kernel's right to them", |t| {
+        let host = t.host;
+        let Ok(ports) = (t.ask)(DEVICE_PORTS, &[host, 0x2f8, 8]) else { return Ok(()) };
+        let words = t.all(PORTS_ATTACH, &[ports[0]])?;
+        same((words.len(), words[1], words[2]), (3, 0x2f8, 8))
+    }),
     ("boot_module, is there by number", |t| {
         let host = t.host;
         t.refuses(BOOT_MODULE, &[host, 1000], Error::KERN_INVALID_ARGUMENT)

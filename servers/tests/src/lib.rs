@@ -4,7 +4,7 @@
 extern crate alloc;
 
 #[cfg(target_os = "none")]
-mod arch;
+pub mod arch;
 #[cfg(target_os = "none")]
 pub mod attack;
 #[cfg(target_os = "none")]

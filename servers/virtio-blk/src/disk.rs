@@ -13,7 +13,9 @@ use virtio_drivers::transport::mmio::{MmioTransport, VirtIOHeader};
 use virtio_drivers::transport::{DeviceType, Transport};
 use virtio_drivers::{Error as DeviceError, PAGE_SIZE};
 
+use crate::bus::Bus;
 use crate::dma::{Buffer, Memory};
+use crate::pci::{Layout, Pci};
 
 /// The most bytes in one request to the device.
 const TRANSFER: usize = 128 * 1024;
@@ -27,7 +29,7 @@ const SLOT_PAGES: usize = 1 + TRANSFER / PAGE_SIZE;
 const RESPONSE: usize = 64;
 const SECTOR: u64 = SECTOR_SIZE as u64;
 
-type Device = VirtIOBlk<Memory, MmioTransport<'static>>;
+type Device = VirtIOBlk<Memory, Bus>;
 
 /// What a slot is busy with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,15 +139,27 @@ impl Disk {
     /// `ENXIO` if there is none, `ENODEV` if the device cannot be driven, `ENOMEM` without memory
     /// for DMA.
     pub fn new(registers: &Registers, offset: usize, bytes: usize) -> Result<Disk> {
-        let header = NonNull::new((registers.address() + offset) as *mut VirtIOHeader);
-        let header = header.ok_or(Error::ENXIO)?;
+        let base = registers.address().ok_or(Error::ENXIO)?;
+        let header = NonNull::new((base + offset) as *mut VirtIOHeader).ok_or(Error::ENXIO)?;
         // SAFETY: the registers stay mapped for ever, and each device's are given to one
         // transport only; a header that is no virtio device is refused.
         let transport = unsafe { MmioTransport::new(header, bytes) }.map_err(|_| Error::ENXIO)?;
         if transport.device_type() != DeviceType::Block {
             return Err(Error::ENXIO);
         }
-        let device = Device::new(transport).map_err(|_| Error::ENODEV)?;
+        Disk::on(Bus::Mapped(transport))
+    }
+
+    /// The disk behind PCI whose registers these are.
+    ///
+    /// # Errors
+    /// `ENODEV` if the device cannot be driven, `ENOMEM` without memory for DMA.
+    pub fn on_pci(registers: Registers, layout: Layout) -> Result<Disk> {
+        Disk::on(Bus::Pci(Pci::new(registers, layout)))
+    }
+
+    fn on(bus: Bus) -> Result<Disk> {
+        let device = Device::new(bus).map_err(|_| Error::ENODEV)?;
         let slots: Vec<Buffer> = (0..SLOTS)
             .map(|_| Buffer::new(SLOT_PAGES))
             .collect::<Result<_>>()?;

@@ -1,6 +1,6 @@
-//! Driver for virtio disks behind memory-mapped registers.
+//! Driver for virtio disks behind memory-mapped registers, or behind PCI.
 //!
-//! One process drives all disks, since their registers share pages. It has these registers, their
+//! One process drives all disks, since their registers may share pages. It has these registers, their
 //! interrupts, and a right to memory for DMA, and no other privilege. The disks appear as files in
 //! a directory.
 //!
@@ -9,8 +9,12 @@
 
 extern crate alloc;
 
+mod bus;
 mod disk;
 mod dma;
+mod functions;
+mod pci;
 
 pub use disk::Disk;
 pub use dma::set_right;
+pub use functions::Functions;

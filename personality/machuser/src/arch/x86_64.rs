@@ -12,8 +12,11 @@ pub unsafe fn copy_shared(to: *mut u8, from: *const u8, count: usize) {
     // SAFETY: the caller's promise; the assembler copies exactly `count` bytes upwards.
     unsafe {
         core::arch::asm!(
+            "rep movsq",
+            "mov ecx, {rest:e}",
             "rep movsb",
-            inout("rcx") count => _, inout("rdi") to => _, inout("rsi") from => _,
+            rest = in(reg) count & 7,
+            inout("rcx") count / 8 => _, inout("rdi") to => _, inout("rsi") from => _,
             options(nostack, preserves_flags),
         );
     }

@@ -122,6 +122,7 @@ fn receiver(kind: u32) -> &'static str {
         OF_HOST => "of-host",
         OF_DMA => "of-dma",
         OF_INTERRUPT => "of-interrupt",
+        OF_PORTS => "of-ports",
         OF_ACCOUNT => "of-account",
         OF_EXCEPTION => "of-exception",
         OF_CONTROL => "of-control",

@@ -2,8 +2,8 @@
 
 use crate::{LIMIT, POLL, rest, right};
 use alloc::vec::Vec;
-use core::arch::asm;
 use core::sync::atomic::Ordering::{Acquire, Release};
+use guest_tests::arch::{self, PC};
 use guest_tests::child::{Child, Shared, Words, number_at};
 use guest_tests::suite::Suite;
 use guest_tests::{get, same};
@@ -39,34 +39,25 @@ impl Told {
     }
 }
 
-/// Words of [`thread_state`](calls::thread_get_state).
-const X0: usize = 0;
-const PC: usize = 32;
-
 pub fn touch(words: &Words) {
     // SAFETY: it is meant to fault; whoever handles it makes the thread skip the access.
-    unsafe { (words[0] as *mut u64).write_volatile(1) };
+    unsafe { arch::store(words[0], 1) };
     number_at(words[1], 3).store(7, Release);
 }
 
 fn stop_here(words: &Words) {
-    // SAFETY: raises an exception and does nothing else.
-    unsafe { asm!("brk #77") };
+    arch::breakpoint();
     number_at(words[1], 3).store(7, Release);
 }
 
 fn undefined(words: &Words) {
-    // SAFETY: raises an exception and does nothing else.
-    unsafe { asm!("udf #1") };
+    arch::undefined();
     number_at(words[1], 3).store(7, Release);
 }
 
-/// A system call as another system's program makes it: x8 is its number.
+/// A system call as another system's program makes it.
 fn foreign(words: &Words) {
-    let mut x0 = 5u64;
-    // SAFETY: a system call that the kernel does not know; who handles it changes x0 at most.
-    unsafe { asm!("svc #0", inout("x0") x0, in("x1") 6, in("x7") 0, in("x8") 64) };
-    number_at(words[1], 3).store(x0, Release);
+    number_at(words[1], 3).store(arch::foreign(), Release);
 }
 
 struct Patient {
@@ -155,7 +146,7 @@ pub fn run(suite: &mut Suite) {
             same!(second.words[2], 0x10);
             // It is let go behind the access.
             let mut state = get!(calls::thread_get_state(&child.thread));
-            state[PC] += 4;
+            state[PC] += arch::STORE_BYTES;
             get!(calls::thread_set_state(&child.thread, &state));
             get!(second.answer(&[0]));
             same!(shared.wait(3, 7), true);
@@ -167,10 +158,11 @@ pub fn run(suite: &mut Suite) {
         || {
             let p = get!(patient(stop_here, 0, SpecialPort::Exception));
             let told_of = get!(told(&p.handler));
-            same!(told_of.words[..2], [exception::BREAKPOINT, 77]);
+            let (number, behind, skipped) = arch::BREAKPOINT;
+            same!(told_of.words[..2], [exception::BREAKPOINT, number]);
             let mut state = get!(calls::thread_get_state(&p.child.thread));
-            same!(state[PC], told_of.words[2]);
-            state[PC] += 4;
+            same!(state[PC], told_of.words[2] + behind);
+            state[PC] += skipped;
             get!(calls::thread_set_state(&p.child.thread, &state));
             get!(told_of.answer(&[0]));
             same!(p.shared.wait(3, 7), true);
@@ -195,13 +187,13 @@ pub fn run(suite: &mut Suite) {
         let call = exception::bad_instruction::SYSTEM_CALL;
         same!(told_of.words[..2], [exception::BAD_INSTRUCTION, call]);
         let state = &told_of.words[3..];
-        same!(state.len(), 35);
-        same!((state[0], state[1], state[7], state[8]), (5, 6, 0, 64));
+        same!(state.len(), arch::STATE_WORDS);
+        same!(arch::foreign_call(state), [64, 5, 6]);
         same!(state[PC], told_of.words[2]);
         let mut answer = Vec::from([0]);
         answer.extend_from_slice(state);
-        answer[1 + X0] = 4242;
-        answer[1 + PC] += 4;
+        answer[1 + arch::RESULT] = 4242;
+        answer[1 + PC] += arch::FOREIGN_BYTES;
         get!(told_of.answer(&answer));
         same!(p.shared.wait(3, 1), true);
         same!(p.shared.number(3).load(Acquire), 4242);
@@ -215,7 +207,7 @@ pub fn run(suite: &mut Suite) {
             get!(calls::thread_suspend(&p.child.thread));
             let mut answer = Vec::from([0]);
             answer.extend_from_slice(&told_of.words[3..]);
-            answer[1 + PC] += 4;
+            answer[1 + PC] += arch::BREAKPOINT.2;
             get!(told_of.answer(&answer));
             rest();
             same!(p.shared.number(3).load(Acquire), 0);

@@ -4,6 +4,7 @@ use crate::rest;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering::{Acquire, Release};
 use core::time::Duration;
+use guest_tests::arch::{ARGUMENT, PAGE, PC, STACK, STATE_WORDS};
 use guest_tests::child::{Child, LocalThread, Shared, Words, number_at};
 use guest_tests::suite::Suite;
 use guest_tests::{get, same};
@@ -11,10 +12,6 @@ use mach::abi::{flavor, priority, routine};
 use machuser::mach::{self as calls, request};
 use machuser::sys;
 use machuser::{AsName, Error, Name, ReceiveRight};
-
-/// Words of [`thread_state`](calls::thread_get_state).
-const X0: usize = 0;
-const PC: usize = 32;
 
 fn spin(words: &Words) {
     loop {
@@ -103,22 +100,26 @@ pub fn run(suite: &mut Suite) {
                 8192
             ));
             let thread = get!(calls::thread_create(calls::SELF, calls::Place::Anywhere));
-            let mut state = Vec::from([0; 35]);
-            state[X0] = at;
-            state[31] = stack + 8192;
+            let mut state = Vec::from([0; STATE_WORDS]);
+            state[ARGUMENT] = at;
+            state[STACK] = stack + 8192;
             state[PC] = count as *const () as u64;
-            state[33] = thread.page;
+            if let Some(word) = PAGE {
+                state[word] = thread.page;
+            }
             get!(calls::thread_set_state(&thread.port, &state));
             rest();
             same!(shared.number(9).load(Acquire), 0);
             get!(calls::thread_resume(&thread.port));
             same!(shared.wait(9, 10), true);
             let now = get!(calls::thread_get_state(&thread.port));
-            same!(state[31] - now[31] < 4096, true);
-            same!(now[33], state[33]);
-            state[33] = 0;
-            let wrong = calls::thread_set_state(&thread.port, &state);
-            same!(wrong, Err(Error::KERN_INVALID_ARGUMENT));
+            same!(state[STACK] - now[STACK] < 4096, true);
+            if let Some(word) = PAGE {
+                same!(now[word], state[word]);
+                state[word] = 0;
+                let wrong = calls::thread_set_state(&thread.port, &state);
+                same!(wrong, Err(Error::KERN_INVALID_ARGUMENT));
+            }
             let wrong = calls::thread_set_state(&thread.port, &state[1..]);
             same!(wrong, Err(Error::KERN_INVALID_ARGUMENT));
             get!(calls::thread_terminate(&thread.port));
@@ -184,7 +185,7 @@ pub fn run(suite: &mut Suite) {
             let port = get!(ReceiveRight::allocate());
             shared.number(5).store(port.as_raw() as u64, Release);
             let mut state = get!(calls::thread_get_state(&thread.port));
-            state[X0] = at;
+            state[ARGUMENT] = at;
             state[PC] = elsewhere as *const () as u64;
             get!(calls::thread_set_state(&thread.port, &state));
             same!(shared.wait(2, 1), true);

@@ -1,0 +1,97 @@
+//! PCs: the console before its driver runs, the emulator's command line, and power.
+
+use sel4::init_thread::IO_PORT;
+
+/// The root task's devices are I/O ports, which need no place in memory.
+pub const DEVICES: [(u64, usize); 0] = [];
+
+/// Interrupt of the interval timer: where ISA's line 0 leads.
+pub const TIMER_INTERRUPT: u32 = 2;
+
+/// COM1's registers (16550 data sheet): data, line status with its bit "transmitter empty".
+const COM1: u16 = 0x3f8;
+const LINE_STATUS: u16 = COM1 + 5;
+const TRANSMIT_EMPTY: u8 = 1 << 5;
+
+/// Writes text to COM1, waiting for it.
+pub fn console_write(text: &str) {
+    for byte in text.bytes() {
+        // Reading 0xff: there is no such device. The ports are the mach server's: neither access
+        // can fail.
+        while IO_PORT.in8(LINE_STATUS).is_ok_and(|status| status & TRANSMIT_EMPTY == 0) {}
+        let _ = IO_PORT.out8(COM1, byte);
+    }
+}
+
+/// The emulator's configuration device (QEMU, docs/specs/fw_cfg.rst): its ports, the numbers of its
+/// entries, and the name of the command line.
+const CONFIGURATION_SELECT: u16 = 0x510;
+const CONFIGURATION_DATA: u16 = 0x511;
+const CONFIGURATION_SIGNATURE: u16 = 0;
+const CONFIGURATION_FILES: u16 = 0x19;
+const COMMAND_LINE: &[u8] = b"opt/hird/bootargs\0";
+
+/// Finds the command line that the emulator was given; answers its length.
+/// [`command_line_read`] reads it next.
+pub fn command_line() -> Option<usize> {
+    let mut signature = [0; 4];
+    select(CONFIGURATION_SIGNATURE);
+    read(&mut signature);
+    if signature != *b"QEMU" {
+        return None;
+    }
+    select(CONFIGURATION_FILES);
+    let mut count = [0; 4];
+    read(&mut count);
+    for _ in 0..u32::from_be_bytes(count) {
+        // Size, number, two bytes of nothing, name.
+        let mut file = [0; 64];
+        read(&mut file);
+        let ([a, b, c, d, e, f, ..], name) = file.split_first_chunk::<8>()?;
+        if name.starts_with(COMMAND_LINE) {
+            select(u16::from_be_bytes([*e, *f]));
+            return Some(u32::from_be_bytes([*a, *b, *c, *d]) as usize);
+        }
+    }
+    None
+}
+
+/// Reads the next bytes of the command line.
+pub fn command_line_read(bytes: &mut [u8]) {
+    read(bytes);
+}
+
+fn select(entry: u16) {
+    let _ = IO_PORT.out16(CONFIGURATION_SELECT, entry);
+}
+
+fn read(bytes: &mut [u8]) {
+    for byte in bytes {
+        *byte = IO_PORT.in8(CONFIGURATION_DATA).unwrap_or(0);
+    }
+}
+
+/// The reset control register of Intel's chipsets: kind of reset, then the reset itself.
+const RESET_CONTROL: u16 = 0xcf9;
+const RESET_HARD: u8 = 0x02;
+const RESET_NOW: u8 = 0x06;
+/// The keyboard controller's command port, and its command that pulls the processor's reset line.
+const KEYBOARD_COMMAND: u16 = 0x64;
+const KEYBOARD_RESET: u8 = 0xfe;
+/// Power management control of the emulated chipsets (ACPI 6.4, 4.8.3.2), and its bit that enters
+/// the state in the field beside it: 0, which is "off" there.
+const POWER_CONTROL: u16 = 0x604;
+const POWER_ENTER: u16 = 1 << 13;
+
+/// Ends or restarts the system. Whoever runs it reads the request on the console, too.
+pub fn power(restart: bool) {
+    if restart {
+        console_write("\n<<hird:reboot>>\n");
+        let _ = IO_PORT.out8(RESET_CONTROL, RESET_HARD);
+        let _ = IO_PORT.out8(RESET_CONTROL, RESET_NOW);
+        let _ = IO_PORT.out8(KEYBOARD_COMMAND, KEYBOARD_RESET);
+    } else {
+        console_write("\n<<hird:halt>>\n");
+        let _ = IO_PORT.out16(POWER_CONTROL, POWER_ENTER);
+    }
+}
