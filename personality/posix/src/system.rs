@@ -48,6 +48,13 @@ pub fn usage() -> Result<Usage> {
     sys::system_usage()
 }
 
+/// Sets the time of day, in nanoseconds since 1970.
+///
+/// Errors: `EPERM` for whoever is not root.
+pub fn set_time(nanoseconds: u64) -> Result<()> {
+    sys::set_time(nanoseconds)
+}
+
 /// Ends the system, and starts it again if `restart`. Returns only if that fails.
 ///
 /// Errors: `EPERM` for whoever is not root.

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::{Result, sys};
+use crate::{Result, parse_number, sys};
 
 /// A time in seconds and nanoseconds since 1970-01-01 00:00 UTC.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -91,6 +91,44 @@ impl DateTime {
         }
     }
 
+    /// From `YYYY-MM-DDThh:mm:ss`, with a blank for the `T` and a `Z` behind it if one likes.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let text = text.strip_suffix(b"Z").unwrap_or(text);
+        let number = |range| parse_number(text.get(range)?);
+        let separators = [(4, b"-"), (7, b"-"), (13, b":"), (16, b":")];
+        let good = separators
+            .iter()
+            .all(|&(at, byte)| text.get(at..=at) == Some(&byte[..]))
+            && matches!(text.get(10), Some(b'T' | b' '))
+            && text.len() == 19;
+        if !good {
+            return None;
+        }
+        let date = Self {
+            year: number(0..4)? as i64,
+            month: number(5..7)? as u8,
+            day: number(8..10)? as u8,
+            hour: 0,
+            minute: 0,
+            second: 0,
+            weekday: 0,
+            yearday: 0,
+        };
+        let same = Self::from_seconds(date.to_seconds());
+        let time = Self {
+            hour: number(11..13)? as u8,
+            minute: number(14..16)? as u8,
+            second: number(17..19)? as u8,
+            ..same
+        };
+        // The 31st of a shorter month is another day.
+        let valid = (date.month, date.day) == (same.month, same.day)
+            && time.hour < 24
+            && time.minute < 60
+            && time.second < 61;
+        valid.then_some(time)
+    }
+
     /// Seconds since 1970-01-01 00:00 UTC; weekday and day of the year are not looked at.
     pub fn to_seconds(&self) -> i64 {
         days_before(self.year, self.month, self.day) * DAY
@@ -114,6 +152,25 @@ fn days_before(year: i64, month: u8, day: u8) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_written_date_is_read_and_one_that_cannot_be_is_not() {
+        let time = DateTime::parse(b"2026-11-22T15:30:05Z").unwrap();
+        assert_eq!(DateTime::from_seconds(time.to_seconds()), time);
+        assert_eq!(DateTime::parse(b"2024-02-29 00:00:00").unwrap().yearday, 60);
+        for text in [
+            "2026-02-29 00:00:00",
+            "2026-13-01 00:00:00",
+            "2026-00-01 00:00:00",
+            "2026-01-01 24:00:00",
+            "2026-01-01 00:60:00",
+            "2026-01-01",
+            "26-1-1 0:0:0",
+            "",
+        ] {
+            assert_eq!(DateTime::parse(text.as_bytes()), None, "{text}");
+        }
+    }
 
     #[test]
     fn dates_and_seconds_convert_both_ways() {

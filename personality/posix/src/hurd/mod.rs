@@ -179,6 +179,13 @@ const RB_HALT: i32 = 8;
 /// `startup_reboot`: start it again.
 const RB_AUTOBOOT: i32 = 0;
 
+pub(crate) fn set_time(nanoseconds: u64) -> Result<()> {
+    let proc = initial(init_port::PROC)?;
+    let (host, _) = process::proc_getprivports(&*proc).map_err(errno)?;
+    let host = host.ok_or(Errno::EPERM)?;
+    mach::host_set_time(&host, nanoseconds).map_err(errno)
+}
+
 pub(crate) fn reboot(restart: bool) -> Result<()> {
     let proc = initial(init_port::PROC)?;
     let (host, _) = process::proc_getprivports(&*proc).map_err(errno)?;

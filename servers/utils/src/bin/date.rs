@@ -1,4 +1,4 @@
-//! `date [-u] [+format]`: prints the time, UTC.
+//! `date [-u] [-s time] [+format]`: prints the time, UTC, or sets it.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
@@ -6,10 +6,14 @@
 extern crate alloc;
 
 use posix::getopt::Options;
-use posix::io::{Output, usage};
+use posix::io::{Output, complain, usage, warn};
+use posix::system;
 use posix::time::{DateTime, MONTHS, WEEKDAYS, now};
 
-const SYNOPSIS: &str = "[-u] [+format]";
+const SYNOPSIS: &str = "[-u] [-s YYYY-MM-DDThh:mm:ss] [+format]";
+
+/// In a second.
+const NANOSECONDS: u64 = 1_000_000_000;
 
 const MONTH_NAMES: [&str; 12] = [
     "January",
@@ -44,11 +48,26 @@ fn two(out: &mut Output, number: u8) {
 
 fn program() -> i32 {
     let args = posix::env::args();
-    let mut options = Options::new(&args, "u");
+    let mut options = Options::new(&args, "us:");
     for option in &mut options {
-        // All times are UTC.
-        if let Err(fault) = option {
-            return fault.report(SYNOPSIS);
+        let option = match option {
+            Ok(option) => option,
+            Err(fault) => return fault.report(SYNOPSIS),
+        };
+        // All times are UTC, whether that is said or not.
+        if let (b's', Some(text)) = (option.letter, option.value) {
+            let time = DateTime::parse(text).map(|time| time.to_seconds());
+            let seconds = time.and_then(|seconds| u64::try_from(seconds).ok());
+            // The clock counts up to the year 2554.
+            let time = seconds.and_then(|seconds| seconds.checked_mul(NANOSECONDS));
+            let Some(time) = time else {
+                complain(&[text, b": bad time"]);
+                return 1;
+            };
+            if let Err(error) = system::set_time(time) {
+                warn(text, error);
+                return 1;
+            }
         }
     }
     let format = match options.operands() {

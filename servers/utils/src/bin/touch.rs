@@ -9,7 +9,7 @@ use posix::fs::{self, O_CREAT, O_WRITE, SetTime};
 use posix::getopt::Options;
 use posix::io::{File, complain, usage, warn};
 use posix::time::{DateTime, Timespec};
-use posix::{Errno, Result, parse_number};
+use posix::{Errno, Result};
 
 const SYNOPSIS: &str = "[-acm] [-r file | -d YYYY-MM-DDThh:mm:ss] file...";
 
@@ -36,8 +36,12 @@ fn program() -> i32 {
                     return 1;
                 }
             },
-            (_, Some(text)) => match parse_time(text) {
-                Some(time) => (atime, mtime) = (SetTime::To(time), SetTime::To(time)),
+            (_, Some(text)) => match DateTime::parse(text) {
+                Some(time) => {
+                    let sec = time.to_seconds();
+                    let time = Timespec { sec, nsec: 0 };
+                    (atime, mtime) = (SetTime::To(time), SetTime::To(time));
+                }
                 None => {
                     complain(&[text, b": bad time"]);
                     return 1;
@@ -77,38 +81,4 @@ fn touch(path: &[u8], atime: SetTime, mtime: SetTime, create: bool) -> Result<()
         Err(Errno::ENOENT) => Ok(()),
         result => result,
     }
-}
-
-/// `YYYY-MM-DDThh:mm:ss`, with a blank for the `T` and a `Z` behind it if one likes.
-fn parse_time(text: &[u8]) -> Option<Timespec> {
-    let text = text.strip_suffix(b"Z").unwrap_or(text);
-    let number = |range| parse_number(text.get(range)?);
-    let separators = [(4, b"-"), (7, b"-"), (13, b":"), (16, b":")];
-    let good = separators
-        .iter()
-        .all(|&(at, byte)| text.get(at..=at) == Some(&byte[..]))
-        && matches!(text.get(10), Some(b'T' | b' '))
-        && text.len() == 19;
-    if !good {
-        return None;
-    }
-    let time = DateTime {
-        year: number(0..4)? as i64,
-        month: number(5..7)? as u8,
-        day: number(8..10)? as u8,
-        hour: number(11..13)? as u8,
-        minute: number(14..16)? as u8,
-        second: number(17..19)? as u8,
-        weekday: 0,
-        yearday: 0,
-    };
-    let valid = (1..=12).contains(&time.month)
-        && (1..=31).contains(&time.day)
-        && time.hour < 24
-        && time.minute < 60
-        && time.second < 61;
-    valid.then(|| Timespec {
-        sec: time.to_seconds(),
-        nsec: 0,
-    })
 }
