@@ -273,11 +273,9 @@ impl<'a> Plan<'a> {
     /// The accessors of the kernel's packed structures, from its bit-field files.
     fn generate_bitfields(&mut self, python: &str, compiler: &str, debug: bool) {
         for (number, (file, header)) in self.recipe.bitfields.iter().enumerate() {
-            let input = match file.strip_prefix("@/") {
-                Some(file) => {
-                    self.in_overlay(&format!("include/plat/{}/{file}", self.platform.name))
-                }
-                None => self.in_source(file),
+            let input = match file.starts_with("@/") {
+                true => self.in_overlay(file),
+                false => self.in_source(file),
             };
             let preprocessed = format!("bitfield{number}.pbf");
             let mut arguments: Vec<String> = vec!["-E".into(), "-nostdinc".into(), "-P".into()];
@@ -313,13 +311,12 @@ impl<'a> Plan<'a> {
             .copied()
             .chain(self.platform.kernel.sources.iter().map(String::as_str))
             .map(|path| (path, self.source.join(path)));
-        let overlay = self.platform.overlay();
         let overlay_sources = self
             .platform
             .kernel
             .overlay_sources
             .iter()
-            .map(|path| (path.as_str(), overlay.join(path)));
+            .map(|path| (path.as_str(), self.platform.overlay_file(path)));
         let mut all: Vec<(&str, PathBuf)> = sources.chain(overlay_sources).collect();
         // The kernel's own build sorts them, too: the order shows in the result.
         all.sort();
@@ -395,10 +392,8 @@ impl<'a> Plan<'a> {
 
     fn preprocessor_options(&self, debug: bool) -> Vec<String> {
         let mut options = vec!["-I../include".to_owned()];
-        options.push(format!(
-            "-I{}",
-            self.in_overlay(&format!("include/plat/{}", self.platform.name))
-        ));
+        let headers = self.platform.overlay_headers().into_iter();
+        options.extend(headers.map(|folder| format!("-I{}", folder.display())));
         let folders = self.recipe.include_dirs.iter();
         options.extend(folders.map(|dir| format!("-I{}", self.in_source(dir))));
         options.push("-DHAVE_AUTOCONF".into());
@@ -434,10 +429,10 @@ impl<'a> Plan<'a> {
             options.push("-g".into());
         }
         // Assertions and debugging information name files.
-        for (path, name) in [
-            (self.source, "seL4"),
-            (self.platform.dir.as_path(), "platform"),
-        ] {
+        let overlays = self.platform.overlays();
+        let mut folders = vec![(self.source, "seL4")];
+        folders.extend(overlays.iter().map(|folder| (folder.as_path(), "platform")));
+        for (path, name) in folders {
             options.push(format!("-ffile-prefix-map={}={name}", path.display()));
         }
         options.extend(self.preprocessor_options(debug));
@@ -476,7 +471,7 @@ impl<'a> Plan<'a> {
     }
 
     fn in_overlay(&self, path: &str) -> String {
-        self.platform.overlay().join(path).display().to_string()
+        self.platform.overlay_file(path).display().to_string()
     }
 
     /// A text that changes when the result could.
@@ -485,9 +480,8 @@ impl<'a> Plan<'a> {
         for version in &self.tools {
             text.push_str(&format!("tool {version}\n"));
         }
-        let overlay = self.platform.overlay();
-        if overlay.is_dir() {
-            for (path, hash) in source::hash_files(&overlay)? {
+        for folder in self.platform.overlays() {
+            for (path, hash) in source::hash_files(&folder)? {
                 text.push_str(&format!("overlay {hash} {path}\n"));
             }
         }

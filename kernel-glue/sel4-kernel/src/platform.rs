@@ -43,11 +43,13 @@ pub struct KernelDescription {
     /// C files of the kernel source that not every board of the architecture needs.
     #[serde(default)]
     pub sources: Vec<String>,
-    /// C files of the board's folder `kernel/`.
+    /// A folder of files that several boards add, relative to the board's. What the board's own
+    /// folder `kernel/` does not have is looked for there.
+    pub shared: Option<PathBuf>,
+    /// C files that the board adds.
     #[serde(default)]
     pub overlay_sources: Vec<String>,
-    /// The linker script, in the board's folder `kernel/`; without one, the kernel source's own for
-    /// the board.
+    /// The linker script, which the board adds; without one, the kernel source's own for the board.
     pub linker_script: Option<String>,
     /// Options that differ from what all boards share.
     #[serde(default)]
@@ -174,9 +176,35 @@ impl Platform {
         Ok(platform)
     }
 
-    /// The folder of the files that the board adds to the kernel.
-    pub fn overlay(&self) -> PathBuf {
-        self.dir.join("kernel")
+    /// The folders of the files that the board adds to the kernel, its own first.
+    pub fn overlays(&self) -> Vec<PathBuf> {
+        let shared = self.kernel.shared.iter();
+        std::iter::once(self.dir.join("kernel"))
+            .chain(shared.map(|shared| self.dir.join(shared)))
+            .collect()
+    }
+
+    /// Where a file lies that the board adds to the kernel. One of the architecture's headers has
+    /// `@` for the folder of headers.
+    pub(crate) fn overlay_file(&self, path: &str) -> PathBuf {
+        let places = self.overlays().into_iter().zip(self.overlay_headers());
+        let mut files = places.map(|(folder, headers)| match path.strip_prefix("@/") {
+            Some(header) => headers.join(header),
+            None => folder.join(path),
+        });
+        let own = files.next().unwrap_or_default();
+        if own.exists() { own } else { files.find(|file| file.exists()).unwrap_or(own) }
+    }
+
+    /// The folders of headers among [`overlays`](Self::overlays).
+    pub(crate) fn overlay_headers(&self) -> Vec<PathBuf> {
+        let mut folders = self.overlays();
+        let own = folders[0].join(format!("include/plat/{}", self.name));
+        for folder in &mut folders {
+            folder.push("include");
+        }
+        folders[0] = own;
+        folders
     }
 
     /// The kernel's configuration on this board.

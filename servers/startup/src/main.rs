@@ -351,8 +351,10 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
         settle(&node(disks.node)?, &disks.child).step(disks.node)?;
     }
 
-    if let Some(at) = machine.pins {
-        let place = node("dev/gpio")?;
+    // A root file system may have no place for what is not needed to run.
+    if let Some(at) = machine.pins
+        && let Ok(place) = node("dev/gpio")
+    {
         let (memory, _) = device(startup.host(), at).step("pins")?;
         let memory_argument = format!("--memory={GIFT}:{:#x}:{:#x}", at.offset(), at.bytes);
         let gifts = Gifts {

@@ -37,6 +37,9 @@ static const kernel_frame_t BOOT_RODATA kernel_devices[] = {
 #endif
 };
 
+/* End of physical memory where no device tree tells of it. 128 MiB. */
+#define MEMORY_END          (physBase + 0x08000000)
+
 /* Physical memory. The boot loader finds this symbol and writes the end that
  * the device tree gives, hence neither static nor const: see hardware.c. */
 extern p_region_t avail_p_regs[1];

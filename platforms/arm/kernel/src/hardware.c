@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 
+/* Memory, timer and caches of boards with 64-bit ARM processors. */
+
 #include <config.h>
 #include <types.h>
 #include <arch/machine.h>
@@ -7,10 +9,10 @@
 #include <mode/machine/timer.h>
 #include <plat/machine/hardware.h>
 
-/* What the firmware's video processor leaves by default, unless the boot loader
- * writes what the device tree says. */
+/* What the board has at least, unless the boot loader writes what the device
+ * tree says. */
 p_region_t BOOT_DATA VISIBLE avail_p_regs[1] = {
-    { .start = physBase, .end = 0x3b400000 }
+    { .start = physBase, .end = MEMORY_END }
 };
 
 void
@@ -25,7 +27,7 @@ initTimer(void)
     initGenericTimer();
 }
 
-/* The second level's cache is maintained with the first. */
+/* No cache outside of the cores that has to be maintained apart. */
 
 BOOT_CODE void
 initL2Cache(void)
