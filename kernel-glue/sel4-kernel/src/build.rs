@@ -480,7 +480,8 @@ impl<'a> Plan<'a> {
         for version in &self.tools {
             text.push_str(&format!("tool {version}\n"));
         }
-        for folder in self.platform.overlays() {
+        let overlays = self.platform.overlays().into_iter();
+        for folder in overlays.filter(|folder| folder.is_dir()) {
             for (path, hash) in source::hash_files(&folder)? {
                 text.push_str(&format!("overlay {hash} {path}\n"));
             }
