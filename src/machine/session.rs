@@ -16,6 +16,9 @@ use super::frame::{Event, Parser};
 const TAIL_BYTES: usize = 8 << 10;
 /// How many lines of it are shown.
 const TAIL_LINES: usize = 20;
+/// How long the serial line is left alone after each read: the emulator writes byte by byte, and
+/// reading so would take a part of the processor that the guest needs.
+const GATHER: Duration = Duration::from_millis(1);
 /// How long an emulator that was asked to end may take before it is killed.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -168,6 +171,7 @@ fn read_serial_line(mut line: impl Read, mut parser: Parser, sender: &Sender<Mes
                 return;
             }
         }
+        thread::sleep(GATHER);
     }
     for event in parser.finish() {
         let _ = sender.send(Message::Event(event));

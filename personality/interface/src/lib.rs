@@ -10,6 +10,7 @@ pub use interface_macro::interface;
 pub mod auth;
 pub mod crash;
 pub mod device;
+pub mod driver;
 pub mod exc;
 pub mod exec;
 pub mod exec_startup;
@@ -60,6 +61,7 @@ pub static ALL: &[&machuser::table::Interface] = &[
     &pfinet::TABLE,
     &password::TABLE,
     &shutdown::TABLE,
+    &driver::TABLE,
     &tioctl::TABLE,
 ];
 

@@ -643,7 +643,7 @@ routines! {
     PORTS_ATTACH = 5033;
     /// (bytes...): a line for the log
     DEBUG_LOG = 5015;
-    /// (interrupt port) -> notification slot, handler slot
+    /// (interrupt port) -> notification slot, handler slot; who attached to the line before loses it
     INTERRUPT_ATTACH = 5016;
     /// (host) -> bytes of the device tree as a memory object, bytes
     DEVICE_TREE = 5017;

@@ -76,6 +76,8 @@ pub(crate) mod cost {
     pub(crate) const MAPPING: u64 = 64;
     /// What the first page of near ones in a map takes more.
     pub(crate) const MAPPINGS: u64 = 640;
+    /// A window, beside its memory: its entry, and what its two tasks know of it.
+    pub(crate) const WINDOW: u64 = 256;
     /// A proxy, with its port.
     pub(crate) const PROXY: u64 = 320;
     /// The name that a task or a thread is given.

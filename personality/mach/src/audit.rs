@@ -524,6 +524,8 @@ impl<K: Kernel> Mach<K> {
         }
         for (token, window) in self.windows.iter() {
             *users.entry(window.to_word()).or_default() += 1;
+            let payer = self.objects.get(window).and_then(|object| object.account);
+            counts.charge(payer.ok_or("nobody pays for a window")?, Limits::objects(cost::WINDOW));
             let known = self
                 .tasks
                 .iter()

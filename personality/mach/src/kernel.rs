@@ -268,7 +268,8 @@ pub trait Kernel {
     fn timer_set(&mut self, deadline: Option<u64>);
     /// A number that tasks cannot guess.
     fn random(&mut self) -> u64;
-    /// Puts a notification of this interrupt and the means to acknowledge it into two slots.
+    /// Puts a notification of this interrupt and the means to acknowledge it into two slots. Who had
+    /// them before has them no more.
     fn interrupt_install(
         &mut self,
         holder: Self::Task,

@@ -1,6 +1,7 @@
 //! Windows: memory that a client's task and one server's task share for bulk data.
 
 use crate::abi::{WINDOW_MAX, notify};
+use crate::account::{Limits, cost};
 use crate::error::{Error, Result};
 use crate::ipc::Owner;
 use crate::kernel::{Kernel, Protection};
@@ -75,13 +76,17 @@ impl<K: Kernel> Mach<K> {
             }
         };
         // Present from the start: a server that touches it never runs out of the client's account.
+        let mut present = Ok(());
         let mut page = 0;
-        while page < bytes {
-            if let Err(error) = self.page_in(client, address + page, Protection::WRITE) {
-                let _ = self.vm_deallocate(client, address, bytes);
-                return Err(error);
-            }
+        while page < bytes && present.is_ok() {
+            present = self.page_in(client, address + page, Protection::WRITE).map(drop);
             page += PAGE;
+        }
+        let paid = present
+            .and_then(|()| self.accounts.charge(account, Limits::objects(cost::WINDOW)));
+        if let Err(error) = paid {
+            let _ = self.vm_deallocate(client, address, bytes);
+            return Err(error);
         }
         if let Some(object) = self.objects.get_mut(object) {
             object.users += 1;
@@ -217,6 +222,10 @@ impl<K: Kernel> Mach<K> {
             if let Some(task) = self.tasks.get_mut(client) {
                 task.windows.remove(&token);
             }
+        }
+        let payer = self.objects.get(window.object).and_then(|object| object.account);
+        if let Some(account) = payer {
+            self.accounts.refund(account, Limits::objects(cost::WINDOW));
         }
         self.object_release(window.object);
     }

@@ -927,6 +927,15 @@ pub fn vm_allocate_contiguous(
     Ok((address, physical))
 }
 
+/// A right to so many bytes of memory of a task, to read and to write them; it keeps the memory.
+pub fn vm_region_create_proxy(task: impl AsName, address: u64, bytes: u64) -> Result<SendRight> {
+    let greatest = u64::from(Protection::DEFAULT.0);
+    right_of(ask(
+        routine::VM_REGION_CREATE_PROXY,
+        &[task.as_name() as u64, address, greatest, bytes],
+    )?)
+}
+
 /// A right with which its holder, and nobody else, can allocate memory for DMA.
 pub fn dma_port(host: impl AsName) -> Result<SendRight> {
     right_of(ask(routine::DMA_PORT, &[host.as_name() as u64])?)

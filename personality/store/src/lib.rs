@@ -6,10 +6,13 @@
 //! |---|---|
 //! | `PATH`, `file:PATH`, `device:PATH` | whatever serves `io` at that path: a disk driver, a file |
 //! | `fd:N` | what the program was started with as descriptor N |
+//! | `dir:N:NAME` | the file NAME in the directory that is descriptor N |
 //! | `memory:N:SIZE` | so much of the memory object that is descriptor N, read only |
 //! | `zero:SIZE` | zeroes; what is written is forgotten |
 //! | `slice:START:LENGTH:STORE` | a part of another store, in bytes |
 //! | `part:N:STORE` | a partition of another store |
+//!
+//! When the server behind a path or a directory ends, the store is opened again as it was before.
 //!
 //! SIZE, START and LENGTH are numbers of bytes with an optional suffix K, M, G or T.
 #![cfg_attr(not(test), no_std)]
@@ -21,12 +24,14 @@ mod partition;
 
 use alloc::boxed::Box;
 use alloc::format;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use interface::{fs, io};
 use machuser::mach::Mapping;
 use machuser::sync::Mutex;
-use machuser::{AsName, Error, MAX_BULK, Result, SendRight};
+use machuser::{Error, MAX_BULK, Result, SendRight, clock, thread};
 
 pub use partition::{Range, all as partitions};
 
@@ -60,28 +65,108 @@ fn check(store: &dyn Store, offset: u64, length: usize, beyond: Error) -> Result
     if fits { Ok(()) } else { Err(beyond) }
 }
 
+/// Opens a store's port again.
+pub type Opener = Box<dyn Fn() -> Result<SendRight> + Send + Sync>;
+
+/// How long a server that has ended is waited for to be there again.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often one request is made: it may be what ends the server.
+const TRIES: u32 = 20;
+/// How long between two looks.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// What serves `io`: a disk's driver, a file.
-pub struct Io<P> {
-    port: P,
+///
+/// When its server ends and what it was opened by leads to a new one, a driver that was started
+/// again, it is opened again and the request repeated: a request writes the same bytes to the same
+/// place however often it is made.
+pub struct Io {
+    state: Mutex<State>,
     size: u64,
     writable: bool,
+    opener: Option<Opener>,
 }
 
-impl<P: AsName + Send + Sync> Io<P> {
+struct State {
+    port: Arc<SendRight>,
+    /// How often it was opened.
+    opened: u64,
+    /// Its server did not come back.
+    lost: bool,
+}
+
+impl Io {
     /// The store behind a port that is open for reading, and for writing if it is to be written.
-    /// Its length is asked for once.
-    pub fn new(port: P) -> Result<Io<P>> {
-        let size = u64::try_from(io::io_stat(&port)?.size).map_err(|_| Error::EINVAL)?;
+    /// Its length is asked for once. `opener` opens it again.
+    pub fn new(port: SendRight, opener: Option<Opener>) -> Result<Io> {
         let modes = io::io_get_openmodes(&port)?;
         Ok(Io {
-            size,
+            size: size(&port)?,
             writable: modes & fs::O_WRITE != 0,
-            port,
+            state: Mutex::new(State {
+                port: Arc::new(port),
+                opened: 0,
+                lost: false,
+            }),
+            opener,
         })
+    }
+
+    fn opened(opener: Opener) -> Result<Io> {
+        Io::new(opener()?, Some(opener))
+    }
+
+    /// Asks the server, and if it has ended, the next one.
+    fn ask<R>(&self, mut ask: impl FnMut(&SendRight) -> Result<R>) -> Result<R> {
+        let mut tries = 0;
+        loop {
+            let (port, opened) = {
+                let state = self.state.lock();
+                (state.port.clone(), state.opened)
+            };
+            match ask(&port) {
+                Err(error) if error.is_server_died() && tries < TRIES => {
+                    self.open_again(opened, error)?;
+                    tries += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Opens the store again, unless somebody has since `opened`. Fails with `error` if it does not
+    /// come back.
+    fn open_again(&self, opened: u64, error: Error) -> Result<()> {
+        let opener = self.opener.as_ref().ok_or(error)?;
+        // Who else finds the server gone waits here.
+        let mut state = self.state.lock();
+        if state.opened != opened {
+            return Ok(());
+        }
+        let end = clock::now() + if state.lost { Duration::ZERO } else { PATIENCE };
+        loop {
+            match opener() {
+                Ok(port) if size(&port) == Ok(self.size) => {
+                    state.port = Arc::new(port);
+                    state.opened += 1;
+                    state.lost = false;
+                    return Ok(());
+                }
+                _ if clock::now() >= end => {
+                    state.lost = true;
+                    return Err(error);
+                }
+                _ => thread::sleep(PAUSE),
+            }
+        }
     }
 }
 
-impl<P: AsName + Send + Sync> Store for Io<P> {
+fn size(port: &SendRight) -> Result<u64> {
+    u64::try_from(io::io_stat(port)?.size).map_err(|_| Error::EINVAL)
+}
+
+impl Store for Io {
     fn size(&self) -> u64 {
         self.size
     }
@@ -97,7 +182,8 @@ impl<P: AsName + Send + Sync> Store for Io<P> {
         while !rest.is_empty() {
             let amount = rest.len().min(MAX_BULK);
             let offset = i64::try_from(at).map_err(|_| Error::EINVAL)?;
-            let count = io::io_read(&self.port, offset, amount, &mut rest[..amount])?;
+            let part = &mut rest[..amount];
+            let count = self.ask(|port| io::io_read(port, offset, amount, part))?;
             if count == 0 {
                 return Err(Error::EIO);
             }
@@ -117,7 +203,7 @@ impl<P: AsName + Send + Sync> Store for Io<P> {
         while !rest.is_empty() {
             let amount = rest.len().min(MAX_BULK);
             let offset = i64::try_from(at).map_err(|_| Error::EINVAL)?;
-            let count = io::io_write(&self.port, &rest[..amount], offset)?;
+            let count = self.ask(|port| io::io_write(port, &rest[..amount], offset))?;
             if count == 0 || count > amount {
                 return Err(Error::EIO);
             }
@@ -128,7 +214,7 @@ impl<P: AsName + Send + Sync> Store for Io<P> {
     }
 
     fn flush(&self) -> Result<()> {
-        match fs::file_sync(&self.port, 1, 0) {
+        match self.ask(|port| fs::file_sync(port, 1, 0)) {
             // What has no file interface caches nothing.
             Err(error) if error.is_unsupported() => Ok(()),
             result => result,
@@ -283,7 +369,7 @@ impl Store for Slice {
 }
 
 /// How the ports behind paths and descriptors are found.
-pub trait Resolver {
+pub trait Resolver: Send + Sync {
     /// Opens the file at `path` for reading, and for writing if `write`.
     fn open(&self, path: &[u8], write: bool) -> Result<SendRight>;
     /// The descriptor that the program was started with; `EBADF` if there is none.
@@ -294,14 +380,14 @@ pub trait Resolver {
 ///
 /// # Errors
 /// `EINVAL` if the name is malformed, and what opening fails with.
-pub fn open(name: &[u8], write: bool, resolver: &dyn Resolver) -> Result<Box<dyn Store>> {
+pub fn open(name: &[u8], write: bool, resolver: &'static dyn Resolver) -> Result<Box<dyn Store>> {
     nested(name, write, resolver, DEPTH)
 }
 
 fn nested(
     name: &[u8],
     write: bool,
-    resolver: &dyn Resolver,
+    resolver: &'static dyn Resolver,
     depth: usize,
 ) -> Result<Box<dyn Store>> {
     let depth = depth.checked_sub(1).ok_or(Error::EINVAL)?;
@@ -310,14 +396,31 @@ fn nested(
         Some((text[..colon].to_vec(), text[colon + 1..].to_vec()))
     };
     let kind = split(name).filter(|(kind, _)| !kind.contains(&b'/'));
+    let by_path = |path: Vec<u8>| -> Result<Box<dyn Store>> {
+        let opener = Box::new(move || resolver.open(&path, write));
+        Ok(Box::new(Io::opened(opener)?))
+    };
     let Some((kind, rest)) = kind else {
-        return Ok(Box::new(Io::new(resolver.open(name, write)?)?));
+        return by_path(name.to_vec());
     };
     match &*kind {
-        b"file" | b"device" => Ok(Box::new(Io::new(resolver.open(&rest, write)?)?)),
+        b"file" | b"device" => by_path(rest),
         b"fd" => {
             let number = parse_size(&rest).ok_or(Error::EINVAL)? as usize;
-            Ok(Box::new(Io::new(resolver.descriptor(number)?)?))
+            Ok(Box::new(Io::new(resolver.descriptor(number)?, None)?))
+        }
+        b"dir" => {
+            let (number, name) = split(&rest).ok_or(Error::EINVAL)?;
+            let number = parse_size(&number).ok_or(Error::EINVAL)? as usize;
+            let directory = resolver.descriptor(number)?;
+            let flags = fs::O_READ | if write { fs::O_WRITE } else { 0 };
+            let opener = Box::new(move || {
+                match fs::dir_lookup(&directory, &name, flags, 0)? {
+                    (fs::FS_RETRY_NORMAL, rest, Some(file)) if rest.is_empty() => Ok(file),
+                    _ => Err(Error::ENOENT),
+                }
+            });
+            Ok(Box::new(Io::opened(opener)?))
         }
         b"memory" => {
             let (number, size) = split(&rest).ok_or(Error::EINVAL)?;
@@ -426,6 +529,8 @@ mod tests {
         for name in [
             "zero:x",
             "memory:3",
+            "dir:3",
+            "dir:x:vd0",
             "memory:x:4K",
             "slice:1:zero:4K",
             "slice:3K:2K:zero:4K",

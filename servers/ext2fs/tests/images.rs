@@ -205,7 +205,7 @@ fn a_file_system_on_another_servers_file_is_read() {
     let other = Task::new();
     let store = {
         let given = other.give_send((&disk).into()).unwrap();
-        other.run(|| Io::new(given)).unwrap()
+        other.run(|| Io::new(given, None)).unwrap()
     };
     assert_eq!(store.size(), inner.len() as u64);
     assert!(store.read_only());

@@ -216,6 +216,13 @@ struct Device {
     frames: Vec<u32>,
 }
 
+/// An interrupt that a driver has or had: its handler, of which the driver has a copy, and what it
+/// signals.
+struct Line {
+    handler: Slot,
+    notification: Option<Object>,
+}
+
 /// The kernel.
 pub struct Sel4 {
     slots: Slots,
@@ -244,6 +251,7 @@ pub struct Sel4 {
     devices: Vec<Device>,
     /// How many of the interrupts that are messages are taken.
     messages: u32,
+    lines: BTreeMap<u32, Line>,
     random: u64,
     /// Memory is short: what is left is for the mach server's own heap.
     short: bool,
@@ -281,6 +289,7 @@ impl Sel4 {
             spaces: Vec::new(),
             // The root task has a space, and number 0 nobody.
             pools: alloc::vec![Pool { pool: init_thread::ASID_POOL, used: 2 }],
+            lines: BTreeMap::new(),
             devices: devices
                 .map(|(physical, order, slot)| Device { physical, order, slot, frames: Vec::new() })
                 .collect(),
@@ -498,6 +507,29 @@ impl Sel4 {
             return Err(SHORT);
         }
         Ok(Object { slot, block })
+    }
+
+    /// The handler of an interrupt, which nobody else has afterwards.
+    fn line_take(&mut self, irq: u32) -> Result<Slot> {
+        if let Some(line) = self.lines.get(&irq) {
+            // Fails only for an address that does not exist.
+            let _ = self.slots.at(line.handler).revoke();
+            return Ok(line.handler);
+        }
+        let handler = self.slot()?;
+        if arch::interrupt_get(irq, &self.slots.at(handler)).is_err() {
+            self.slots.give(handler);
+            return Err(Error::KERN_NO_ACCESS);
+        }
+        self.lines.insert(irq, Line { handler, notification: None });
+        Ok(handler)
+    }
+
+    /// Frees a notification, and wakes who waits for it.
+    fn notification_free(&mut self, notification: Object) {
+        // Fails only for an address that does not exist.
+        let _ = self.slots.at(notification.slot).revoke();
+        self.object_free(notification);
     }
 
     fn object_free(&mut self, object: Object) {
@@ -1732,18 +1764,28 @@ impl Kernel for Sel4 {
         handler_slot: u32,
     ) -> Result<()> {
         let notification = self.object(&ObjectBlueprint::Notification)?;
-        let to = self.place(holder, notification_slot)?;
-        let read = CapRights::READ;
-        to.mint(&self.slots.at(notification.slot), read, CapData::badge(1)).map_err(|_| SHORT)?;
-        let to = self.place(holder, handler_slot)?;
-        arch::interrupt_get(irq, &to).map_err(|_| Error::KERN_NO_ACCESS)?;
-        // The handler is invoked through a copy of the mach server's own.
-        let own = self.slot()?;
-        self.slots.at(own).copy(&to, CapRights::ALL).map_err(|_| SHORT)?;
-        let result = cap::IrqHandler::from_bits(own as u64)
-            .set_notification(cap::Notification::from_bits(notification.slot as u64));
-        self.slots.delete(own);
-        result.map_err(|_| Error::KERN_FAILURE)
+        let installed = self.line_take(irq).and_then(|handler| {
+            let to = self.place(holder, notification_slot)?;
+            let from = self.slots.at(notification.slot);
+            to.mint(&from, CapRights::READ, CapData::badge(1)).map_err(|_| SHORT)?;
+            let to = self.place(holder, handler_slot)?;
+            to.copy(&self.slots.at(handler), CapRights::ALL).map_err(|_| SHORT)?;
+            let handler = cap::IrqHandler::from_bits(handler as u64);
+            handler
+                .set_notification(cap::Notification::from_bits(notification.slot as u64))
+                .map_err(|_| Error::KERN_FAILURE)?;
+            // Who had the line before may have ended before it acknowledged.
+            handler.ack().map_err(|_| Error::KERN_FAILURE)
+        });
+        if let Err(error) = installed {
+            self.notification_free(notification);
+            return Err(error);
+        }
+        let line = self.lines.get_mut(&irq).and_then(|line| line.notification.replace(notification));
+        if let Some(earlier) = line {
+            self.notification_free(earlier);
+        }
+        Ok(())
     }
 
     fn interrupt_message(&mut self) -> Result<(u32, u64, u32)> {

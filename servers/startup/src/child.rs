@@ -2,8 +2,9 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::sync::atomic::AtomicU64;
-use interface::{fs, fsys};
+use interface::{driver, fs, fsys};
 use machuser::sync::{Condvar, Mutex};
 use machuser::{Call, Error, Outcome, Request, Result, Right, SendRight};
 use ports::{Object, Port, Server};
@@ -27,6 +28,10 @@ pub struct Child {
     port: Mutex<Option<Port>>,
     control: Mutex<Control>,
     changed: Condvar,
+    /// Memory that a device may read or write.
+    memory: Mutex<Vec<SendRight>>,
+    /// The same of the program whose device this one has, until it has reset the device.
+    inherited: Mutex<Vec<SendRight>>,
 }
 
 /// What the bootstrap port of a child answers.
@@ -34,7 +39,17 @@ struct Bootstrap(Arc<Child>);
 
 impl Object for Bootstrap {
     fn dispatch(&self, request: &mut Request<'_>) -> Outcome {
-        fsys::dispatch(self, request)
+        match fsys::dispatch(self, request) {
+            Outcome::Unknown => driver::dispatch(self, request),
+            outcome => outcome,
+        }
+    }
+}
+
+impl driver::Driver for Bootstrap {
+    fn driver_keep_memory(&self, _: &Call<'_>, memory: Option<SendRight>) -> Result<()> {
+        self.0.memory.lock().push(memory.ok_or(Error::EINVAL)?);
+        Ok(())
     }
 }
 
@@ -46,6 +61,7 @@ impl fsys::Fsys for Bootstrap {
         control: Option<SendRight>,
     ) -> Result<Right<'static>> {
         let control = control.ok_or(Error::EINVAL)?;
+        self.0.inherited.lock().clear();
         *self.0.control.lock() = Control::Here(control);
         self.0.changed.notify_all();
         Ok(Right::from(self.0.node.clone()))
@@ -68,10 +84,19 @@ impl Child {
             port: Mutex::new(None),
             control: Mutex::new(Control::Waiting),
             changed: Condvar::new(),
+            memory: Mutex::new(Vec::new()),
+            inherited: Mutex::new(Vec::new()),
         });
         let port = server.port(Arc::new(Bootstrap(child.clone())))?;
         *child.port.lock() = Some(port);
         Ok(child)
+    }
+
+    /// Keeps the memory of a program that has ended until this one has reset the device.
+    pub fn inherit(&self, other: &Child) {
+        let mut inherited = self.inherited.lock();
+        inherited.append(&mut other.memory.lock());
+        inherited.append(&mut other.inherited.lock());
     }
 
     /// Notices when the program ends, so that nobody waits for it any more.

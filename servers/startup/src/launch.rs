@@ -44,6 +44,8 @@ pub struct Gifts<'a> {
     pub root: Option<SendRight>,
     /// The node that it will sit on.
     pub node: Option<SendRight>,
+    /// The program whose device it takes over.
+    pub earlier: Option<&'a Child>,
     /// Makes its task a process, and answers the process port.
     pub adopt: Option<Adopt<'a>>,
 }
@@ -90,6 +92,9 @@ impl Modules {
         let task = mach::task_create(mach::SELF)?;
         let path = format!("/hurd/{name}");
         let child = Child::new(server, task.clone(), path, gifts.node)?;
+        if let Some(earlier) = gifts.earlier {
+            child.inherit(earlier);
+        }
         child.watch(server)?;
         let bootstrap = match bootstrap {
             Some(right) => right,

@@ -7,6 +7,7 @@
 extern crate alloc;
 
 mod child;
+mod driver;
 mod launch;
 mod pci;
 mod process;
@@ -21,8 +22,9 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use child::Child;
+use driver::Driver;
 use interface::fs::{self, O_NOTRANS, O_READ, O_WRITE};
-use interface::{exec, fsys, io, term, tioctl};
+use interface::{exec, io, term, tioctl};
 use launch::{Gifts, Modules};
 use machuser::mach::{self, Mapping, Registers};
 use machuser::{Error, Result, SendRight, env, thread};
@@ -142,23 +144,23 @@ fn open(root: &SendRight, path: &str, flags: i32) -> Result<SendRight> {
     }
 }
 
-/// A server of disks, and the node that shows them.
+/// A driver of disks, and the node that shows them.
 struct Disks {
-    child: Arc<Child>,
+    driver: Arc<Driver>,
     node: &'static str,
 }
 
 /// Starts the servers of the disks that the machine has.
 fn start_disks(
-    startup: &Startup,
-    modules: &Modules,
+    startup: &Arc<Startup>,
+    modules: &Arc<Modules>,
     machine: &Machine,
 ) -> core::result::Result<Vec<Disks>, Failure> {
     let mut all = Vec::new();
     if let Some(at) = machine.virtio {
-        let child = start_disk(startup, modules, "virtio-blk", at, true)?;
+        let driver = start_disk(startup, modules, "virtio-blk", at, true)?;
         let node = "dev/disk";
-        all.push(Disks { child, node });
+        all.push(Disks { driver, node });
     }
     if let Some(bus) = machine.pci
         && let Some(child) = start_pci_disks(startup, modules, bus)?
@@ -168,21 +170,21 @@ fn start_disks(
     }
     if let Some(card) = machine.cards.first() {
         connect(startup.host(), machine, card).step("card's pins")?;
-        let child = start_disk(startup, modules, "sdcard", card.device, false)?;
+        let driver = start_disk(startup, modules, "sdcard", card.device, false)?;
         let node = "dev/card";
-        all.push(Disks { child, node });
+        all.push(Disks { driver, node });
     }
     Ok(all)
 }
 
 /// Starts a driver with the rights to its device, and to memory for DMA if it needs that.
 fn start_disk(
-    startup: &Startup,
-    modules: &Modules,
+    startup: &Arc<Startup>,
+    modules: &Arc<Modules>,
     program: &str,
     at: Device,
     needs_dma: bool,
-) -> core::result::Result<Arc<Child>, Failure> {
+) -> core::result::Result<Arc<Driver>, Failure> {
     let host = startup.host();
     let (memory, lines) = device(host, at).step("disk's device")?;
     let mut argv = vec![
@@ -196,14 +198,13 @@ fn start_disk(
     }
     let first = GIFT + rights.len();
     argv.push(format!("--interrupts={first}:{}:{}", at.line, at.lines));
-    let gifts = Gifts {
-        descriptors: descriptors(rights.into_iter().chain(lines)),
-        ..Gifts::default()
-    };
-    let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
-    modules
-        .launch(startup.server(), &argv, gifts, None)
-        .step(program)
+    rights.extend(lines);
+    Driver::start(startup, modules, argv, rights).step(program)
+}
+
+/// Makes a program the translator of a node.
+fn settle(node: &SendRight, child: &Child) -> Result<()> {
+    fs::file_set_translator(node, 0, fs::FS_TRANS_SET, 0, &[], child.control()?)
 }
 
 /// Starts a driver for the virtio disks on a PCI bus, if there are any.
@@ -261,7 +262,7 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
     mach::task_set_essential(&host, mach::SELF, true).step("host port")?;
     let machine = machine(&host).step("device tree")?;
     *arguments = Arguments::parse(&machine.command_line);
-    let modules = Modules::load(&host).step("boot modules")?;
+    let modules = Arc::new(Modules::load(&host).step("boot modules")?);
     let startup = Startup::new(host, arguments.clone()).step("startup port")?;
     let server = startup.server();
     server.start().step("threads")?;
@@ -293,11 +294,7 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
 
     // The disks, and the root file system.
     let disks = start_disks(&startup, &modules, &machine)?;
-    let mut roots = Vec::new();
-    for Disks { child, .. } in &disks {
-        roots.push(child.root(O_READ).step(&child.path)?);
-    }
-    let found = root::find(&roots, &modules, GIFT).step("disks")?;
+    let found = root::find(&disks, &modules, GIFT).step("disks")?;
     let found = found.ok_or(Error::ENODEV).step(
         "no disk holds an ext2 file system, and the boot image holds none either; \
          attach a disk with a root file system, or boot an image of `./hird image`",
@@ -311,14 +308,11 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
     let root = file_system.root(O_READ).step("the root file system")?;
 
     // What was started before them learns of auth and proc.
-    let of_disks = || disks.iter().map(|disks| &disks.child);
-    for child in [&console, &file_system].into_iter().chain(of_disks()) {
-        let process = startup.adopt(child).step(&child.path)?;
-        let control = child.control().step(&child.path)?;
-        match fsys::fsys_init(&control, process, &handle) {
-            Ok(()) | Err(Error::EOPNOTSUPP | Error::MIG_BAD_ID) => {}
-            Err(error) => return Err((child.path.clone(), error)),
-        }
+    for child in [&console, &file_system] {
+        startup.initialise(child).step(&child.path)?;
+    }
+    for disks in &disks {
+        disks.driver.introduce().step(disks.node)?;
     }
 
     let adopt = |child: &Child| startup.adopt(child);
@@ -329,9 +323,6 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
         node: Some(place.clone()),
         adopt: Some(&adopt),
         ..Gifts::default()
-    };
-    let settle = |place: &SendRight, child: &Child| -> Result<()> {
-        fs::file_set_translator(place, 0, fs::FS_TRANS_SET, 0, &[], child.control()?)
     };
 
     let place = node("servers/exec")?;
@@ -348,7 +339,7 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
         .step("/servers/startup")?;
 
     for disks in &disks {
-        settle(&node(disks.node)?, &disks.child).step(disks.node)?;
+        disks.driver.settle(node(disks.node)?).step(disks.node)?;
     }
 
     // A root file system may have no place for what is not needed to run.
@@ -384,7 +375,7 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
         &executor,
         &terminal,
     ];
-    for child in servers.into_iter().chain(of_disks()) {
+    for child in servers {
         startup.essential(child).step(&child.path)?;
     }
     match &arguments.commands {

@@ -6,12 +6,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use interface::fs::{self, DirRecord, O_READ, O_WRITE};
+use interface::fs::{self, DirRecord, O_READ};
 use interface::io;
 use machuser::{MAX_BULK, Result, SendRight, mach};
 
 use crate::launch::Modules;
-use crate::open;
+use crate::{Disks, open};
 
 /// Name of the boot module that holds a file system.
 const MODULE: &str = "root";
@@ -27,21 +27,22 @@ const ROOT: &[u8] = b"hird-root";
 pub struct Root {
     /// Its store, as ext2fs calls it when `right` is its descriptor `number`.
     pub store: String,
-    /// The store, or the memory that it lies in.
+    /// The directory of disks, or the memory that it lies in.
     pub right: SendRight,
 }
 
-/// Looks on the disks of each server, in the order of their names, and in the boot image. `number`
+/// Looks on the disks of each driver, in the order of their names, and in the boot image. `number`
 /// is the descriptor that ext2fs will have.
-pub fn find(disks: &[SendRight], modules: &Modules, number: usize) -> Result<Option<Root>> {
+pub fn find(all: &[Disks], modules: &Modules, number: usize) -> Result<Option<Root>> {
     let mut first = None;
-    for disks in disks {
-        for name in names(disks)? {
-            let Ok(right) = open(disks, &name, O_READ | O_WRITE) else {
+    for Disks { driver, .. } in all {
+        let disks = driver.root()?;
+        for name in names(&disks)? {
+            let Ok(disk) = open(&disks, &name, O_READ) else {
                 continue;
             };
             let mut head = [0; LABEL.end];
-            match io::io_read(&right, SUPERBLOCK, head.len(), &mut head) {
+            match io::io_read(&disk, SUPERBLOCK, head.len(), &mut head) {
                 Ok(count) if count < head.len() => continue,
                 Ok(_) => {}
                 Err(error) => {
@@ -52,7 +53,8 @@ pub fn find(disks: &[SendRight], modules: &Modules, number: usize) -> Result<Opt
             if head[MAGIC] != 0xef53u16.to_le_bytes() {
                 continue;
             }
-            let store = format!("fd:{number}");
+            let store = format!("dir:{number}:{name}");
+            let right = driver.directory()?;
             let label = &head[LABEL];
             if label.starts_with(ROOT) && label[ROOT.len()] == 0 {
                 return Ok(Some(Root { store, right }));

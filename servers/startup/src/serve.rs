@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 
-use interface::{exec, fs, io, process, startup, startup_notify};
+use interface::{exec, fs, fsys, io, process, startup, startup_notify};
 use machuser::sync::{Condvar, Mutex, OnceLock};
 use machuser::{
     Call, Error, Outcome, ReceiveRight, Request, Result, Right, SendRight, clock, mach, sys, thread,
@@ -219,7 +219,29 @@ impl Startup {
         })
     }
 
-    fn dead(&self, why: &str) {
+    /// Makes a program a process, and tells it of that and of auth.
+    pub fn initialise(&self, child: &Child) -> Result<()> {
+        let process = self.adopt(child)?;
+        match fsys::fsys_init(&child.control()?, process, &self.auth()?) {
+            Err(Error::EOPNOTSUPP | Error::MIG_BAD_ID) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Whether the system is being switched off.
+    pub fn is_ending(&self) -> bool {
+        self.state.lock().ending
+    }
+
+    /// A line for the log of whoever wants to know more.
+    pub fn note(&self, what: &str) {
+        if self.arguments.debug {
+            mach::log(&format!("startup: {what}"));
+        }
+    }
+
+    /// The system cannot go on.
+    pub fn dead(&self, why: &str) {
         mach::log(&format!("{} {why}", self.arguments.marker("dead")));
     }
 

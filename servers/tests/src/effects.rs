@@ -2050,6 +2050,13 @@ const HOST: &[Case] = &[
         let slots = t.all(INTERRUPT_ATTACH, &[line])?;
         same((slots.len(), slots[0] == slots[1]), (2, false))
     }),
+    ("interrupt_attach, takes the line from who has it", |t| {
+        let host = t.host;
+        let line = t.get(DEVICE_INTERRUPT, &[host, 78])?;
+        let first = t.all(INTERRUPT_ATTACH, &[line])?;
+        let second = t.all(INTERRUPT_ATTACH, &[line])?;
+        same(first == second, false)
+    }),
     ("device_tree, where the machine has one", |t| {
         let host = t.host;
         match (t.ask)(DEVICE_TREE, &[host]) {

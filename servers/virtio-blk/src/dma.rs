@@ -1,20 +1,29 @@
 //! Memory that the device reads and writes.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ptr::NonNull;
 
-use machuser::mach;
+use interface::driver;
 use machuser::sync::{Mutex, OnceLock};
-use machuser::{Error, Result, SendRight};
+use machuser::{Error, Result, SendRight, env, mach};
 use virtio_drivers::{BufferDirection, Hal, PAGE_SIZE, PhysAddr};
 
-/// The right by which this driver gets memory for DMA.
-static RIGHT: OnceLock<SendRight> = OnceLock::new();
+/// Where this driver gets memory for DMA.
+struct Source {
+    right: SendRight,
+    /// Who keeps the memory when this program ends and the device may still use it.
+    keeper: Option<Arc<SendRight>>,
+}
 
-/// Sets the right by which memory is allocated. Later calls have no effect.
+static SOURCE: OnceLock<Source> = OnceLock::new();
+
+/// Sets the right by which memory is allocated. Later calls have no effect. To be called before the
+/// program says that it serves.
 pub fn set_right(right: SendRight) {
+    let keeper = env::bootstrap();
     // A second right would stand for the same memory.
-    let _ = RIGHT.set(right);
+    let _ = SOURCE.set(Source { right, keeper });
 }
 
 /// A piece of physically contiguous memory.
@@ -29,9 +38,18 @@ struct Piece {
 static PIECES: Mutex<Vec<Piece>> = Mutex::new(Vec::new());
 
 fn allocate(pages: usize) -> Result<Piece> {
-    let right = RIGHT.get().ok_or(Error::KERN_INVALID_HOST)?;
-    let (address, physical) = mach::vm_allocate_contiguous(right, mach::SELF, pages as u64)?;
+    let source = SOURCE.get().ok_or(Error::KERN_INVALID_HOST)?;
+    let (address, physical) =
+        mach::vm_allocate_contiguous(&source.right, mach::SELF, pages as u64)?;
     let bytes = pages * PAGE_SIZE;
+    if let Some(keeper) = &source.keeper {
+        let memory = mach::vm_region_create_proxy(mach::SELF, address, bytes as u64)?;
+        match driver::driver_keep_memory(&**keeper, &memory) {
+            // Whoever does not start drivers again does not keep their memory.
+            Err(error) if error.is_unsupported() => {}
+            result => result?,
+        }
+    }
     let piece = Piece {
         address: address as usize,
         physical,
