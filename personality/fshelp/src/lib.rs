@@ -9,8 +9,10 @@ pub mod access;
 pub mod exec;
 pub mod lookup;
 pub mod start;
+mod steady;
 pub mod transbox;
 
 pub use iohelp::User;
 pub use start::{HurdStarter, NoStarter, Program, Starter};
+pub use steady::{Opener, Steady};
 pub use transbox::{Entered, Starting, TransBox};

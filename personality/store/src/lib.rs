@@ -26,12 +26,12 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::time::Duration;
 
+use fshelp::{Opener, Steady, lookup};
 use interface::{fs, io};
 use machuser::mach::Mapping;
 use machuser::sync::Mutex;
-use machuser::{Error, MAX_BULK, Result, SendRight, clock, thread};
+use machuser::{Error, MAX_BULK, Result, SendRight};
 
 pub use partition::{Range, all as partitions};
 
@@ -65,34 +65,12 @@ fn check(store: &dyn Store, offset: u64, length: usize, beyond: Error) -> Result
     if fits { Ok(()) } else { Err(beyond) }
 }
 
-/// Opens a store's port again.
-pub type Opener = Box<dyn Fn() -> Result<SendRight> + Send + Sync>;
-
-/// How long a server that has ended is waited for to be there again.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How often one request is made: it may be what ends the server.
-const TRIES: u32 = 20;
-/// How long between two looks.
-const PAUSE: Duration = Duration::from_millis(20);
-
-/// What serves `io`: a disk's driver, a file.
-///
-/// When its server ends and what it was opened by leads to a new one, a driver that was started
-/// again, it is opened again and the request repeated: a request writes the same bytes to the same
-/// place however often it is made.
+/// What serves `io`: a disk's driver, a file. When its server ends, it is opened again if it can be:
+/// a request reads or writes the same bytes at the same place however often it is made.
 pub struct Io {
-    state: Mutex<State>,
+    port: Steady,
     size: u64,
     writable: bool,
-    opener: Option<Opener>,
-}
-
-struct State {
-    port: Arc<SendRight>,
-    /// How often it was opened.
-    opened: u64,
-    /// Its server did not come back.
-    lost: bool,
 }
 
 impl Io {
@@ -100,65 +78,22 @@ impl Io {
     /// Its length is asked for once. `opener` opens it again.
     pub fn new(port: SendRight, opener: Option<Opener>) -> Result<Io> {
         let modes = io::io_get_openmodes(&port)?;
+        let length = size(&port)?;
+        let opener = opener.map(|open| -> Opener {
+            Box::new(move || match open()? {
+                port if size(&port)? == length => Ok(port),
+                _ => Err(Error::EIO),
+            })
+        });
         Ok(Io {
-            size: size(&port)?,
+            port: Steady::new(port, opener),
+            size: length,
             writable: modes & fs::O_WRITE != 0,
-            state: Mutex::new(State {
-                port: Arc::new(port),
-                opened: 0,
-                lost: false,
-            }),
-            opener,
         })
     }
 
     fn opened(opener: Opener) -> Result<Io> {
         Io::new(opener()?, Some(opener))
-    }
-
-    /// Asks the server, and if it has ended, the next one.
-    fn ask<R>(&self, mut ask: impl FnMut(&SendRight) -> Result<R>) -> Result<R> {
-        let mut tries = 0;
-        loop {
-            let (port, opened) = {
-                let state = self.state.lock();
-                (state.port.clone(), state.opened)
-            };
-            match ask(&port) {
-                Err(error) if error.is_server_died() && tries < TRIES => {
-                    self.open_again(opened, error)?;
-                    tries += 1;
-                }
-                result => return result,
-            }
-        }
-    }
-
-    /// Opens the store again, unless somebody has since `opened`. Fails with `error` if it does not
-    /// come back.
-    fn open_again(&self, opened: u64, error: Error) -> Result<()> {
-        let opener = self.opener.as_ref().ok_or(error)?;
-        // Who else finds the server gone waits here.
-        let mut state = self.state.lock();
-        if state.opened != opened {
-            return Ok(());
-        }
-        let end = clock::now() + if state.lost { Duration::ZERO } else { PATIENCE };
-        loop {
-            match opener() {
-                Ok(port) if size(&port) == Ok(self.size) => {
-                    state.port = Arc::new(port);
-                    state.opened += 1;
-                    state.lost = false;
-                    return Ok(());
-                }
-                _ if clock::now() >= end => {
-                    state.lost = true;
-                    return Err(error);
-                }
-                _ => thread::sleep(PAUSE),
-            }
-        }
     }
 }
 
@@ -183,7 +118,7 @@ impl Store for Io {
             let amount = rest.len().min(MAX_BULK);
             let offset = i64::try_from(at).map_err(|_| Error::EINVAL)?;
             let part = &mut rest[..amount];
-            let count = self.ask(|port| io::io_read(port, offset, amount, part))?;
+            let count = self.port.ask(|port| io::io_read(port, offset, amount, part))?;
             if count == 0 {
                 return Err(Error::EIO);
             }
@@ -203,7 +138,7 @@ impl Store for Io {
         while !rest.is_empty() {
             let amount = rest.len().min(MAX_BULK);
             let offset = i64::try_from(at).map_err(|_| Error::EINVAL)?;
-            let count = self.ask(|port| io::io_write(port, &rest[..amount], offset))?;
+            let count = self.port.ask(|port| io::io_write(port, &rest[..amount], offset))?;
             if count == 0 || count > amount {
                 return Err(Error::EIO);
             }
@@ -214,7 +149,7 @@ impl Store for Io {
     }
 
     fn flush(&self) -> Result<()> {
-        match self.ask(|port| fs::file_sync(port, 1, 0)) {
+        match self.port.ask(|port| fs::file_sync(port, 1, 0)) {
             // What has no file interface caches nothing.
             Err(error) if error.is_unsupported() => Ok(()),
             result => result,
@@ -412,14 +347,9 @@ fn nested(
         b"dir" => {
             let (number, name) = split(&rest).ok_or(Error::EINVAL)?;
             let number = parse_size(&number).ok_or(Error::EINVAL)? as usize;
-            let directory = resolver.descriptor(number)?;
+            let directory = Arc::new(resolver.descriptor(number)?);
             let flags = fs::O_READ | if write { fs::O_WRITE } else { 0 };
-            let opener = Box::new(move || {
-                match fs::dir_lookup(&directory, &name, flags, 0)? {
-                    (fs::FS_RETRY_NORMAL, rest, Some(file)) if rest.is_empty() => Ok(file),
-                    _ => Err(Error::ENOENT),
-                }
-            });
+            let opener = Box::new(move || lookup::open_at(directory.clone(), &name, flags, 0));
             Ok(Box::new(Io::opened(opener)?))
         }
         b"memory" => {

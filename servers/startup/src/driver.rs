@@ -52,7 +52,7 @@ struct State {
     failures: u32,
 }
 
-/// The directory of a driver's nodes, whichever program serves it.
+/// The directory of a driver's nodes, whichever program serves it. The name of its root is empty.
 struct Directory(Arc<Driver>);
 
 impl Object for Directory {
@@ -70,7 +70,11 @@ impl fs::Fs for Directory {
         _mode: u32,
     ) -> Result<(u32, Vec<u8>, Right<'static>)> {
         let name = core::str::from_utf8(name).map_err(|_| Error::ENOENT)?;
-        let file = open(&self.0.root()?, name, flags)?;
+        let root = self.0.root()?;
+        let file = match name {
+            "" => self.0.open(flags)?.1,
+            name => open(&root, name, flags)?,
+        };
         Ok((fs::FS_RETRY_NORMAL, Vec::new(), Right::from(file)))
     }
 }
@@ -122,6 +126,13 @@ impl Driver {
             }
             state = self.changed.wait_timeout(state, left).0;
         }
+    }
+
+    /// Its program as it is now, and the root of that, opened anew.
+    pub fn open(&self, flags: i32) -> Result<(Arc<Child>, SendRight)> {
+        let child = self.state.lock().child.clone();
+        let root = child.root(flags)?;
+        Ok((child, root))
     }
 
     /// A right to the directory of its nodes that outlives its programs.

@@ -163,10 +163,10 @@ fn start_disks(
         all.push(Disks { driver, node });
     }
     if let Some(bus) = machine.pci
-        && let Some(child) = start_pci_disks(startup, modules, bus)?
+        && let Some(driver) = start_pci_disks(startup, modules, bus)?
     {
         let node = "dev/disk";
-        all.push(Disks { child, node });
+        all.push(Disks { driver, node });
     }
     if let Some(card) = machine.cards.first() {
         connect(startup.host(), machine, card).step("card's pins")?;
@@ -209,50 +209,40 @@ fn settle(node: &SendRight, child: &Child) -> Result<()> {
 
 /// Starts a driver for the virtio disks on a PCI bus, if there are any.
 fn start_pci_disks(
-    startup: &Startup,
-    modules: &Modules,
+    startup: &Arc<Startup>,
+    modules: &Arc<Modules>,
     bus: Device,
-) -> core::result::Result<Option<Arc<Child>>, Failure> {
+) -> core::result::Result<Option<Arc<Driver>>, Failure> {
     let host = startup.host();
     let disks = pci::virtio_disks(host, bus, GIFT + 1).step("PCI")?;
     if disks.words.is_empty() {
         return Ok(None);
     }
     let dma = mach::dma_port(host).step("disks' memory")?;
-    let dma_word = format!("--dma={GIFT}");
-    let mut argv = Vec::from(["virtio-blk", &dma_word]);
-    argv.extend(disks.words.iter().map(String::as_str));
-    let gifts = Gifts {
-        descriptors: descriptors([dma].into_iter().chain(disks.rights)),
-        ..Gifts::default()
-    };
-    let child = modules.launch(startup.server(), &argv, gifts, None);
-    child.step("virtio-blk").map(Some)
+    let mut argv = vec!["virtio-blk".to_string(), format!("--dma={GIFT}")];
+    argv.extend(disks.words);
+    let rights = [dma].into_iter().chain(disks.rights).collect();
+    Driver::start(startup, modules, argv, rights).step("virtio-blk").map(Some)
 }
 
 /// Starts the driver of the serial line.
 fn start_console(
-    startup: &Startup,
-    modules: &Modules,
+    startup: &Arc<Startup>,
+    modules: &Arc<Modules>,
     machine: &Machine,
-) -> core::result::Result<Arc<Child>, Failure> {
+) -> core::result::Result<Arc<Driver>, Failure> {
     let console = machine.console.as_ref().ok_or(Error::ENODEV).step("console")?;
     connect(startup.host(), machine, console).step("console's pins")?;
     let at = console.device;
     let (registers, lines) = device(startup.host(), at).step("console's device")?;
-    let argv = [
-        "console",
-        &format!("--kind={}", console.kind),
-        &format!("--memory={GIFT}:{:#x}:{:#x}", at.offset(), at.bytes),
-        &format!("--interrupts={}:{}:{}", GIFT + 1, at.line, at.lines),
+    let argv = vec![
+        "console".to_string(),
+        format!("--kind={}", console.kind),
+        format!("--memory={GIFT}:{:#x}:{:#x}", at.offset(), at.bytes),
+        format!("--interrupts={}:{}:{}", GIFT + 1, at.line, at.lines),
     ];
-    let gifts = Gifts {
-        descriptors: descriptors([registers].into_iter().chain(lines)),
-        ..Gifts::default()
-    };
-    modules
-        .launch(startup.server(), &argv, gifts, None)
-        .step("console")
+    let rights = [registers].into_iter().chain(lines).collect();
+    Driver::start(startup, modules, argv, rights).step("console")
 }
 
 fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
@@ -308,9 +298,8 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
     let root = file_system.root(O_READ).step("the root file system")?;
 
     // What was started before them learns of auth and proc.
-    for child in [&console, &file_system] {
-        startup.initialise(child).step(&child.path)?;
-    }
+    startup.initialise(&file_system).step("the root file system")?;
+    console.introduce().step("console")?;
     for disks in &disks {
         disks.driver.introduce().step(disks.node)?;
     }
@@ -357,29 +346,25 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
         settle(&place, &pins).step("/dev/gpio")?;
     }
 
-    let line = console.root(O_READ | O_WRITE).step("console")?;
     let place = node("dev/console")?;
     let gifts = Gifts {
-        descriptors: descriptors([line.clone()]),
+        descriptors: descriptors([console.directory().step("console")?]),
         ..gifts(&place)
     };
-    let argv = ["term", "--name=/dev/console", &format!("fd:{GIFT}")];
+    let argv = ["term", "--name=/dev/console", &format!("dir:{GIFT}:")];
     let terminal = modules.launch(server, &argv, gifts, None).step("term")?;
     settle(&place, &terminal).step("/dev/console")?;
 
-    let servers = [
-        &console,
-        &auth,
-        &proc,
-        &file_system,
-        &executor,
-        &terminal,
-    ];
-    for child in servers {
+    for child in [&auth, &proc, &file_system, &executor, &terminal] {
         startup.essential(child).step(&child.path)?;
     }
     match &arguments.commands {
-        Some(commands) => run_commands(&startup, arguments, commands, &executor_port, &root, &line),
+        Some(commands) => {
+            // They have the bare line, which ends with its driver.
+            let (driver, line) = console.open(O_READ | O_WRITE).step("console")?;
+            startup.essential(&driver).step("console")?;
+            run_commands(&startup, arguments, commands, &executor_port, &root, &line)
+        }
         None => run_logins(&startup, &executor_port, &root, &terminal),
     }
 }

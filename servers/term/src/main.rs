@@ -1,16 +1,19 @@
 //! A terminal: a translator on a line, which is a file or a descriptor.
 //!
-//! `term [--name=NAME] LINE`, where `LINE` is a path or `fd:NUMBER`.
+//! `term [--name=NAME] LINE`, where `LINE` is a path, `fd:NUMBER`, or `dir:NUMBER:NAME`, a file in a
+//! directory. When the server of the line ends, a line that is no descriptor itself is opened again.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+use alloc::boxed::Box;
 use alloc::format;
 
+use fshelp::{Opener, Steady, lookup};
 use interface::fs::{O_READ, O_WRITE};
-use machuser::{Error, Result, SendRight, env, mach, sys};
+use machuser::{Error, Result, env, mach, sys};
 use term::serve::{THREADS, Terminal, TerminalNode};
 use trivfs::Translator;
 
@@ -24,17 +27,28 @@ fn main() {
     mach::log(&format!("term: {error}"));
 }
 
-fn line(argument: &[u8]) -> Result<SendRight> {
-    match argument.strip_prefix(b"fd:") {
-        Some(number) => {
-            let number = core::str::from_utf8(number)
-                .ok()
-                .and_then(|n| n.parse().ok());
-            let fd = env::fd(number.ok_or(Error::EINVAL)?).ok_or(Error::EBADF)?;
-            fd.try_clone()
-        }
-        None => fshelp::lookup::open(argument, O_READ | O_WRITE, 0),
+fn line(argument: &[u8]) -> Result<Steady> {
+    let descriptor = |number: &[u8]| {
+        let number = core::str::from_utf8(number).ok();
+        let number = number.and_then(|number| number.parse().ok());
+        env::fd(number.ok_or(Error::EINVAL)?).ok_or(Error::EBADF)
+    };
+    if let Some(number) = argument.strip_prefix(b"fd:") {
+        return Ok(Steady::new(descriptor(number)?.try_clone()?, None));
     }
+    let opener: Opener = match argument.strip_prefix(b"dir:") {
+        Some(place) => {
+            let colon = place.iter().position(|&byte| byte == b':');
+            let colon = colon.ok_or(Error::EINVAL)?;
+            let (directory, name) = (descriptor(&place[..colon])?, place[colon + 1..].to_vec());
+            Box::new(move || lookup::open_at(directory.clone(), &name, O_READ | O_WRITE, 0))
+        }
+        None => {
+            let path = argument.to_vec();
+            Box::new(move || lookup::open(&path, O_READ | O_WRITE, 0))
+        }
+    };
+    Ok(Steady::new(opener()?, Some(opener)))
 }
 
 fn serve() -> Result<Error> {

@@ -4,6 +4,7 @@ use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use fshelp::Steady;
 use interface::fs::{O_NONBLOCK, O_READ, O_WRITE};
 use interface::io::{self, SELECT_READ, SELECT_WRITE, StatBuf, fstype};
 use interface::tioctl::{self, ControlCharacters, Speeds, WindowSize};
@@ -12,7 +13,7 @@ use iohelp::User;
 use machuser::env::{self, init_port};
 use machuser::sync::{Condvar, Mutex, MutexGuard, OnceLock};
 use machuser::{
-    Call, Data, DataOut, Error, MAX_BULK, Outcome, Request, Result, Right, SendRight, clock, thread,
+    Call, Data, DataOut, Error, MAX_BULK, Outcome, Request, Result, Right, clock, thread,
 };
 use ports::{Object, Port};
 use trivfs::{Node, Open, Translator};
@@ -30,7 +31,7 @@ const BOTTOM_FILE: i32 = 2;
 /// A terminal.
 pub struct Terminal {
     me: Weak<Terminal>,
-    line: SendRight,
+    line: Steady,
     state: Mutex<State>,
     /// Something changed that somebody may wait for.
     changed: Condvar,
@@ -62,7 +63,7 @@ pub struct TerminalNode(pub Arc<Terminal>);
 
 impl Terminal {
     /// A terminal on a line, which it reads and writes from now on.
-    pub fn new(line: SendRight) -> Result<Arc<Self>> {
+    pub fn new(line: Steady) -> Result<Arc<Self>> {
         let terminal = Arc::new_cyclic(|me| Self {
             me: me.clone(),
             line,
@@ -109,7 +110,7 @@ impl Terminal {
                 state = self.changed.wait(state);
             }
             drop(state);
-            let count = match io::io_read(&self.line, -1, CHUNK, &mut buffer) {
+            let count = match self.line.ask(|line| io::io_read(line, -1, CHUNK, &mut buffer)) {
                 Ok(0) => break,
                 Ok(count) => count,
                 Err(error) if error.is_interrupted() => continue,
@@ -162,7 +163,7 @@ impl Terminal {
 
     fn send_all(&self, mut output: &[u8]) -> Result<()> {
         while !output.is_empty() {
-            match io::io_write(&self.line, output, -1) {
+            match self.line.ask(|line| io::io_write(line, output, -1)) {
                 Ok(0) => return Err(Error::EIO),
                 Ok(count) => output = &output[count..],
                 Err(error) if error.is_interrupted() => {}
