@@ -1214,9 +1214,6 @@ impl Kernel for SimKernel {
         self.leaf(holder, notification_slot)?;
         self.leaf(holder, handler_slot)?;
         self.allocate(0)?;
-        for task in self.tasks.values_mut() {
-            task.slots.retain(|_, held| *held != Slot::Interrupt(irq));
-        }
         self.slot_fill(holder, notification_slot, Slot::Interrupt(irq));
         self.slot_fill(holder, handler_slot, Slot::Interrupt(irq));
         Ok(())

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use elfload::block::{self, Contents, Place};
 use elfload::image::{Image, Target};
 use elfload::layout::Layout;
-use mach::{Cache, Error, Mach, Protection};
+use mach::{Cache, Error, Kernel as _, Mach, Protection};
 use sel4::BootInfo;
 use sel4::vspace::PAGE_SIZE;
 
@@ -56,11 +56,14 @@ pub fn start(mach: &mut Mach<Sel4>, boot: &BootInfo) {
         }
     }
     let Some((module, object)) = first else {
-        log_line("mach: the boot image holds no program 'startup': nothing to run");
+        log_line("<<hird:dead>> mach: the boot image holds no program 'startup': nothing to run");
         return;
     };
     if let Err(error) = run(mach, module, object) {
-        log_line(&format!("mach: startup does not start: {error}"));
+        let free = mach.kernel().memory_free() >> 10;
+        log_line(&format!(
+            "<<hird:dead>> mach: startup does not start: {error}; {free} K of memory are free"
+        ));
     }
 }
 

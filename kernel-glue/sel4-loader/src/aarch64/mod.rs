@@ -21,9 +21,9 @@ use memory::Memory;
 /// Bytes of the checksum behind the payload.
 const CHECKSUM_SIZE: u64 = 8;
 
-/// Memory that is left to the kernel for what it makes before the root task runs, at least: the
-/// root CNode, and the page tables of the root task.
-const KERNEL_RESERVE: u64 = 2 << 20;
+/// Memory that is left to the kernel and the root task, at least, for what they need before they can
+/// say that they need more: the root CNode, page tables, the first part of the root task's heap.
+const RESERVE: u64 = 6 << 20;
 
 /// Called by the first instructions, at EL1 or EL2, MMU off, on the loader's stack, with the
 /// address that the firmware gives for the device tree.
@@ -35,6 +35,9 @@ extern "C" fn load(device_tree: u64) -> ! {
     }
     exceptions::install();
     console::set_up();
+    if let Some(reason) = registers::misfit() {
+        fail(format_args!("not on this processor: {reason}"));
+    }
 
     let image = start::image();
     let loader = start::loader();
@@ -60,11 +63,11 @@ extern "C" fn load(device_tree: u64) -> ! {
     let bank = device_tree.as_ref().and_then(|tree| tree.bank.clone());
     let memory_end = bank.map(|bank| bank.end & !(PAGE_SIZE - 1));
     if let Some(end) = memory_end
-        && user_end + KERNEL_RESERVE > end
+        && user_end + RESERVE > end
     {
-        let needed = user_end + KERNEL_RESERVE;
+        let needed = user_end + RESERVE;
         fail(format_args!(
-            "memory is needed up to {needed:#x}, but ends at {end:#x}"
+            "too little memory: it is needed up to {needed:#x} at the least, but ends at {end:#x}"
         ));
     }
 

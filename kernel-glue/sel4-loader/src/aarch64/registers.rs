@@ -66,6 +66,27 @@ pub fn enter_el1() -> Result<(), u64> {
     Ok(())
 }
 
+/// Why the kernel cannot run on this processor, if it cannot.
+pub fn misfit() -> Option<&'static str> {
+    let features: u64;
+    // SAFETY: reads an identification register.
+    unsafe {
+        asm!("mrs {}, id_aa64pfr0_el1", out(reg) features, options(nomem, nostack, preserves_flags));
+    }
+    // Arm Architecture Reference Manual, ID_AA64PFR0_EL1: FP, AdvSIMD, GIC. The kernel takes half
+    // precision for the lack of floating point, and drives a GICv2 or the board's own controller.
+    let field = |shift: u32| features >> shift & 0xf;
+    match (field(16), field(20), field(24)) {
+        (0, 0, 0) => None,
+        (0, 0, _) => Some("its interrupt controller is a GICv3; a GICv2 is needed"),
+        (1, _, _) | (_, 1, _) => Some(
+            "it has half-precision floating point, which this kernel does not know; \
+             Cortex-A53, A57 and A72 work",
+        ),
+        _ => Some("it has no floating point"),
+    }
+}
+
 /// Switches the MMU and the caches on, and sets what the kernel leaves as it finds it.
 ///
 /// # Safety
