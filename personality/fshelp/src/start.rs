@@ -1,7 +1,7 @@
 //! Starting a translator, and waiting until it says that it runs.
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use interface::fs::{EXEC_DEFAULTS, O_EXEC};
 use interface::{auth, fs, fsys, process};
@@ -56,12 +56,16 @@ enum Stage {
     Asked(i32, Option<SendRight>),
     /// What it is answered with.
     Answered(Result<Right<'static>>),
+    /// It is being answered.
+    Answering,
     /// It is over: answered, or the program died.
     Over,
 }
 
 /// The object behind the bootstrap port of a program that is being started.
 struct Bootstrap {
+    me: Weak<Bootstrap>,
+    server: Weak<Server>,
     stage: Mutex<Stage>,
     changed: Condvar,
 }
@@ -99,7 +103,20 @@ impl fsys::Fsys for Bootstrap {
         self.changed.notify_all();
         loop {
             match core::mem::replace(&mut *stage, Stage::Over) {
-                Stage::Answered(result) => return result,
+                Stage::Answered(result) => {
+                    *stage = Stage::Answering;
+                    let me = self.me.clone();
+                    let over = move || {
+                        if let Some(bootstrap) = me.upgrade() {
+                            bootstrap.set(Stage::Over);
+                        }
+                    };
+                    match self.server.upgrade() {
+                        Some(server) => server.after_reply(over),
+                        None => *stage = Stage::Over,
+                    }
+                    return result;
+                }
                 Stage::Over => return Err(Error::EDIED),
                 other => *stage = other,
             }
@@ -109,14 +126,17 @@ impl fsys::Fsys for Bootstrap {
 }
 
 /// Starts a translator with `launch`, and serves what it says on its bootstrap port: answers its
-/// control port. `server` must be running.
+/// control port. `server` must be running. The program has its answer by then, so that the caller may
+/// end.
 pub fn start_translator(
-    server: &Server,
+    server: &Arc<Server>,
     call: &Call<'_>,
     underlying: &dyn Fn(i32) -> Result<Right<'static>>,
     launch: Launch<'_>,
 ) -> Result<SendRight> {
-    let bootstrap = Arc::new(Bootstrap {
+    let bootstrap = Arc::new_cyclic(|me| Bootstrap {
+        me: me.clone(),
+        server: Arc::downgrade(server),
         stage: Mutex::new(Stage::Silent),
         changed: Condvar::new(),
     });
@@ -154,6 +174,10 @@ fn await_startup(
     match underlying(flags) {
         Ok(right) => {
             bootstrap.set(Stage::Answered(Ok(right)));
+            let mut stage = bootstrap.stage.lock();
+            while !matches!(*stage, Stage::Over) {
+                stage = bootstrap.changed.wait(stage);
+            }
             Ok(control)
         }
         Err(error) => {

@@ -17,7 +17,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use core::time::Duration;
 use interface::{interrupt, notify};
 use machuser::objects::{Busy, Direct, Named, Objects, Seat};
@@ -247,6 +247,7 @@ impl Backlog {
     }
 }
 
+type Finish = Box<dyn FnOnce() + Send>;
 type DeathCallback = Box<dyn FnOnce() + Send>;
 
 /// A program's server: its ports and its threads.
@@ -265,9 +266,9 @@ pub struct Server {
     /// How many watches there have been.
     watches: AtomicU64,
     stopped: AtomicBool,
-    /// The thread that runs `finish` when it has replied; 0 for none.
-    finishing: AtomicU32,
-    finish: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    /// What threads do when they have replied, by their numbers, and how much that is.
+    finish: Mutex<Vec<(u32, Finish)>>,
+    finishing: AtomicUsize,
 }
 
 impl core::fmt::Debug for Server {
@@ -338,8 +339,8 @@ impl Server {
             on_death: Mutex::new(BTreeMap::new()),
             watches: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
-            finishing: AtomicU32::new(0),
-            finish: Mutex::new(None),
+            finish: Mutex::new(Vec::new()),
+            finishing: AtomicUsize::new(0),
         }))
     }
 
@@ -641,29 +642,26 @@ impl Server {
         self.inhibition_changed.notify_all();
     }
 
-    /// Has `f` run by this thread after it has replied to the request that it serves: to end the
-    /// program without leaving a caller without an answer.
+    /// Has `f` run by this thread after it has replied to the request that it serves: for what must
+    /// not leave the caller without an answer, such as the program's end.
     pub fn after_reply(&self, f: impl FnOnce() + Send + 'static) {
-        *self.finish.lock() = Some(Box::new(f));
-        self.finishing.store(thread::number(), Ordering::SeqCst);
+        self.finish.lock().push((thread::number(), Box::new(f)));
+        self.finishing.fetch_add(1, Ordering::SeqCst);
         // One of these is this thread's.
         self.objects.for_each_request(|cancel, _| {
             cancel.mark(|_| true);
         });
     }
 
-    fn is_finishing(&self) -> bool {
-        let number = self.finishing.load(Ordering::SeqCst);
-        number != 0 && number == thread::number()
-    }
-
-    #[cold]
-    fn run_finish(&self) {
-        self.finishing.store(0, Ordering::SeqCst);
-        let finish = self.finish.lock().take();
-        if let Some(finish) = finish {
-            finish();
+    /// What this thread does when it has replied.
+    fn take_finish(&self) -> Vec<(u32, Finish)> {
+        if self.finishing.load(Ordering::SeqCst) == 0 {
+            return Vec::new();
         }
+        let own = thread::number();
+        let taken: Vec<_> = self.finish.lock().extract_if(.., |(number, _)| *number == own).collect();
+        self.finishing.fetch_sub(taken.len(), Ordering::SeqCst);
+        taken
     }
 
     // ---- threads
@@ -731,9 +729,10 @@ impl Server {
             };
             if rare {
                 self.announce_end();
-                if self.is_finishing() {
+                let finish = self.take_finish();
+                if !finish.is_empty() {
                     buffer.reply();
-                    self.run_finish();
+                    finish.into_iter().for_each(|(_, f)| f());
                     next = sys::receive();
                     continue;
                 }
@@ -980,9 +979,7 @@ impl Server {
             if busy.end() {
                 self.announce_end();
             }
-            if self.is_finishing() {
-                self.run_finish();
-            }
+            self.take_finish().into_iter().for_each(|(_, f)| f());
             backlog = self.backlog.lock();
             backlog.done(client);
         }

@@ -251,6 +251,38 @@ fn a_translator_in_use_goes_only_when_forced_and_is_started_anew() {
 }
 
 #[test]
+fn who_ends_after_it_has_started_a_program_has_answered_it() {
+    for _ in 0..100 {
+        let parent = Parent::new();
+        let (answer, answered) = std::sync::mpsc::channel();
+        let result = parent.task.run(|| {
+            let call = Call::direct(0);
+            let underlying = |_| Ok(Right::null());
+            let control = fshelp::start::start_translator(
+                &parent.server,
+                &call,
+                &underlying,
+                &mut |bootstrap| {
+                    let child = Arc::new(Task::new());
+                    let bootstrap = child.give_send(bootstrap.into())?;
+                    let (kept, answer) = (child.clone(), answer.clone());
+                    child.spawn(move || {
+                        let translator = Translator::new(Hello, || ()).unwrap();
+                        translator.server().start().unwrap();
+                        answer.send(translator.startup(&bootstrap).map(drop)).unwrap();
+                        kept.kill();
+                    });
+                    Ok(Box::new(|| ()))
+                },
+            );
+            control.map(drop)
+        });
+        parent.task.kill();
+        assert_eq!((result, answered.recv().unwrap()), (Ok(()), Ok(())));
+    }
+}
+
+#[test]
 fn a_program_that_ends_before_it_says_that_it_runs_is_an_error() {
     let parent = Parent::new();
     let result = parent.task.run(|| {
