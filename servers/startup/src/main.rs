@@ -335,15 +335,12 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
     if let Some(at) = machine.pins
         && let Ok(place) = node("dev/gpio")
     {
-        let (memory, _) = device(startup.host(), at).step("pins")?;
-        let memory_argument = format!("--memory={GIFT}:{:#x}:{:#x}", at.offset(), at.bytes);
-        let gifts = Gifts {
-            descriptors: descriptors([memory]),
-            ..gifts(&place)
-        };
-        let argv = ["gpio", &memory_argument];
-        let pins = modules.launch(server, &argv, gifts, None).step("gpio")?;
-        settle(&place, &pins).step("/dev/gpio")?;
+        let memory = registers(startup.host(), at).step("pins")?;
+        let memory_word = format!("--memory={GIFT}:{:#x}:{:#x}", at.offset(), at.bytes);
+        let argv = vec!["gpio".to_string(), memory_word];
+        let pins = Driver::start(&startup, &modules, argv, vec![memory]).step("gpio")?;
+        pins.introduce().step("gpio")?;
+        pins.settle(place).step("/dev/gpio")?;
     }
 
     let place = node("dev/console")?;
