@@ -41,6 +41,8 @@ pub enum Platform {
     Rpi3,
     /// 64-bit PC.
     Pc99,
+    /// Xilinx's ZCU102.
+    Zcu102,
 }
 
 impl Platform {
@@ -50,6 +52,7 @@ impl Platform {
             Platform::QemuVirt => "qemu-virt",
             Platform::Rpi3 => "rpi3",
             Platform::Pc99 => "pc99",
+            Platform::Zcu102 => "zcu102",
         }
     }
 }

@@ -33,7 +33,7 @@ pub fn command(workspace: &Workspace, arguments: &RunArgs) -> Result<u8> {
     let system = System::build(workspace, options)?;
     let (root, _lock) = match &arguments.root {
         Some(image) => (Some(qemu::absolute(image)?), None),
-        None if arguments.ramdisk => (None, None),
+        None if system.ramdisk => (None, None),
         None => {
             let disk = system.persistent_root(arguments.snapshot)?;
             (Some(disk.path), Some(disk.lock))

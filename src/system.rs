@@ -40,6 +40,8 @@ pub struct System {
     pub debug_kernel: bool,
     /// What the machine boots from.
     pub image: PathBuf,
+    /// Whether that holds the root file system.
+    pub ramdisk: bool,
     /// The device tree to give to the emulator, unless that makes one.
     pub device_tree: Option<PathBuf>,
     /// The root file system as the build made it. Never written to by a guest.
@@ -125,8 +127,10 @@ impl System {
         };
         let root_task = boot::image::root_task(&inputs)?;
         let qemu = kernel.platform.qemu.as_ref();
+        let diskless = qemu.is_some_and(|qemu| qemu.disks.is_none());
+        let ramdisk = options.ramdisk || diskless;
         let give_device_tree = qemu.is_some_and(|qemu| qemu.give_device_tree);
-        let image = if options.ramdisk {
+        let image = if ramdisk {
             let inside = output.join(format!("{kind}-ramdisk.img"));
             image::build(&contents, Place::whole(contents.least_size()?), &inside)?;
             let name = format!("hird-{kind}-ramdisk.img");
@@ -141,6 +145,7 @@ impl System {
             kernel,
             debug_kernel: options.debug_kernel,
             image,
+            ramdisk,
             device_tree: device_tree.filter(|_| give_device_tree),
             root,
             contents,

@@ -11,6 +11,9 @@ fn main() {
     let base = address("HIRD_LOADER_BASE", 0x4040_0000);
     let memory = address("HIRD_LOADER_MEMORY", 0x4000_0000);
     let uart = address("HIRD_LOADER_UART", 0x0900_0000);
+    println!("cargo::rerun-if-env-changed=HIRD_LOADER_UART_REGISTERS");
+    let registers = env::var("HIRD_LOADER_UART_REGISTERS");
+    let registers = registers.unwrap_or_else(|_| "[0x00, 0x18, 0x20]".into());
     println!("cargo::rerun-if-env-changed=HIRD_LOADER_SETUP");
     let setup = env::var("HIRD_LOADER_SETUP").unwrap_or_else(|_| "[]".into());
     let sleep = address("HIRD_LOADER_SLEEP", 0);
@@ -30,6 +33,8 @@ fn main() {
          pub const MEMORY: u64 = {memory:#x};\n\
          /// The UART for messages.\n\
          pub const UART: usize = {uart:#x};\n\
+         /// Its data and its status register, and the bits there that say that there is no room.\n\
+         pub const UART_REGISTERS: [usize; 3] = {registers};\n\
          /// Registers to set before the UART is used: address, bits to change, value.\n\
          pub const SETUP: &[(usize, u32, u32)] = &{setup};\n\
          /// Where the other cores wait for an address to go on from.\n\

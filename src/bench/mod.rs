@@ -101,16 +101,17 @@ fn measure(
         .clone()
         .context("this platform has no emulator")?;
     let memory = parse_size(&board.memory).map_err(anyhow::Error::msg)?;
+    let root = (!system.ramdisk).then(|| Disk {
+        file: system.root.clone(),
+        snapshot: true,
+    });
     let machine = Machine {
         board,
         image: system.image.clone(),
         kernel: system.boot_kernel(),
         device_tree: system.device_tree.clone(),
         memory,
-        disks: vec![Disk {
-            file: system.root.clone(),
-            snapshot: true,
-        }],
+        disks: root.into_iter().collect(),
         icount: true,
         debug_kernel: false,
         arguments: BootArguments {

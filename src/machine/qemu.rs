@@ -66,7 +66,7 @@ impl Machine {
 
     /// The command that starts the machine.
     pub fn command(&self, console: Console) -> Result<Command> {
-        let slots = self.board.disks.most;
+        let slots = self.board.disks.as_ref().map_or(0, |disks| disks.most);
         ensure!(
             self.disks.len() <= slots,
             "the board has room for {slots} disk{} and no more",
@@ -97,14 +97,15 @@ impl Machine {
             command.args(["-icount", "shift=0"]);
         }
         command.args(&self.board.arguments);
-        for (index, disk) in self.disks.iter().enumerate() {
+        let board = self.board.disks.iter().cycle();
+        for (index, (disk, board)) in self.disks.iter().zip(board).enumerate() {
             let numbered = |text: &str| {
                 text.replace("{index}", &index.to_string())
                     .replace("{slot}", &(slots - 1 - index).to_string())
             };
-            let drive = numbered(&self.board.disks.drive);
+            let drive = numbered(&board.drive);
             command.arg("-drive").arg(disk.drive(&drive)?);
-            if let Some(device) = &self.board.disks.device {
+            if let Some(device) = &board.device {
                 command.arg("-device").arg(numbered(device));
             }
         }

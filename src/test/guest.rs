@@ -126,6 +126,12 @@ struct Trace {
 }
 
 impl Runner<'_> {
+    /// Whether a case's root file system lies in the boot image: by its own wish, or because the
+    /// board has no disks.
+    fn has_ramdisk(&self, needs: &Needs) -> bool {
+        needs.ramdisk || self.system.ramdisk
+    }
+
     /// What the machine lacks for a case, if it does.
     fn lacks(&self, needs: &Needs) -> Option<String> {
         let platform = &self.system.kernel.platform;
@@ -133,9 +139,9 @@ impl Runner<'_> {
             return Some(format!("it is for {board}"));
         }
         let board = platform.qemu.as_ref()?;
-        let disks = needs.disks.len() + usize::from(!needs.ramdisk);
-        if disks > board.disks.most {
-            let most = board.disks.most;
+        let disks = needs.disks.len() + usize::from(!self.has_ramdisk(needs));
+        let most = board.disks.as_ref().map_or(0, |disks| disks.most);
+        if disks > most {
             return Some(format!("it needs {disks} disks, and the board has room for {most}"));
         }
         if needs.memory.is_some() && board.memory_fixed {
@@ -148,8 +154,8 @@ impl Runner<'_> {
     /// What the cases are told of the machine.
     fn settings(&self) -> String {
         let board = self.system.kernel.platform.qemu.as_ref();
-        board.map_or(String::new(), |board| {
-            let disks = &board.disks;
+        let disks = board.and_then(|board| board.disks.as_ref());
+        disks.map_or(String::new(), |disks| {
             format!("export ROOT_DISK={} DISK_SERVER={}\n", disks.root, disks.server)
         })
     }
@@ -171,7 +177,7 @@ impl Runner<'_> {
                 script += &part;
                 batch.extend(cases.pop_front());
             }
-            let root = (!needs.ramdisk).then(|| Disk {
+            let root = (!self.has_ramdisk(&needs)).then(|| Disk {
                 file: self.system.root.clone(),
                 snapshot: true,
             });
@@ -218,7 +224,7 @@ impl Runner<'_> {
         let scratch =
             tempfile::tempdir_in(self.folder).context("cannot make a folder for disks")?;
         let mut disks = Vec::new();
-        if !case.needs.ramdisk {
+        if !self.has_ramdisk(&case.needs) {
             disks.push(self.root_disk(case, scratch.path())?);
         }
         for (index, need) in case.needs.disks.iter().enumerate() {

@@ -60,6 +60,7 @@ impl LoaderBuild {
             .env("HIRD_LOADER_BASE", format!("{:#x}", loader.base))
             .env("HIRD_LOADER_MEMORY", format!("{:#x}", loader.memory))
             .env("HIRD_LOADER_UART", format!("{:#x}", loader.uart))
+            .env("HIRD_LOADER_UART_REGISTERS", format!("{:?}", loader.uart_registers))
             .env("HIRD_LOADER_SETUP", format!("[{setup}]"))
             .env("HIRD_LOADER_CORES", format!("{:?}", loader.cores))
             .env("HIRD_LOADER_SLEEP", format!("{:#x}", loader.sleep))

@@ -66,6 +66,10 @@ pub struct LoaderDescription {
     pub memory: u64,
     /// Physical address of a PL011 UART for messages.
     pub uart: u64,
+    /// Offsets of its data and its status register, and the status bits that say that there is no
+    /// room; a PL011's unless the description says otherwise.
+    #[serde(default = "pl011")]
+    pub uart_registers: [u32; 3],
     /// Registers to set before the UART is used: address, bits to change, value. Of 32 bits each.
     #[serde(default)]
     pub setup: Vec<(u64, u32, u32)>,
@@ -94,6 +98,11 @@ pub struct CardDescription {
     pub firmware_source: String,
 }
 
+/// The registers of a PL011 (its manual, chapter 3).
+fn pl011() -> [u32; 3] {
+    [0x00, 0x18, 1 << 5]
+}
+
 /// How QEMU emulates a board.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -115,8 +124,8 @@ pub struct QemuDescription {
     /// Arguments that do not change.
     #[serde(default)]
     pub arguments: Vec<String>,
-    /// How disks are given.
-    pub disks: DiskDescription,
+    /// How disks are given; `None` if Hird drives none of the machine's.
+    pub disks: Option<DiskDescription>,
     /// How the command line gets to the guest.
     #[serde(default)]
     pub command_line: CommandLine,

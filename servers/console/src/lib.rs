@@ -1,15 +1,17 @@
 //! Serial lines and their devices, apart from any server: the ARM PrimeCell UART (PL011), the
-//! BCM2835's mini UART, and the 16550 of PCs.
+//! BCM2835's mini UART, the 16550 of PCs, and Cadence's UART.
 
 #![cfg_attr(target_os = "none", no_std)]
 #![forbid(unsafe_code)]
 
+mod cadence;
 mod line;
 mod mini_uart;
 mod ns16550;
 mod pl011;
 mod uart;
 
+pub use cadence::Cadence;
 pub use line::{Line, RECEIVED_LIMIT};
 pub use mini_uart::MiniUart;
 pub use ns16550::Ns16550;

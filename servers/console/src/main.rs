@@ -1,7 +1,7 @@
 //! The driver of a serial line: a translator whose node is the line.
 //!
-//! `driver::Arguments` says with what it is started; the kind of device is `pl011`, `bcm2835-aux`
-//! or `ns16550a`.
+//! `driver::Arguments` says with what it is started; the kind of device is `pl011`, `cadence`,
+//! `bcm2835-aux` or `ns16550a`.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
@@ -13,7 +13,7 @@ use alloc::sync::Arc;
 
 use core::time::Duration;
 
-use console_driver::{Line, MiniUart, Ns16550, Pl011, Uart};
+use console_driver::{Cadence, Line, MiniUart, Ns16550, Pl011, Uart};
 use driver::{Arguments, Bus};
 use interface::fs::{O_NONBLOCK, O_READ, O_WRITE};
 use interface::io::{SELECT_READ, SELECT_WRITE, StatBuf, fstype};
@@ -156,6 +156,7 @@ fn serve() -> Result<()> {
     match arguments.kind.as_deref() {
         Some("pl011") => drive(Pl011::new(bus), interrupt),
         Some("bcm2835-aux") => drive(MiniUart::new(bus), interrupt),
+        Some("cadence") => drive(Cadence::new(bus), interrupt),
         Some("ns16550a") => drive(Ns16550::new(Bytes(bus)), interrupt),
         _ => Err(Error::EINVAL),
     }

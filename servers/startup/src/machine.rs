@@ -67,8 +67,9 @@ pub struct Machine {
     pub pins: Option<Device>,
 }
 
-const CONSOLES: [(&str, &str); 3] = [
+const CONSOLES: [(&str, &str); 4] = [
     ("arm,pl011", "pl011"),
+    ("cdns,uart-r1p12", "cadence"),
     ("brcm,bcm2835-aux-uart", "bcm2835-aux"),
     ("ns16550a", "ns16550a"),
 ];

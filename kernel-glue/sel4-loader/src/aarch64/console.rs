@@ -1,16 +1,9 @@
-//! Messages on the UART, a PL011 that the firmware has set up, or what the board's description says
-//! of it.
-//!
-//! Source: PrimeCell UART (PL011) Technical Reference Manual, chapter 3.
+//! Messages on the UART that the firmware, or what the board's description says of it, has set up.
 
 use core::fmt::{self, Write};
 use core::hint;
 
-use super::board::{SETUP, UART};
-
-const DATA: usize = 0x00;
-const FLAGS: usize = 0x18;
-const TRANSMIT_FULL: u32 = 1 << 5;
+use super::board::{SETUP, UART, UART_REGISTERS};
 
 /// Sets the registers that the board's description names: address, bits to change, value. Called
 /// once, before anything is printed.
@@ -27,11 +20,12 @@ struct Console;
 
 impl Console {
     fn put(&mut self, byte: u8) {
-        let flags = (UART + FLAGS) as *const u32;
-        let data = (UART + DATA) as *mut u32;
+        let [data, status, full] = UART_REGISTERS;
+        let status = (UART + status) as *const u32;
+        let data = (UART + data) as *mut u32;
         // SAFETY: these are registers of the board's UART, which nothing else drives now.
         unsafe {
-            while flags.read_volatile() & TRANSMIT_FULL != 0 {
+            while status.read_volatile() & full as u32 != 0 {
                 hint::spin_loop();
             }
             data.write_volatile(byte.into());
