@@ -42,7 +42,7 @@ pub fn command(workspace: &Workspace, arguments: &ImageArgs) -> Result<()> {
     );
     if description.grub {
         let (output, to) = (workspace.output(platform)?, qemu::absolute(&arguments.output)?);
-        iso::build(&system.kernel.boot, &system.image, &output, &to)?;
+        iso::build(&system.kernel, &system.image, &output, &to)?;
         step::say(&format!(
             "{shown} is for a CD, or from its first byte on for a USB stick or a hard disk; \
              it boots to a login with its root file system inside"

@@ -8,6 +8,9 @@ use sel4::{AbsoluteCPtr, BootInfo, UserContext, cap, init_thread};
 /// Whether there are I/O ports.
 pub const HAS_PORTS: bool = false;
 
+/// Whether the mapping of a capability ends when that is deleted.
+pub const DELETING_UNMAPS: bool = true;
+
 /// Before anything else.
 pub fn start(_: &BootInfo) {}
 

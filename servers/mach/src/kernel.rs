@@ -866,6 +866,13 @@ impl Sel4 {
         Ok(place)
     }
 
+    /// Takes the mapping of a frame's copy away, before that is deleted.
+    fn unmap_copy(slot: Slot) {
+        if !arch::DELETING_UNMAPS {
+            let _ = cap::Page::from_bits(slot as u64).unmap();
+        }
+    }
+
     /// The mach server sees a frame no more.
     fn alias_drop(&mut self, frame: u32) {
         let Some(entry) = self.frames.get_mut(frame).filter(|entry| entry.alias != 0) else { return };
@@ -873,6 +880,7 @@ impl Sel4 {
         let place = (address - ALIAS_BASE[kind]) / entry.bytes();
         let alias = &mut self.aliases[kind].entries[place];
         if alias.frame.take().is_some() {
+            Self::unmap_copy(alias.slot);
             // Fails only for an address that does not exist.
             let _ = self.slots.at(alias.slot).delete();
         }
@@ -1621,6 +1629,7 @@ impl Kernel for Sel4 {
             // What is mapped once more is likely to be so again.
             entry.spare = mapping.slot;
         } else {
+            Self::unmap_copy(mapping.slot);
             self.slots.delete(mapping.slot);
             return;
         }

@@ -27,6 +27,10 @@ static TICKS_PER_MICROSECOND: AtomicU64 = AtomicU64::new(1);
 /// Whether there are I/O ports.
 pub const HAS_PORTS: bool = true;
 
+/// Whether the mapping of a capability ends when that is deleted: the kernel of 5.0.0 does so only with
+/// the last of a frame.
+pub const DELETING_UNMAPS: bool = false;
+
 /// Before anything else.
 pub fn start(boot: &BootInfo) {
     TICKS_PER_MICROSECOND.store(boot.arch_info().max(1), Ordering::Relaxed);
