@@ -67,3 +67,8 @@ pub fn foreign() -> u64 {
 pub fn foreign_call(state: &[u64]) -> [u64; 3] {
     [state[8], state[0], state[1]]
 }
+
+/// What is told of an address at which an access failed.
+pub fn reported(address: u64) -> u64 {
+    address
+}

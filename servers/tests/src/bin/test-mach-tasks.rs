@@ -743,7 +743,7 @@ mod guest {
                 let message = get!(sys::msg_receive_from(handler.as_raw(), limit));
                 same!(message.label, 2400 | mach::abi::WITH_REPLY);
                 same!(message.words[0], 1);
-                same!(message.words[2], address);
+                same!(message.words[2], guest_tests::arch::reported(address));
                 same!(message.rights.len(), 3);
                 same!(child.lives(), true);
             }
