@@ -445,6 +445,8 @@ fn tell(name: &str, verdict: &Result<(), String>, report: &mut Report) {
 struct Watch<'a> {
     marks: &'a Marks,
     buffer: Vec<u8>,
+    /// How far it was searched for the next mark.
+    searched: usize,
     index: usize,
     /// Whether a case is running.
     inside: bool,
@@ -462,6 +464,7 @@ impl<'a> Watch<'a> {
         Watch {
             marks,
             buffer: Vec::new(),
+            searched: 0,
             index: 0,
             inside: false,
             started: false,
@@ -475,29 +478,45 @@ impl<'a> Watch<'a> {
             if self.inside {
                 let mark = self.marks.end(self.index, "");
                 let mark = mark.trim_end_matches(">>");
-                let Some(at) = judge::find(&self.buffer, mark.as_bytes()) else {
-                    break;
-                };
+                let Some(at) = self.find(mark) else { break };
                 let Ok((status, length)) = judge::number_mark(&self.buffer[at..], mark) else {
                     break;
                 };
                 let output = self.buffer[..at].to_vec();
-                self.buffer.drain(..at + length);
+                self.take(at + length);
                 self.inside = false;
                 self.index += 1;
                 seen.push(Seen::End(Trace { output, status }));
             } else {
                 let mark = self.marks.begin(self.index) + "\n";
-                let Some(at) = judge::find(&self.buffer, mark.as_bytes()) else {
-                    break;
-                };
-                self.buffer.drain(..at + mark.len());
+                let Some(at) = self.find(&mark) else { break };
+                self.take(at + mark.len());
                 self.inside = true;
                 self.started = true;
                 seen.push(Seen::Begin);
             }
         }
         seen
+    }
+
+    /// Where a mark begins, of which there is none in what was searched for it before.
+    fn find(&mut self, mark: &str) -> Option<usize> {
+        let from = self.searched;
+        match judge::find(&self.buffer[from..], mark.as_bytes()) {
+            Some(at) => {
+                self.searched = from + at;
+                Some(from + at)
+            }
+            None => {
+                self.searched = from.max((self.buffer.len() + 1).saturating_sub(mark.len()));
+                None
+            }
+        }
+    }
+
+    fn take(&mut self, count: usize) {
+        self.buffer.drain(..count);
+        self.searched = 0;
     }
 }
 

@@ -2,6 +2,7 @@
 //! they are gone, nothing of them is left.
 //!
 //! What they do follows from a number, which is printed and can be given: `test-mach-attack seed N`.
+//! `only PART` makes those attacks whose names have this part.
 //! With the argument `long` there are ten thousand of them; with `counted`, on a machine whose clock
 //! counts instructions, what others do afterwards must cost what it cost before.
 #![cfg_attr(target_os = "none", no_std, no_main)]
@@ -487,7 +488,10 @@ mod guest {
         line(&format!("seed {seed}"));
         let rounds = suite.times(ROUNDS).min(if suite.is_long() { ROUNDS } else { 240 });
         let each = rounds / ATTACKS.len() as u64 + 1;
-        for (kind, (name, _)) in ATTACKS.iter().enumerate() {
+        let only = argument(b"only").and_then(|at| posix::env::args().get(at + 1));
+        let only = only.and_then(|part| core::str::from_utf8(part).ok()).unwrap_or_default();
+        let attacks = ATTACKS.iter().enumerate().filter(|(_, (name, _))| name.contains(only));
+        for (kind, (name, _)) in attacks {
             suite.check(&format!("{name} harm nobody, and leave nothing"), || {
                 let code = get!(TinyCode::new());
                 let tiny = get!(code.start(0));
