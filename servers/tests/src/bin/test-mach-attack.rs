@@ -488,7 +488,8 @@ mod guest {
         line(&format!("seed {seed}"));
         let rounds = suite.times(ROUNDS).min(if suite.is_long() { ROUNDS } else { 240 });
         let each = rounds / ATTACKS.len() as u64 + 1;
-        let only = argument(b"only").and_then(|at| posix::env::args().get(at + 1));
+        let words = posix::env::args();
+        let only = argument(b"only").and_then(|at| words.get(at + 1));
         let only = only.and_then(|part| core::str::from_utf8(part).ok()).unwrap_or_default();
         let attacks = ATTACKS.iter().enumerate().filter(|(_, (name, _))| name.contains(only));
         for (kind, (name, _)) in attacks {
