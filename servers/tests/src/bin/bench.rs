@@ -230,29 +230,42 @@ fn rpc(bench: &Bench) -> Result<()> {
 
 fn memory(bench: &Bench) -> Result<()> {
     const PAGES: u64 = 500;
-    // The kernel clears memory that was freed as a whole when it is used again, megabytes at a time:
-    // what such a block costs is not the cost of the page that happens to be its first.
-    let warm = 4 * PAGES * 4096;
-    if let Ok(at) = mach::vm_allocate(mach::SELF, Place::Anywhere, warm) {
-        for page in (at..at + warm).step_by(4096) {
+    let touch = |at: u64, pages: u64| {
+        for page in (at..at + pages * 4096).step_by(4096) {
             // SAFETY: fresh memory of this task, which nothing else uses.
             unsafe { (page as *mut u8).write_volatile(0) };
         }
-        let _ = mach::vm_deallocate(mach::SELF, at, warm);
-    }
+    };
     let mut at = 0;
     let mut left = 0;
-    bench.measure("fault.anon", PAGES, || -> Result<()> {
+    let mut first_touch = || -> Result<()> {
         if left == 0 {
             left = PAGES + 2;
             at = mach::vm_allocate(mach::SELF, Place::Anywhere, left * 4096)?;
         }
-        // SAFETY: fresh memory of this task, which nothing else uses.
-        unsafe { (at as *mut u8).write_volatile(0) };
+        touch(at, 1);
         at += 4096;
         left -= 1;
         Ok(())
-    });
+    };
+    // All that was freed is used up: what comes now is memory that was never used, or freed by
+    // megabytes. The kernel has cleared its block, when it took the first page of it.
+    const USED: u64 = 6 * PAGES;
+    let at_once = || -> Result<u64> {
+        let at = mach::vm_allocate(mach::SELF, Place::Anywhere, USED * 4096)?;
+        touch(at, USED);
+        Ok(at)
+    };
+    let fresh = at_once()?;
+    bench.measure("fault.anon.fresh", PAGES, &mut first_touch);
+    // What somebody has had before is cleared when it is given out: the second time with the mapping
+    // that the mach server has of it from the first.
+    mach::vm_deallocate(mach::SELF, fresh, USED * 4096)?;
+    thread::sleep(Duration::from_millis(50));
+    let again = at_once()?;
+    mach::vm_deallocate(mach::SELF, again, USED * 4096)?;
+    thread::sleep(Duration::from_millis(50));
+    bench.measure("fault.anon", PAGES, &mut first_touch);
     bench.measure("vm.map.touch.unmap", 200, || -> Result<()> {
         let at = mach::vm_allocate(mach::SELF, Place::Anywhere, 4096)?;
         // SAFETY: fresh memory of this task, which nothing else uses.
