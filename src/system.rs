@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use sel4_kernel::BuiltKernel;
 
 use crate::boot;
+use crate::boot::manifest::Module;
 use crate::card;
 use crate::cargo::{self, GuestBuild, Packages};
 use crate::cli::Platform;
@@ -76,7 +77,11 @@ impl System {
         let entries = root_manifest(workspace, options.tests)?;
         let modules = match env::var_os(BOOT_MANIFEST_VARIABLE) {
             Some(path) => boot::manifest::read(Path::new(&path))?,
-            None => boot::manifest::read(&workspace.path("images/boot.manifest"))?,
+            None => {
+                let mut modules = boot::manifest::read(&workspace.path("images/boot.manifest"))?;
+                modules.extend(kernel.platform.drivers.iter().map(Module::driver));
+                modules
+            }
         };
 
         let mut binaries: BTreeSet<String> = modules.iter().map(|m| m.binary.clone()).collect();

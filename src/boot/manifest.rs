@@ -18,6 +18,17 @@ pub struct Module {
     pub arguments: Vec<String>,
 }
 
+impl Module {
+    /// A board's driver.
+    pub fn driver(name: &String) -> Module {
+        Module {
+            name: name.clone(),
+            binary: name.clone(),
+            arguments: Vec::new(),
+        }
+    }
+}
+
 /// Reads the manifest.
 pub fn read(path: &Path) -> Result<Vec<Module>> {
     let text =

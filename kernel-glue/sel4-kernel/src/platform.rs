@@ -20,6 +20,9 @@ pub struct Platform {
     pub cpu: String,
     /// What the names of the C compiler and of binutils begin with.
     pub cross: String,
+    /// Drivers that start before there is a file system, by the names of their programs.
+    #[serde(default)]
+    pub drivers: Vec<String>,
     /// What the kernel is made of.
     pub kernel: KernelDescription,
     /// Where the boot loader runs; `None` if the board's own firmware boots the kernel.
