@@ -27,6 +27,7 @@ pub fn with_command_line(
 ) -> Option<usize> {
     let (strings, strings_bytes) = (word(tree, STRINGS)?, word(tree, STRINGS_BYTES)?);
     let place = inside_chosen(tree)?;
+    let rest = tree.get(place..strings + strings_bytes)?;
     let value = length.checked_add(1)?;
     let added = 12 + value.next_multiple_of(4);
     let total = strings + strings_bytes + added + NAME.len();
@@ -37,7 +38,6 @@ pub fn with_command_line(
     set(out, place + 4, value as u32)?;
     set(out, place + 8, strings_bytes as u32)?;
     fill(&mut out[place + 12..place + 12 + length]);
-    let rest = tree.get(place..strings + strings_bytes)?;
     out[place + added..total - NAME.len()].copy_from_slice(rest);
     out[total - NAME.len()..].copy_from_slice(NAME);
     set(out, TOTAL, total as u32)?;
