@@ -14,6 +14,7 @@ const OWN: &[&str] = &[
     "proc_set_ignored",
     "proc_exit",
     "proc_new_child",
+    "driver_keep_memory",
 ];
 
 #[test]
