@@ -290,7 +290,10 @@ impl Runner<'_> {
         let ramdisk = self.ramdisk.as_ref().filter(|_| needs.ramdisk);
         let system = ramdisk.unwrap_or(self.system);
         let board = system.kernel.platform.qemu.clone();
-        let board = board.context("this platform has no emulator")?;
+        let mut board = board.context("this platform has no emulator")?;
+        if let Some(cpu) = &needs.cpu {
+            board.cpu = cpu.clone();
+        }
         let usual = parse_size(&board.memory).map_err(anyhow::Error::msg)?;
         Ok(Machine {
             board,

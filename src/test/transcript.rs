@@ -21,6 +21,8 @@ pub struct Needs {
     pub board: Option<String>,
     /// Memory in bytes, if not the usual.
     pub memory: Option<u64>,
+    /// The emulated processor, if not the usual.
+    pub cpu: Option<String>,
     pub disks: Vec<DiskNeed>,
     /// Whether there is no root disk: the boot image holds the root file system.
     pub ramdisk: bool,
@@ -36,6 +38,7 @@ impl Default for Needs {
             user: "root".to_owned(),
             board: None,
             memory: None,
+            cpu: None,
             disks: Vec::new(),
             ramdisk: false,
             alone: false,
@@ -259,6 +262,7 @@ fn apply(case: &mut Case, word: &str, rest: &str) -> Result<()> {
         ("memory", [size]) => {
             case.needs.memory = Some(parse_size(size).map_err(anyhow::Error::msg)?);
         }
+        ("cpu", [name]) => case.needs.cpu = Some((*name).to_owned()),
         ("disk", [size, rest @ ..]) => {
             let ext2 = match rest {
                 [] => false,
