@@ -120,7 +120,14 @@ impl fsys::Fsys for Bootstrap {
                 Stage::Over => return Err(Error::EDIED),
                 other => *stage = other,
             }
-            stage = self.changed.wait_cancellable(stage, *call)?;
+            stage = match self.changed.wait_cancellable(stage, *call) {
+                Ok(stage) => stage,
+                Err(error) => {
+                    // Nobody is to wait for this request's answer.
+                    self.set(Stage::Over);
+                    return Err(error);
+                }
+            };
         }
     }
 }
@@ -173,8 +180,13 @@ fn await_startup(
     };
     match underlying(flags) {
         Ok(right) => {
-            bootstrap.set(Stage::Answered(Ok(right)));
             let mut stage = bootstrap.stage.lock();
+            // The program may have ended, or given up its request, meanwhile.
+            if matches!(*stage, Stage::Over) {
+                return Err(Error::EDIED);
+            }
+            *stage = Stage::Answered(Ok(right));
+            bootstrap.changed.notify_all();
             while !matches!(*stage, Stage::Over) {
                 stage = bootstrap.changed.wait(stage);
             }

@@ -283,6 +283,37 @@ fn who_ends_after_it_has_started_a_program_has_answered_it() {
 }
 
 #[test]
+fn a_program_that_gives_up_its_request_holds_nobody_up() {
+    let parent = Parent::new();
+    let child = Arc::new(Task::new());
+    let kept = std::sync::OnceLock::new();
+    let result = parent.task.run(|| {
+        let call = Call::direct(0);
+        // The request is interrupted while its answer is made.
+        let underlying = |_| {
+            child
+                .run(|| interface::interrupt::interrupt_operation(kept.get().unwrap()))
+                .unwrap();
+            Ok(Right::null())
+        };
+        fshelp::start::start_translator(&parent.server, &call, &underlying, &mut |bootstrap| {
+            let bootstrap = child.give_send(bootstrap.into())?;
+            let (own, request) = (child.clone(), bootstrap.clone());
+            kept.set(bootstrap).unwrap();
+            child.spawn(move || {
+                let translator = Translator::new(Hello, || ()).unwrap();
+                translator.server().start().unwrap();
+                let _ = translator.startup(&request);
+                drop(own);
+            });
+            Ok(Box::new(|| ()))
+        })
+        .map(drop)
+    });
+    assert!(matches!(result, Ok(()) | Err(Error::EDIED)), "{result:?}");
+}
+
+#[test]
 fn a_program_that_ends_before_it_says_that_it_runs_is_an_error() {
     let parent = Parent::new();
     let result = parent.task.run(|| {

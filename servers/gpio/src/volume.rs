@@ -243,9 +243,10 @@ impl<B: Bus + Send + Sync + 'static> FileSystem for Volume<B> {
                 access.uid = uid.unwrap_or(access.uid);
                 access.gid = gid.unwrap_or(access.gid);
             }
-            Change::Author(_) | Change::Flags(_) => return Err(Error::EOPNOTSUPP),
-            // Pins keep no times.
-            Change::Times(..) => {}
+            // Pins keep no times either.
+            Change::Author(_) | Change::Flags(_) | Change::Times(..) => {
+                return Err(Error::EOPNOTSUPP);
+            }
         }
         Ok(())
     }

@@ -1773,12 +1773,14 @@ impl Kernel for Sel4 {
         handler_slot: u32,
     ) -> Result<()> {
         let notification = self.object(&ObjectBlueprint::Notification)?;
-        let installed = self.line_take(irq).and_then(|handler| {
-            let to = self.place(holder, notification_slot)?;
+        // What can fail comes before the line is taken from who has it.
+        let places = self.place(holder, notification_slot);
+        let places = places.and_then(|first| Ok((first, self.place(holder, handler_slot)?)));
+        let installed = places.and_then(|(to_notification, to_handler)| {
+            let handler = self.line_take(irq)?;
             let from = self.slots.at(notification.slot);
-            to.mint(&from, CapRights::READ, CapData::badge(1)).map_err(|_| SHORT)?;
-            let to = self.place(holder, handler_slot)?;
-            to.copy(&self.slots.at(handler), CapRights::ALL).map_err(|_| SHORT)?;
+            to_notification.mint(&from, CapRights::READ, CapData::badge(1)).map_err(|_| SHORT)?;
+            to_handler.copy(&self.slots.at(handler), CapRights::ALL).map_err(|_| SHORT)?;
             let handler = cap::IrqHandler::from_bits(handler as u64);
             handler
                 .set_notification(cap::Notification::from_bits(notification.slot as u64))
