@@ -62,6 +62,11 @@ pub struct RunArgs {
     #[arg(long, value_enum, default_value = "qemu-virt")]
     pub platform: Platform,
 
+    /// Another machine that is this board, such as `sata` of pc99: `[qemu.variants]` of its
+    /// platform.toml.
+    #[arg(long, value_name = "NAME")]
+    pub machine: Option<String>,
+
     /// Memory of the machine, such as 512M or 2G, if not the board's usual.
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub memory: Option<u64>,
@@ -74,7 +79,7 @@ pub struct RunArgs {
     #[arg(long, conflicts_with = "root")]
     pub ramdisk: bool,
 
-    /// Another disk image; the first becomes /dev/vd1, the next /dev/vd2, ...
+    /// Another disk image; the first becomes /dev/vd1, the next /dev/vd2, ... (with virtio disks).
     #[arg(long = "disk", value_name = "IMG")]
     pub disks: Vec<PathBuf>,
 

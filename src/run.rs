@@ -47,7 +47,11 @@ pub fn command(workspace: &Workspace, arguments: &RunArgs) -> Result<u8> {
         });
     }
     let board = system.kernel.platform.qemu.clone();
-    let board = board.context("this platform has no emulator")?;
+    let mut board = board.context("this platform has no emulator")?;
+    if let Some(name) = &arguments.machine {
+        let variant = board.variant(name);
+        board = variant.with_context(|| format!("this platform has no machine `{name}`"))?;
+    }
     let usual = parse_size(&board.memory).map_err(anyhow::Error::msg)?;
     let machine = Machine {
         board,

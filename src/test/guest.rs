@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use sel4_kernel::QemuDescription;
 
 use super::console;
 use super::judge;
@@ -138,7 +139,9 @@ impl Runner<'_> {
         if let Some(board) = needs.board.as_ref().filter(|board| **board != platform.name) {
             return Some(format!("it is for {board}"));
         }
-        let board = platform.qemu.as_ref()?;
+        let Some(board) = self.board(needs) else {
+            return Some(format!("there is no machine `{}`", needs.machine.as_deref()?));
+        };
         let disks = needs.disks.len() + usize::from(!self.has_ramdisk(needs));
         let most = board.disks.as_ref().map_or(0, |disks| disks.most);
         if disks > most {
@@ -151,10 +154,18 @@ impl Runner<'_> {
         None
     }
 
+    /// The machine that a case needs, if the board has it.
+    fn board(&self, needs: &Needs) -> Option<QemuDescription> {
+        let board = self.system.kernel.platform.qemu.clone()?;
+        match &needs.machine {
+            Some(name) => board.variant(name),
+            None => Some(board),
+        }
+    }
+
     /// What the cases are told of the machine.
-    fn settings(&self) -> String {
-        let board = self.system.kernel.platform.qemu.as_ref();
-        let disks = board.and_then(|board| board.disks.as_ref());
+    fn settings(&self, needs: &Needs) -> String {
+        let disks = self.board(needs).and_then(|board| board.disks);
         disks.map_or(String::new(), |disks| {
             format!("export ROOT_DISK={} DISK_SERVER={}\n", disks.root, disks.server)
         })
@@ -165,7 +176,7 @@ impl Runner<'_> {
         while let Some(first) = cases.front() {
             let needs = first.needs.clone();
             let marks = marks();
-            let mut script = self.settings();
+            let mut script = self.settings(&needs);
             let mut batch: VecDeque<Case> = VecDeque::new();
             let mut length = 0;
             while let Some(case) = cases.front() {
@@ -239,7 +250,7 @@ impl Runner<'_> {
         let mut verdict = Ok(());
         for boot in 0..case.boots() {
             let marks = marks();
-            let script = self.settings() + &case.script(0, boot, &marks);
+            let script = self.settings(&case.needs) + &case.script(0, boot, &marks);
             let machine = self.machine(&case.needs, disks.clone(), Some(script))?;
             let mut batch = VecDeque::from([case.clone()]);
             let mut trace = None;
@@ -289,8 +300,7 @@ impl Runner<'_> {
     fn machine(&self, needs: &Needs, disks: Vec<Disk>, exec: Option<String>) -> Result<Machine> {
         let ramdisk = self.ramdisk.as_ref().filter(|_| needs.ramdisk);
         let system = ramdisk.unwrap_or(self.system);
-        let board = system.kernel.platform.qemu.clone();
-        let mut board = board.context("this platform has no emulator")?;
+        let mut board = self.board(needs).context("this platform has no emulator")?;
         if let Some(cpu) = &needs.cpu {
             board.cpu = cpu.clone();
         }

@@ -19,6 +19,8 @@ pub struct Needs {
     pub user: String,
     /// The one board that the case is for, if it is.
     pub board: Option<String>,
+    /// The name of the board's machine, if not the usual.
+    pub machine: Option<String>,
     /// Memory in bytes, if not the usual.
     pub memory: Option<u64>,
     /// The emulated processor, if not the usual.
@@ -37,6 +39,7 @@ impl Default for Needs {
         Needs {
             user: "root".to_owned(),
             board: None,
+            machine: None,
             memory: None,
             cpu: None,
             disks: Vec::new(),
@@ -259,6 +262,7 @@ fn apply(case: &mut Case, word: &str, rest: &str) -> Result<()> {
     match (word, words.as_slice()) {
         ("user", [name]) => case.needs.user = (*name).to_owned(),
         ("board", [name]) => case.needs.board = Some((*name).to_owned()),
+        ("machine", [name]) => case.needs.machine = Some((*name).to_owned()),
         ("memory", [size]) => {
             case.needs.memory = Some(parse_size(size).map_err(anyhow::Error::msg)?);
         }

@@ -42,4 +42,5 @@ pub use error::{Error, Result};
 pub use loader::{LoaderBuild, make_image};
 pub use platform::{
     CardDescription, CommandLine, DiskDescription, LoaderDescription, Platform, QemuDescription,
+    VariantDescription,
 };

@@ -1,5 +1,6 @@
 //! What a board's `platform.toml` says.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -132,6 +133,34 @@ pub struct QemuDescription {
     /// How the command line gets to the guest.
     #[serde(default)]
     pub command_line: CommandLine,
+    /// Other machines that are this board, by their names.
+    #[serde(default)]
+    pub variants: BTreeMap<String, VariantDescription>,
+}
+
+/// What another machine has that the usual one has not.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct VariantDescription {
+    /// Another argument of `-M`.
+    pub machine: Option<String>,
+    /// More arguments.
+    #[serde(default)]
+    pub arguments: Vec<String>,
+    /// Another way in which disks are given.
+    pub disks: Option<DiskDescription>,
+}
+
+impl QemuDescription {
+    /// The machine that is this board by another name; `None` if there is no such.
+    #[must_use]
+    pub fn variant(mut self, name: &str) -> Option<QemuDescription> {
+        let variant = self.variants.remove(name)?;
+        self.machine = variant.machine.unwrap_or(self.machine);
+        self.arguments.extend(variant.arguments);
+        self.disks = variant.disks.or(self.disks);
+        Some(self)
+    }
 }
 
 /// How the emulator is told the guest's command line.

@@ -1,10 +1,17 @@
 use machuser::{Error, Result};
 use store::Store;
 
+use crate::SECTOR;
+
 /// A disk, or whatever else is a row of bytes that a driver keeps.
 pub trait Disk: Send + Sync {
     /// Its size in bytes.
     fn size(&self) -> u64;
+
+    /// Bytes of the sectors that a partition table on it counts.
+    fn sector(&self) -> u64 {
+        SECTOR as u64
+    }
 
     /// Whether it refuses writes.
     fn read_only(&self) -> bool;
@@ -27,6 +34,10 @@ pub(crate) struct Whole<'d>(pub &'d dyn Disk);
 impl Store for Whole<'_> {
     fn size(&self) -> u64 {
         self.0.size()
+    }
+
+    fn sector(&self) -> u64 {
+        self.0.sector()
     }
 
     fn read_only(&self) -> bool {

@@ -16,7 +16,7 @@ use diskfs::FileServer;
 use machuser::Result;
 
 pub use disk::Disk;
-pub use sectors::{SECTOR, Sectors, Whole};
+pub use sectors::{MOST, SECTOR, Sectors, Whole};
 pub use volume::Volume;
 
 /// Serves these disks as `prefix` with their numbers, from 0, for ever. `server` is the server's

@@ -1,15 +1,18 @@
 //! What drivers share: the command line that the first program starts them with ([`Arguments`]),
-//! and registers ([`Bus`]), behind which a test may put a model of the device.
+//! memory for DMA ([`Dma`]), and registers ([`Bus`]), behind which a test may put a model of the
+//! device.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
 mod arguments;
+mod dma;
 
 use machuser::mach::Registers;
 
 pub use arguments::{Arguments, descriptor, option};
+pub use dma::Dma;
 
 /// A device's registers, of 32 bits each.
 pub trait Bus {

@@ -7,6 +7,7 @@ use crate::{AsName, Error, Name, Result, Right, SendRight};
 use ::mach::abi::{flavor, right, routine, vm_flags};
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::sync::atomic::{Ordering, fence};
 
 pub use ::mach::Protection;
 pub use ::mach::abi::{LARGE_PAGE, inherit, memory_object, memory_return, sync};
@@ -1248,6 +1249,65 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         let _ = vm_deallocate(SELF, self.address, self.bytes as u64);
+    }
+}
+
+/// Memory that a device and this program use, contiguous physically. It stays until the program ends,
+/// or frees it by its address ([`vm_deallocate`]).
+#[derive(Clone, Copy, Debug)]
+pub struct Contiguous {
+    address: usize,
+    physical: u64,
+    bytes: usize,
+}
+
+impl Contiguous {
+    /// So many pages of zeroes, by a right from [`dma_port`].
+    pub fn allocate(right: impl AsName, pages: usize) -> Result<Contiguous> {
+        let (address, physical) = vm_allocate_contiguous(right, SELF, pages as u64)?;
+        let (address, bytes) = (address as usize, pages * 4096);
+        Ok(Contiguous { address, physical, bytes })
+    }
+
+    /// Where it begins in this task.
+    pub fn address(&self) -> usize {
+        self.address
+    }
+
+    /// Where it begins for the device.
+    pub fn physical(&self) -> u64 {
+        self.physical
+    }
+
+    /// How many bytes it has.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn check(&self, offset: usize, length: usize) {
+        assert!(
+            offset <= self.bytes && length <= self.bytes - offset,
+            "{length} bytes at {offset:#x} are outside of the memory"
+        );
+    }
+
+    /// Copies what lies from `offset` on, as the device has left it.
+    pub fn read(&self, offset: usize, buffer: &mut [u8]) {
+        self.check(offset, buffer.len());
+        fence(Ordering::SeqCst);
+        let source = (self.address + offset) as *const u8;
+        // SAFETY: within the memory, which Rust's objects never lie in. What the device writes
+        // meanwhile can make the bytes wrong, and every byte is a valid one.
+        unsafe { core::ptr::copy_nonoverlapping(source, buffer.as_mut_ptr(), buffer.len()) };
+    }
+
+    /// Writes bytes from `offset` on, for the device.
+    pub fn write(&self, offset: usize, data: &[u8]) {
+        self.check(offset, data.len());
+        let target = (self.address + offset) as *mut u8;
+        // SAFETY: as above.
+        unsafe { core::ptr::copy_nonoverlapping(data.as_ptr(), target, data.len()) };
+        fence(Ordering::SeqCst);
     }
 }
 

@@ -43,6 +43,11 @@ pub trait Store: Send + Sync {
     /// Its length in bytes.
     fn size(&self) -> u64;
 
+    /// Bytes of the sectors that a partition table in it counts.
+    fn sector(&self) -> u64 {
+        512
+    }
+
     /// Whether it cannot be written.
     fn read_only(&self) -> bool;
 

@@ -9,8 +9,6 @@ use machuser::{Error, Result};
 
 use crate::Store;
 
-/// Bytes in a sector of the tables.
-const SECTOR: u64 = 512;
 /// Partitions of a GUID table that are looked at; the specification asks for room for 128.
 const GPT_MOST: u32 = 4096;
 /// Logical partitions that are followed.
@@ -78,9 +76,9 @@ struct Entry {
 
 fn boot_record(store: &dyn Store, sector: u64) -> Result<[u8; 512]> {
     let mut table = [0; 512];
-    let offset = sector.checked_mul(SECTOR).ok_or(Error::EINVAL)?;
+    let offset = sector.checked_mul(store.sector()).ok_or(Error::EINVAL)?;
     if offset
-        .checked_add(SECTOR)
+        .checked_add(table.len() as u64)
         .is_none_or(|end| end > store.size())
     {
         return Err(Error::EINVAL);
@@ -119,8 +117,8 @@ fn word64(bytes: &[u8], at: usize) -> u64 {
 }
 
 fn range(store: &dyn Store, entry: Entry) -> Result<Range> {
-    let start = entry.first.checked_mul(SECTOR).ok_or(Error::EINVAL)?;
-    let length = entry.count.checked_mul(SECTOR).ok_or(Error::EINVAL)?;
+    let start = entry.first.checked_mul(store.sector()).ok_or(Error::EINVAL)?;
+    let length = entry.count.checked_mul(store.sector()).ok_or(Error::EINVAL)?;
     let fits = start
         .checked_add(length)
         .is_some_and(|end| end <= store.size());
@@ -179,7 +177,7 @@ struct GuidHeader {
 
 fn guid_header(store: &dyn Store) -> Result<GuidHeader> {
     let mut header = [0; 512];
-    store.read(SECTOR, &mut header)?;
+    store.read(store.sector(), &mut header)?;
     if &header[..8] != b"EFI PART" {
         return Err(Error::EINVAL);
     }
@@ -204,7 +202,7 @@ fn guid(store: &dyn Store, number: u32) -> Result<Range> {
         return Err(Error::ENXIO);
     }
     let offset = entries
-        .checked_mul(SECTOR)
+        .checked_mul(store.sector())
         .and_then(|start| start.checked_add(u64::from(number - 1) * u64::from(size)))
         .filter(|offset| {
             offset
@@ -334,6 +332,56 @@ mod tests {
         assert_eq!(find(&store, 1), Err(Error::ENXIO));
         assert_eq!(find(&store, 129), Err(Error::ENXIO));
         assert_eq!(all(&store), [(2, find(&store, 2).unwrap())]);
+    }
+
+    /// A disk with large sectors.
+    struct Large(Memory);
+
+    impl Store for Large {
+        fn size(&self) -> u64 {
+            self.0.size()
+        }
+
+        fn sector(&self) -> u64 {
+            4096
+        }
+
+        fn read_only(&self) -> bool {
+            true
+        }
+
+        fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+            self.0.read(offset, buffer)
+        }
+
+        fn write(&self, _: u64, _: &[u8]) -> Result<()> {
+            Err(Error::EROFS)
+        }
+
+        fn flush(&self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn tables_count_the_sectors_of_their_disk() {
+        let mut disk = vec![0; 4096 * 100];
+        put(&mut disk, 0, 0, 0x83, 10, 20);
+        let found = Range {
+            start: 10 * 4096,
+            length: 20 * 4096,
+        };
+        assert_eq!(all(&Large(Memory::new(disk.clone()))), [(1, found)]);
+        put(&mut disk, 0, 0, 0xee, 1, 99);
+        disk[4096..4104].copy_from_slice(b"EFI PART");
+        disk[4096 + 72] = 2;
+        disk[4096 + 80] = 4;
+        disk[4096 + 84] = 128;
+        let at = 2 * 4096;
+        disk[at] = 1;
+        disk[at + 32] = 10;
+        disk[at + 40] = 29;
+        assert_eq!(all(&Large(Memory::new(disk))), [(1, found)]);
     }
 
     #[test]

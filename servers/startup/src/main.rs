@@ -162,11 +162,13 @@ fn start_disks(
         let node = "dev/disk";
         all.push(Disks { driver, node });
     }
-    if let Some(bus) = machine.pci
-        && let Some(driver) = start_pci_disks(startup, modules, bus)?
-    {
-        let node = "dev/disk";
-        all.push(Disks { driver, node });
+    if let Some(bus) = machine.pci {
+        for kind in pci::Kind::ALL {
+            if let Some(driver) = start_pci_disks(startup, modules, bus, kind)? {
+                let node = kind.node();
+                all.push(Disks { driver, node });
+            }
+        }
     }
     if let Some(card) = machine.cards.first() {
         connect(startup.host(), machine, card).step("card's pins")?;
@@ -207,22 +209,23 @@ fn settle(node: &SendRight, child: &Child) -> Result<()> {
     fs::file_set_translator(node, 0, fs::FS_TRANS_SET, 0, &[], child.control()?)
 }
 
-/// Starts a driver for the virtio disks on a PCI bus, if there are any.
+/// Starts a driver for the functions of a kind on a PCI bus, if there are any.
 fn start_pci_disks(
     startup: &Arc<Startup>,
     modules: &Arc<Modules>,
     bus: Device,
+    kind: pci::Kind,
 ) -> core::result::Result<Option<Arc<Driver>>, Failure> {
     let host = startup.host();
-    let disks = pci::virtio_disks(host, bus, GIFT + 1).step("PCI")?;
+    let disks = pci::disks(host, bus, kind, GIFT + 1).step("PCI")?;
     if disks.words.is_empty() {
         return Ok(None);
     }
     let dma = mach::dma_port(host).step("disks' memory")?;
-    let mut argv = vec!["virtio-blk".to_string(), format!("--dma={GIFT}")];
+    let mut argv = vec![kind.program().to_string(), format!("--dma={GIFT}")];
     argv.extend(disks.words);
     let rights = [dma].into_iter().chain(disks.rights).collect();
-    Driver::start(startup, modules, argv, rights).step("virtio-blk").map(Some)
+    Driver::start(startup, modules, argv, rights).step(kind.program()).map(Some)
 }
 
 /// Starts the driver of the serial line.

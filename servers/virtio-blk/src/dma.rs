@@ -1,69 +1,39 @@
 //! Memory that the device reads and writes.
 
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ptr::NonNull;
 
-use interface::driver;
+use driver::Dma;
+use machuser::mach::Contiguous;
 use machuser::sync::{Mutex, OnceLock};
-use machuser::{Error, Result, SendRight, env, mach};
+use machuser::{Error, Result, SendRight, mach};
 use virtio_drivers::{BufferDirection, Hal, PAGE_SIZE, PhysAddr};
 
 /// Where this driver gets memory for DMA.
-struct Source {
-    right: SendRight,
-    /// Who keeps the memory when this program ends and the device may still use it.
-    keeper: Option<Arc<SendRight>>,
-}
-
-static SOURCE: OnceLock<Source> = OnceLock::new();
+static SOURCE: OnceLock<Dma> = OnceLock::new();
 
 /// Sets the right by which memory is allocated. Later calls have no effect. To be called before the
 /// program says that it serves.
 pub fn set_right(right: SendRight) {
-    let keeper = env::bootstrap();
     // A second right would stand for the same memory.
-    let _ = SOURCE.set(Source { right, keeper });
+    let _ = SOURCE.set(Dma::new(right));
 }
 
-/// A piece of physically contiguous memory.
-#[derive(Clone, Copy, Debug)]
-struct Piece {
-    address: usize,
-    physical: PhysAddr,
-    bytes: usize,
-}
+/// All pieces of memory there are.
+static PIECES: Mutex<Vec<Contiguous>> = Mutex::new(Vec::new());
 
-/// All pieces there are.
-static PIECES: Mutex<Vec<Piece>> = Mutex::new(Vec::new());
-
-fn allocate(pages: usize) -> Result<Piece> {
+fn allocate(pages: usize) -> Result<Contiguous> {
     let source = SOURCE.get().ok_or(Error::KERN_INVALID_HOST)?;
-    let (address, physical) =
-        mach::vm_allocate_contiguous(&source.right, mach::SELF, pages as u64)?;
-    let bytes = pages * PAGE_SIZE;
-    if let Some(keeper) = &source.keeper {
-        let memory = mach::vm_region_create_proxy(mach::SELF, address, bytes as u64)?;
-        match driver::driver_keep_memory(&**keeper, &memory) {
-            // Whoever does not start drivers again does not keep their memory.
-            Err(error) if error.is_unsupported() => {}
-            result => result?,
-        }
-    }
-    let piece = Piece {
-        address: address as usize,
-        physical,
-        bytes,
-    };
+    let piece = source.allocate(pages)?;
     PIECES.lock().push(piece);
     Ok(piece)
 }
 
 fn physical(address: usize, bytes: usize) -> Option<PhysAddr> {
     PIECES.lock().iter().find_map(|piece| {
-        let offset = address.checked_sub(piece.address)?;
-        let fits = offset < piece.bytes && bytes <= piece.bytes - offset;
-        fits.then(|| piece.physical + offset as PhysAddr)
+        let offset = address.checked_sub(piece.address())?;
+        let fits = offset < piece.bytes() && bytes <= piece.bytes() - offset;
+        fits.then(|| piece.physical() + offset as PhysAddr)
     })
 }
 
@@ -81,7 +51,7 @@ impl Buffer {
     /// So many pages of zeroes.
     pub fn new(pages: usize) -> Result<Buffer> {
         let piece = allocate(pages)?;
-        let address = NonNull::new(piece.address as *mut u8).ok_or(Error::ENOMEM)?;
+        let address = NonNull::new(piece.address() as *mut u8).ok_or(Error::ENOMEM)?;
         Ok(Buffer { address })
     }
 
@@ -101,7 +71,7 @@ const CELLS: usize = PAGE_SIZE / CELL;
 
 /// Cells for what the driver library keeps on its stack.
 struct Bounce {
-    page: Option<Piece>,
+    page: Option<Contiguous>,
     used: u64,
 }
 
@@ -112,7 +82,8 @@ static BOUNCE: Mutex<Bounce> = Mutex::new(Bounce {
 const _: () = assert!(CELLS == u64::BITS as usize);
 
 impl Bounce {
-    fn take(&mut self, bytes: usize) -> Option<Piece> {
+    /// A free cell for so many bytes: where it is here, and for the device.
+    fn take(&mut self, bytes: usize) -> Option<(usize, PhysAddr)> {
         let page = match self.page {
             Some(page) => page,
             None => *self.page.insert(allocate(1).ok()?),
@@ -123,22 +94,18 @@ impl Bounce {
         }
         self.used |= 1 << cell;
         let offset = cell as usize * CELL;
-        Some(Piece {
-            address: page.address + offset,
-            physical: page.physical + offset as PhysAddr,
-            bytes,
-        })
+        Some((page.address() + offset, page.physical() + offset as PhysAddr))
     }
 
     /// The cell at a physical address, given back.
     fn give(&mut self, physical: PhysAddr) -> Option<usize> {
         let page = self.page?;
-        let offset = usize::try_from(physical.checked_sub(page.physical)?).ok()?;
+        let offset = usize::try_from(physical.checked_sub(page.physical())?).ok()?;
         if offset >= PAGE_SIZE {
             return None;
         }
         self.used &= !(1 << (offset / CELL));
-        Some(page.address + offset)
+        Some(page.address() + offset)
     }
 }
 
@@ -154,15 +121,15 @@ unsafe impl Hal for Memory {
         let Ok(piece) = allocate(pages) else {
             return (0, NonNull::dangling());
         };
-        match NonNull::new(piece.address as *mut u8) {
-            Some(address) => (piece.physical, address),
+        match NonNull::new(piece.address() as *mut u8) {
+            Some(address) => (piece.physical(), address),
             None => (0, NonNull::dangling()),
         }
     }
 
     unsafe fn dma_dealloc(_physical: PhysAddr, address: NonNull<u8>, pages: usize) -> i32 {
         let address = address.as_ptr() as usize;
-        PIECES.lock().retain(|piece| piece.address != address);
+        PIECES.lock().retain(|piece| piece.address() != address);
         match mach::vm_deallocate(mach::SELF, address as u64, (pages * PAGE_SIZE) as u64) {
             Ok(()) => 0,
             Err(_) => -1,
@@ -179,7 +146,7 @@ unsafe impl Hal for Memory {
         if let Some(physical) = physical(address.as_ptr() as usize, buffer.len()) {
             return physical;
         }
-        let cell = BOUNCE
+        let (cell, physical) = BOUNCE
             .lock()
             .take(buffer.len())
             .expect("a cell for a request's header");
@@ -189,12 +156,12 @@ unsafe impl Hal for Memory {
             unsafe {
                 core::ptr::copy_nonoverlapping(
                     address.as_ptr(),
-                    cell.address as *mut u8,
+                    cell as *mut u8,
                     buffer.len(),
                 );
             }
         }
-        cell.physical
+        physical
     }
 
     unsafe fn unshare(physical: PhysAddr, buffer: NonNull<[u8]>, direction: BufferDirection) {
