@@ -78,12 +78,8 @@ const RESET_NOW: u8 = 0x06;
 /// The keyboard controller's command port, and its command that pulls the processor's reset line.
 const KEYBOARD_COMMAND: u16 = 0x64;
 const KEYBOARD_RESET: u8 = 0xfe;
-/// Power management control of the emulated chipsets (ACPI 6.4, 4.8.3.2), and its bit that enters
-/// the state in the field beside it: 0, which is "off" there.
-const POWER_CONTROL: u16 = 0x604;
-const POWER_ENTER: u16 = 1 << 13;
-
-/// Ends or restarts the system. Whoever runs it reads the request on the console, too.
+/// Ends or restarts the system, where ACPI could not. Whoever runs it reads the request on the
+/// console, too.
 pub fn power(restart: bool) {
     if restart {
         console_write("\n<<hird:reboot>>\n");
@@ -91,7 +87,6 @@ pub fn power(restart: bool) {
         let _ = IO_PORT.out8(RESET_CONTROL, RESET_NOW);
         let _ = IO_PORT.out8(KEYBOARD_COMMAND, KEYBOARD_RESET);
     } else {
-        console_write("\n<<hird:halt>>\n");
-        let _ = IO_PORT.out16(POWER_CONTROL, POWER_ENTER);
+        console_write("\n<<hird:halt>>\nthe machine can be switched off\n");
     }
 }

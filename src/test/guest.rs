@@ -224,7 +224,7 @@ impl Runner<'_> {
         let machine = self.machine(&case.needs, disks, None)?;
         let mut session = self.start(&machine, Stdio::piped())?;
         let limit = Instant::now() + BOOT_TIMEOUT + Duration::from_secs_f64(case.timeout);
-        let verdict = console::converse(&mut session, turns, limit)?;
+        let verdict = console::converse(&mut session, turns, machine.board.ends_itself, limit)?;
         session.stop()?;
         tell(&case.name, &verdict, report);
         Ok(())

@@ -88,8 +88,8 @@ pub enum Turn {
     Expect { line: usize, text: String },
     /// A person types this.
     Type(Vec<u8>),
-    /// The system shall end: the machine is switched off.
-    Halt { line: usize },
+    /// The system shall end: the machine is switched off, or starts again.
+    End { line: usize, restart: bool },
 }
 
 /// A command.
@@ -163,9 +163,12 @@ pub fn parse(name: &str, text: &str) -> Result<Case> {
                     case.needs.alone = true;
                     turns = Some(Vec::new());
                 }
-                ("halt", "") => match &mut turns {
-                    Some(turns) => turns.push(Turn::Halt { line: number }),
-                    None => bail!("line {number}: only a @console sees a @halt"),
+                (word @ ("halt" | "restart"), "") => match &mut turns {
+                    Some(turns) => turns.push(Turn::End {
+                        line: number,
+                        restart: word == "restart",
+                    }),
+                    None => bail!("line {number}: only a @console sees a @{word}"),
                 },
                 ("program", command) if !command.is_empty() => program = Some(command.to_owned()),
                 (word, rest) => apply(&mut case, word, rest)
@@ -401,7 +404,10 @@ Prose.
             },
             Turn::Type(b"root\r".to_vec()),
             Turn::Type(vec![3]),
-            Turn::Halt { line: 5 },
+            Turn::End {
+                line: 5,
+                restart: false,
+            },
         ];
         assert_eq!(
             case.expect("it is good").body,

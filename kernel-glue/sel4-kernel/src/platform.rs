@@ -125,6 +125,9 @@ pub struct QemuDescription {
     /// Whether the emulator is given the board's own device tree; else it makes one.
     #[serde(default)]
     pub give_device_tree: bool,
+    /// Whether the machine switches itself off and restarts by itself when the system asks for it.
+    #[serde(default)]
+    pub ends_itself: bool,
     /// Arguments that do not change.
     #[serde(default)]
     pub arguments: Vec<String>,

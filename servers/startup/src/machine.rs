@@ -61,6 +61,8 @@ pub struct Machine {
     pub cards: Vec<Driven>,
     /// The ports behind which the PCI bus is configured.
     pub pci: Option<Device>,
+    /// Memory in which the first of ACPI's tables lies.
+    pub acpi: Option<Device>,
     /// The clock that keeps the time of day.
     pub clock: Option<Driven>,
     /// What connects the pins of the processor.
@@ -76,6 +78,7 @@ const CONSOLES: [(&str, &str); 4] = [
 const CARDS: [(&str, &str); 1] = [("brcm,bcm2835-sdhost", "bcm2835-sdhost")];
 const CLOCKS: [(&str, &str); 2] = [("arm,pl031", "pl031"), ("motorola,mc146818", "mc146818")];
 const PCI: [(&str, &str); 1] = [("pci-configuration-mechanism-1", "pci")];
+const ACPI: [(&str, &str); 1] = [("acpi-root-pointer", "acpi")];
 /// The bus on which an address begins with a cell that tells I/O ports from memory.
 const ISA: &str = "isa";
 const VIRTIO: [(&str, &str); 1] = [("virtio,mmio", "virtio")];
@@ -186,6 +189,7 @@ impl Machine {
             virtio: row(devices(&VIRTIO).iter().map(|driven| driven.device).collect()),
             cards: devices(&CARDS),
             pci: first(&PCI).map(|driven| driven.device),
+            acpi: first(&ACPI).map(|driven| driven.device),
             clock: first(&CLOCKS),
             pins: first(&PINS).map(|driven| driven.device),
         })

@@ -10,6 +10,7 @@ mod child;
 mod driver;
 mod launch;
 mod pci;
+mod power;
 mod process;
 mod root;
 mod serve;
@@ -256,7 +257,7 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
     let machine = machine(&host).step("device tree")?;
     *arguments = Arguments::parse(&machine.command_line);
     let modules = Arc::new(Modules::load(&host).step("boot modules")?);
-    let startup = Startup::new(host, arguments.clone()).step("startup port")?;
+    let startup = Startup::new(host, arguments.clone(), machine.acpi).step("startup port")?;
     let server = startup.server();
     server.start().step("threads")?;
 

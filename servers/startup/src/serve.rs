@@ -15,10 +15,11 @@ use machuser::{
     Call, Error, Outcome, ReceiveRight, Request, Result, Right, SendRight, clock, mach, sys, thread,
 };
 use ports::{Object, Port, Server};
-use startup_plan::Arguments;
+use startup_plan::{Arguments, Device};
 use trivfs::{Node, Open, Translator};
 
 use crate::child::Child;
+use crate::power;
 use crate::process::{Program, Status};
 
 /// `RB_HALT`: stop instead of restarting.
@@ -43,6 +44,8 @@ pub struct Startup {
     me: Weak<Startup>,
     host: SendRight,
     arguments: Arguments,
+    /// Where the first of ACPI's tables is looked for, on machines that have them.
+    tables: Option<Device>,
     translator: OnceLock<Arc<Translator<StartupNode>>>,
     /// Where auth and proc show themselves.
     port: Mutex<Option<Port>>,
@@ -88,11 +91,16 @@ impl Object for Requests {
 
 impl Startup {
     /// The server, with its port.
-    pub fn new(host: SendRight, arguments: Arguments) -> Result<Arc<Startup>> {
+    pub fn new(
+        host: SendRight,
+        arguments: Arguments,
+        tables: Option<Device>,
+    ) -> Result<Arc<Startup>> {
         let startup = Arc::new_cyclic(|me| Startup {
             me: me.clone(),
             host,
             arguments,
+            tables,
             translator: OnceLock::new(),
             port: Mutex::new(None),
             state: Mutex::new(State::default()),
@@ -437,6 +445,12 @@ impl startup::Startup for Requests {
             "reboot"
         };
         mach::log(&startup.arguments.marker(what));
-        mach::host_reboot(&startup.host, code & RB_HALT == 0)
+        let restart = code & RB_HALT == 0;
+        if let Some(tables) = startup.tables
+            && let Err(why) = power::end(&startup.host, tables, restart)
+        {
+            mach::log(&format!("startup: ACPI: {why}"));
+        }
+        mach::host_reboot(&startup.host, restart)
     }
 }

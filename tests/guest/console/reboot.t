@@ -1,0 +1,8 @@
+# A person restarts the system.
+
+@console
+  < login:
+  > root
+  < #
+  > reboot
+@restart
