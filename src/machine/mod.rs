@@ -3,4 +3,5 @@
 pub mod bootargs;
 pub mod frame;
 pub mod qemu;
+pub mod screen;
 pub mod session;

@@ -1,34 +1,57 @@
-//! Conversations with the console: a test that types, and waits for answers.
+//! Conversations with the console, and at the screen: a test that types, and waits for answers.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
 use super::judge::find;
 use super::transcript::Turn;
 use crate::machine::frame::Event;
+use crate::machine::screen::Screen;
 use crate::machine::session::{Next, Session};
 
-/// Holds the conversation, until `limit` at the latest. A machine that `ends`
-/// itself must do so where it is told to. The inner result tells what went
+/// How long between two looks at the screen.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Holds the conversation, until `limit` at the latest; at the screen if the machine has one. A
+/// machine that `ends` itself must do so where it is told to. The inner result tells what went
 /// wrong.
 pub fn converse(
     session: &mut Session,
+    mut screen: Option<Screen>,
     turns: &[Turn],
     ends: bool,
     limit: Instant,
 ) -> Result<Result<(), String>> {
     let mut printed = Vec::new();
+    let mut at_screen = false;
     for turn in turns {
-        let (line, text, restart) = match turn {
-            Turn::Type(bytes) => {
+        let there = screen.as_mut().filter(|_| at_screen);
+        let (line, text, restart) = match (turn, there) {
+            (Turn::Screen(to), _) => {
+                at_screen = *to;
+                continue;
+            }
+            (Turn::Type(bytes), Some(screen)) => {
+                screen.press(bytes)?;
+                continue;
+            }
+            (Turn::Expect { line, text }, Some(screen)) => {
+                if let Err(why) = look_for(screen, text, session, &mut printed, limit)? {
+                    return Ok(Err(format!(
+                        "line {line}: waiting for `{text}` on the screen: {why}"
+                    )));
+                }
+                continue;
+            }
+            (Turn::Type(bytes), None) => {
                 if let Err(error) = session.send(bytes) {
                     return Ok(Err(format!("{error:#}\n{}", session.last_lines())));
                 }
                 continue;
             }
-            Turn::Expect { line, text } => (line, Some(text), false),
-            Turn::End { line, restart } => (line, None, *restart),
+            (Turn::Expect { line, text }, None) => (line, Some(text), false),
+            (Turn::End { line, restart }, _) => (line, None, *restart),
         };
         let mut is_told = false;
         loop {
@@ -42,10 +65,6 @@ pub fn converse(
                 break;
             }
             let reason = match session.next(Some(limit))? {
-                Next::Event(Event::Output(bytes) | Event::Log(bytes)) => {
-                    printed.extend(bytes);
-                    continue;
-                }
                 Next::Event(event @ (Event::Halt | Event::Reboot))
                     if text.is_none() && restart == (event == Event::Reboot) =>
                 {
@@ -53,12 +72,10 @@ pub fn converse(
                     continue;
                 }
                 Next::Closed if is_told => break,
-                Next::Event(Event::Begin | Event::End(_)) => continue,
-                Next::Event(Event::Halt) => "the system was switched off",
-                Next::Event(Event::Reboot) => "the system was restarted",
-                Next::Event(Event::Dead) => "the system died",
-                Next::Closed => "the machine stopped",
-                Next::Timeout => "the time is up",
+                next => match end(next, &mut printed) {
+                    Some(reason) => reason,
+                    None => continue,
+                },
             };
             let awaited = text.map_or("the end", |text| text.as_str());
             let last = session.last_lines();
@@ -68,6 +85,49 @@ pub fn converse(
         }
     }
     Ok(Ok(()))
+}
+
+/// Keeps what was printed; answers why the conversation cannot go on, if it cannot.
+fn end(next: Next, printed: &mut Vec<u8>) -> Option<&'static str> {
+    match next {
+        Next::Event(Event::Output(bytes) | Event::Log(bytes)) => {
+            printed.extend(bytes);
+            None
+        }
+        Next::Event(Event::Begin | Event::End(_)) => None,
+        Next::Event(Event::Halt) => Some("the system was switched off"),
+        Next::Event(Event::Reboot) => Some("the system was restarted"),
+        Next::Event(Event::Dead) => Some("the system died"),
+        Next::Closed => Some("the machine stopped"),
+        Next::Timeout => Some("the time is up"),
+    }
+}
+
+/// Looks at the screen until it shows a text.
+fn look_for(
+    screen: &mut Screen,
+    text: &str,
+    session: &mut Session,
+    printed: &mut Vec<u8>,
+    limit: Instant,
+) -> Result<Result<(), String>> {
+    loop {
+        let shown = screen.shown()?;
+        if shown.contains(text) {
+            return Ok(Ok(()));
+        }
+        let reason = match session.next(Some(limit.min(Instant::now() + LOOK)))? {
+            Next::Timeout if Instant::now() < limit => continue,
+            next => end(next, printed),
+        };
+        if let Some(reason) = reason {
+            let last = session.last_lines();
+            return Ok(Err(format!(
+                "{reason}; it shows:\n{}\nthe console's last lines:\n{last}",
+                shown.trim_end()
+            )));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -92,7 +152,7 @@ mod tests {
             .stdin(Stdio::piped());
         let mut session = Session::start(command, Parser::new(nonce), None).expect("sh starts");
         let limit = Instant::now() + Duration::from_secs(seconds);
-        converse(&mut session, turns, ends, limit).expect("there is no log to fail on")
+        converse(&mut session, None, turns, ends, limit).expect("there is no log to fail on")
     }
 
     fn expect(text: &str) -> Turn {

@@ -17,6 +17,7 @@ use crate::cli::{TestArgs, parse_size};
 use crate::machine::bootargs::{self, BootArguments, Nonce};
 use crate::machine::frame::Event;
 use crate::machine::qemu::{Console, Disk, Machine};
+use crate::machine::screen::Screen;
 use crate::machine::session::{Next, Session};
 use crate::rootfs::image::tool;
 use crate::step;
@@ -147,6 +148,9 @@ impl Runner<'_> {
         if disks > most {
             return Some(format!("it needs {disks} disks, and the board has room for {most}"));
         }
+        if needs.screen && board.text_screen.is_none() {
+            return Some("the board has no screen that can be read".to_owned());
+        }
         if needs.memory.is_some() && board.memory_fixed {
             let memory = &board.memory;
             return Some(format!("the board has {memory} of memory, no more and no less"));
@@ -222,9 +226,18 @@ impl Runner<'_> {
         report: &mut Report,
     ) -> Result<()> {
         let machine = self.machine(&case.needs, disks, None)?;
-        let mut session = self.start(&machine, Stdio::piped())?;
+        // The name of a socket must be short.
+        let monitor = tempfile::tempdir().context("cannot make a folder for the monitor")?;
+        let address = machine.board.text_screen.filter(|_| case.needs.screen);
+        let mut session = self.start(&machine, Stdio::piped(), |command| {
+            if address.is_some() {
+                Screen::prepare(command, monitor.path());
+            }
+        })?;
+        let screen = address.map(|address| Screen::open(monitor.path(), address)).transpose()?;
         let limit = Instant::now() + BOOT_TIMEOUT + Duration::from_secs_f64(case.timeout);
-        let verdict = console::converse(&mut session, turns, machine.board.ends_itself, limit)?;
+        let ends = machine.board.ends_itself;
+        let verdict = console::converse(&mut session, screen, turns, ends, limit)?;
         session.stop()?;
         tell(&case.name, &verdict, report);
         Ok(())
@@ -323,10 +336,17 @@ impl Runner<'_> {
         })
     }
 
-    /// Starts a machine, and adds what it prints to the log.
-    fn start(&self, machine: &Machine, input: Stdio) -> Result<Session> {
+    /// Starts a machine, with `more` on the emulator's command line, and adds what it prints to the
+    /// log.
+    fn start(
+        &self,
+        machine: &Machine,
+        input: Stdio,
+        more: impl FnOnce(&mut Command),
+    ) -> Result<Session> {
         let mut command = machine.command(Console::Tool)?;
         command.stdin(input);
+        more(&mut command);
         if step::verbose() {
             step::say(&step::shown(&command));
         }
@@ -346,7 +366,7 @@ impl Runner<'_> {
         cases: &mut VecDeque<Case>,
         mut done: impl FnMut(&Case, Trace),
     ) -> Result<Ending> {
-        let mut session = self.start(machine, Stdio::null())?;
+        let mut session = self.start(machine, Stdio::null(), |_| ())?;
         let mut watch = Watch::new(marks);
         let mut limit = Instant::now() + BOOT_TIMEOUT;
         loop {

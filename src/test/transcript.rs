@@ -32,6 +32,8 @@ pub struct Needs {
     pub alone: bool,
     /// Whether the machine's clock counts instructions.
     pub counted: bool,
+    /// Whether somebody sits at the machine's screen.
+    pub screen: bool,
 }
 
 impl Default for Needs {
@@ -46,6 +48,7 @@ impl Default for Needs {
             ramdisk: false,
             alone: false,
             counted: false,
+            screen: false,
         }
     }
 }
@@ -90,6 +93,8 @@ pub enum Turn {
     Type(Vec<u8>),
     /// The system shall end: the machine is switched off, or starts again.
     End { line: usize, restart: bool },
+    /// From here on she sits at the screen with its keyboard, or at the console's line again.
+    Screen(bool),
 }
 
 /// A command.
@@ -161,7 +166,15 @@ pub fn parse(name: &str, text: &str) -> Result<Case> {
                 }
                 ("console", "") => {
                     case.needs.alone = true;
-                    turns = Some(Vec::new());
+                    match &mut turns {
+                        Some(turns) => turns.push(Turn::Screen(false)),
+                        None => turns = Some(Vec::new()),
+                    }
+                }
+                ("screen", "") => {
+                    case.needs.alone = true;
+                    case.needs.screen = true;
+                    turns.get_or_insert_default().push(Turn::Screen(true));
                 }
                 (word @ ("halt" | "restart"), "") => match &mut turns {
                     Some(turns) => turns.push(Turn::End {
@@ -413,6 +426,20 @@ Prose.
             case.expect("it is good").body,
             Body::Console(expected.to_vec())
         );
+    }
+
+    #[test]
+    fn a_conversation_may_change_to_the_screen_and_back() {
+        let case = parse("x", "@screen\n  > a\n@console\n  > b\n").expect("it is good");
+        assert!(case.needs.screen);
+        let expected = [
+            Turn::Screen(true),
+            Turn::Type(b"a\r".to_vec()),
+            Turn::Screen(false),
+            Turn::Type(b"b\r".to_vec()),
+        ];
+        assert_eq!(case.body, Body::Console(expected.to_vec()));
+        assert!(!parse("x", "@console\n  > a\n").expect("it is good").needs.screen);
     }
 
     #[test]

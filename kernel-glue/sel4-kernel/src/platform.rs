@@ -133,6 +133,9 @@ pub struct QemuDescription {
     pub arguments: Vec<String>,
     /// How disks are given; `None` if Hird drives none of the machine's.
     pub disks: Option<DiskDescription>,
+    /// Physical address of the memory of a screen in text mode, of 25 rows of 80 characters each
+    /// followed by its colours, if the machine has one.
+    pub text_screen: Option<u64>,
     /// How the command line gets to the guest.
     #[serde(default)]
     pub command_line: CommandLine,

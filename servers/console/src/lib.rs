@@ -1,14 +1,17 @@
-//! Serial lines and their devices, apart from any server: the ARM PrimeCell UART (PL011), the
+//! Serial lines ([`serve`] makes a server of one) and their devices: the ARM PrimeCell UART (PL011), the
 //! BCM2835's mini UART, the 16550 of PCs, and Cadence's UART.
 
 #![cfg_attr(target_os = "none", no_std)]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
 
 mod cadence;
 mod line;
 mod mini_uart;
 mod ns16550;
 mod pl011;
+pub mod serve;
 mod uart;
 
 pub use cadence::Cadence;

@@ -26,6 +26,11 @@ impl<U: Uart> Line<U> {
     /// Serves an interrupt: takes what was received. Returns whether there is something new.
     pub fn interrupt(&mut self) -> bool {
         self.uart.acknowledge();
+        self.receive()
+    }
+
+    /// Takes what was received. Returns whether there is something new.
+    fn receive(&mut self) -> bool {
         let before = self.received.len();
         loop {
             match self.uart.read() {
@@ -73,7 +78,15 @@ impl<U: Uart> Line<U> {
             .take_while(|byte| self.uart.write(**byte).is_ok())
             .count();
         self.uart.want_room(count < bytes.len());
+        if self.uart.finish() {
+            self.receive();
+        }
         count
+    }
+
+    /// Rows and columns, of what is a screen.
+    pub fn size(&self) -> Option<(u16, u16)> {
+        self.uart.size()
     }
 }
 

@@ -24,7 +24,7 @@ impl Error for LineError {
     }
 }
 
-/// A serial device, which was set up for eight bits without parity and interrupts for what it
+/// A serial device, or what is used like one, which was set up for eight bits without parity and interrupts for what it
 /// receives.
 pub trait Uart: Read<Error = LineError> + Write {
     /// Whether there is an interrupt, too, when there is room for more output.
@@ -32,4 +32,15 @@ pub trait Uart: Read<Error = LineError> + Write {
 
     /// Clears what the device has interrupted for, as far as reading does not.
     fn acknowledge(&mut self);
+
+    /// A piece of output has been written: a device that gathers output shows it. Returns whether it
+    /// has something to be read because of that.
+    fn finish(&mut self) -> bool {
+        false
+    }
+
+    /// Rows and columns, of what is a screen.
+    fn size(&self) -> Option<(u16, u16)> {
+        None
+    }
 }

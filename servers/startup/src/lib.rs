@@ -11,4 +11,4 @@ mod machine;
 pub mod mc146818;
 
 pub use arguments::Arguments;
-pub use machine::{Device, Driven, Machine, Pin};
+pub use machine::{Device, Driven, Machine, Mode, Pin, Screen};

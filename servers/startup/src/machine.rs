@@ -40,12 +40,34 @@ pub type Pin = (u32, u32);
 /// A device with its own driver, and what the driver must be told.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Driven {
-    /// The device.
+    /// The device, or where the first of its registers are.
     pub device: Device,
+    /// Where its other registers are, if they lie apart.
+    pub others: Vec<Device>,
     /// What its driver knows this kind of device by.
     pub kind: &'static str,
     /// Pins that have to be connected to it.
     pub pins: Vec<Pin>,
+}
+
+/// How a framebuffer shows what is in it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mode {
+    /// Pixels in a row, rows, and bytes from a row to the next.
+    pub size: [u32; 3],
+    /// The binding's name for how a pixel lies in memory.
+    pub format: String,
+}
+
+/// A screen and the keyboard before it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Screen {
+    /// What shows: a framebuffer, or an adapter with text memory and ports.
+    pub display: Driven,
+    /// Of a framebuffer.
+    pub mode: Option<Mode>,
+    /// The keyboard's controller: the port for data, then that for commands.
+    pub keyboard: Driven,
 }
 
 /// What the device tree says that the first program needs.
@@ -55,6 +77,8 @@ pub struct Machine {
     pub command_line: String,
     /// The serial line of the console.
     pub console: Option<Driven>,
+    /// The screen, if there is a keyboard, too.
+    pub screen: Option<Screen>,
     /// The virtio transports.
     pub virtio: Option<Device>,
     /// The slots of memory cards.
@@ -81,6 +105,9 @@ const PCI: [(&str, &str); 1] = [("pci-configuration-mechanism-1", "pci")];
 const ACPI: [(&str, &str); 1] = [("acpi-root-pointer", "acpi")];
 /// The bus on which an address begins with a cell that tells I/O ports from memory.
 const ISA: &str = "isa";
+const FRAMEBUFFERS: [(&str, &str); 1] = [("simple-framebuffer", "framebuffer")];
+const TEXT_ADAPTERS: [(&str, &str); 1] = [("pnpPNP,900", "text")];
+const KEYBOARDS: [(&str, &str); 1] = [("pnpPNP,303", "i8042")];
 const VIRTIO: [(&str, &str); 1] = [("virtio,mmio", "virtio")];
 const PINS: [(&str, &str); 1] = [("brcm,bcm2835-gpio", "bcm2835-gpio")];
 
@@ -186,6 +213,7 @@ impl Machine {
         Some(Self {
             command_line: command_line.to_string(),
             console: lines.chain(first(&CONSOLES)).next(),
+            screen: screen(&tree, &nodes),
             virtio: row(devices(&VIRTIO).iter().map(|driven| driven.device).collect()),
             cards: devices(&CARDS),
             pci: first(&PCI).map(|driven| driven.device),
@@ -280,21 +308,42 @@ fn driven(tree: &Fdt<'_>, found: &Found<'_, '_>, known: &[(&str, &'static str)])
         return None;
     }
     let reg = rows(node.property("reg")?.value, [place.address_cells, place.size_cells]);
-    let [address, bytes] = *reg.first()?;
     let lines = lines(tree, found);
-    let ports = place.isa && address >> 32 == 1;
-    let device = Device {
-        ports,
-        address: if ports { address & 0xffff } else { translate(address, &place.buses)? },
-        bytes,
-        line: lines.first().copied().unwrap_or(0),
-        lines: u32::from(!lines.is_empty()),
+    let at = |[address, bytes]: &[u64; 2]| {
+        let ports = place.isa && address >> 32 == 1;
+        Some(Device {
+            ports,
+            address: if ports { address & 0xffff } else { translate(*address, &place.buses)? },
+            bytes: *bytes,
+            line: lines.first().copied().unwrap_or(0),
+            lines: u32::from(!lines.is_empty()),
+        })
     };
+    let (first, others) = reg.split_first()?;
     Some(Driven {
-        device,
+        device: at(first)?,
+        others: others.iter().map_while(at).collect(),
         kind,
         pins: pins(tree, *node),
     })
+}
+
+/// The screen: a framebuffer is there only where it is shown, and text then is not.
+fn screen(tree: &Fdt<'_>, nodes: &[Found<'_, '_>]) -> Option<Screen> {
+    let first = |known: &[_]| {
+        nodes.iter().find_map(|found| Some((driven(tree, found, known)?, found.node)))
+    };
+    let (keyboard, _) = first(&KEYBOARDS).filter(|(keyboard, _)| keyboard.others.len() == 1)?;
+    if let Some((display, node)) = first(&FRAMEBUFFERS) {
+        let number = |name| cells(node.property(name)?.value).next();
+        let mode = Mode {
+            size: [number("width")?, number("height")?, number("stride")?],
+            format: node.property("format")?.as_str()?.to_string(),
+        };
+        return Some(Screen { display, mode: Some(mode), keyboard });
+    }
+    let (display, _) = first(&TEXT_ADAPTERS).filter(|(display, _)| display.others.len() == 1)?;
+    Some(Screen { display, mode: None, keyboard })
 }
 
 /// The interrupt lines of a node.
@@ -586,6 +635,70 @@ mod tests {
         }
         let machine = Machine::parse(&small_board("hird.console=nothing")).unwrap();
         assert_eq!(machine.console.unwrap().kind, "bcm2835-aux");
+    }
+
+    /// A PC: ports and memory on an ISA bus, and perhaps a framebuffer of this format.
+    fn personal_computer(format: Option<&[u8]>) -> Vec<u8> {
+        let mut tree = Tree {
+            structure: vec![],
+            strings: vec![],
+        };
+        tree.begin("");
+        tree.cells("#address-cells", &[2]);
+        tree.cells("#size-cells", &[2]);
+        tree.controller("pic", "intel,ce4100-ioapic", 1);
+        tree.begin("isa");
+        tree.property("compatible", b"isa\0");
+        tree.cells("#address-cells", &[2]);
+        tree.cells("#size-cells", &[1]);
+        tree.cells("interrupt-parent", &[1]);
+        tree.cells("ranges", &[0, 0, 0, 0, 0x100_0000]);
+        let mut device = |name: &str, kind: &[u8], registers: &[u32], line: &[u32]| {
+            tree.begin(name);
+            tree.property("compatible", kind);
+            tree.cells("reg", registers);
+            tree.cells("interrupts", line);
+            tree.end();
+        };
+        device("keyboard@60", b"pnpPNP,303\0", &[1, 0x60, 1, 1, 0x64, 1], &[1, 0]);
+        device("display@b8000", b"pnpPNP,900\0", &[0, 0xb_8000, 0x1000, 1, 0x3d4, 2], &[]);
+        tree.end();
+        tree.begin("chosen");
+        tree.cells("#address-cells", &[2]);
+        tree.cells("#size-cells", &[2]);
+        tree.property("ranges", b"");
+        if let Some(format) = format {
+            tree.begin("framebuffer@fd000000");
+            tree.property("compatible", b"simple-framebuffer\0");
+            tree.cells("reg", &[0, 0xfd00_0000, 0, 0x30_0000]);
+            tree.cells("width", &[1024]);
+            tree.cells("height", &[768]);
+            tree.cells("stride", &[4096]);
+            tree.property("format", format);
+            tree.end();
+        }
+        tree.end();
+        tree.end();
+        tree.finish()
+    }
+
+    #[test]
+    fn a_screen_is_a_framebuffer_or_text_with_a_keyboard() {
+        let ports = |address, bytes| Device { ports: true, address, bytes, line: 0, lines: 0 };
+        let screen = Machine::parse(&personal_computer(None)).unwrap().screen.unwrap();
+        let memory = Device { ports: false, ..ports(0xb_8000, 0x1000) };
+        assert_eq!((screen.display.device, &screen.display.others[..]), (memory, &[ports(0x3d4, 2)][..]));
+        assert_eq!(screen.mode, None);
+        let key = |address| Device { line: 1, lines: 1, ..ports(address, 1) };
+        assert_eq!((screen.keyboard.device, &screen.keyboard.others[..]), (key(0x60), &[key(0x64)][..]));
+
+        let machine = Machine::parse(&personal_computer(Some(b"x8r8g8b8\0"))).unwrap();
+        let screen = machine.screen.unwrap();
+        assert_eq!(screen.display.device, Device { ports: false, ..ports(0xfd00_0000, 0x30_0000) });
+        let mode = Mode { size: [1024, 768, 4096], format: "x8r8g8b8".to_string() };
+        assert_eq!(screen.mode, Some(mode));
+        // A board without a keyboard.
+        assert_eq!(Machine::parse(&board()).unwrap().screen, None);
     }
 
     #[test]

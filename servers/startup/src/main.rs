@@ -31,12 +31,14 @@ use machuser::mach::{self, Mapping, Registers};
 use machuser::{Error, Result, SendRight, env, thread};
 use process::Program;
 use serve::Startup;
-use startup_plan::{Arguments, Device, Driven, Machine, mc146818};
+use startup_plan::{Arguments, Device, Driven, Machine, Mode, Screen, mc146818};
 
 machuser::program!(main);
 
 /// First descriptor of a server that is a gift.
 const GIFT: usize = 3;
+/// The node of the terminal on the screen, from the root directory.
+const SCREEN: &str = "dev/tty1";
 /// Pins of the processor (BCM2835 ARM Peripherals, 6).
 const PINS: u32 = 54;
 /// How long a login that fails at once is left alone.
@@ -249,6 +251,54 @@ fn start_console(
     Driver::start(startup, modules, argv, rights).step("console")
 }
 
+/// Starts the driver of the screen, and a terminal on it.
+fn start_screen(
+    startup: &Arc<Startup>,
+    modules: &Arc<Modules>,
+    screen: &Screen,
+    gifts: Gifts<'_>,
+) -> core::result::Result<Arc<Child>, Failure> {
+    let host = startup.host();
+    let (display, keyboard) = (&screen.display, &screen.keyboard);
+    let mut argv = vec!["screen".to_string()];
+    let mut rights = vec![registers(host, display.device).step("display")?];
+    let mut word = format!(
+        "={GIFT}:{:#x}:{:#x}",
+        display.device.offset(),
+        display.device.bytes
+    );
+    match &screen.mode {
+        Some(Mode { size: [width, height, stride], format }) => {
+            argv.push(format!("--framebuffer{word}:{width}:{height}:{stride}"));
+            argv.push(format!("--format={format}"));
+        }
+        None => {
+            for ports in &display.others {
+                word += &format!(":{}", GIFT + rights.len());
+                rights.push(registers(host, *ports).step("display's ports")?);
+            }
+            argv.push(format!("--text{word}"));
+        }
+    }
+    let (data, lines) = device(host, keyboard.device).step("keyboard")?;
+    let first = GIFT + rights.len();
+    rights.push(data);
+    for ports in &keyboard.others {
+        rights.push(registers(host, *ports).step("keyboard")?);
+    }
+    rights.extend(lines);
+    let numbers: Vec<String> = (first..GIFT + rights.len()).map(|n| n.to_string()).collect();
+    argv.push(format!("--keyboard={}", numbers.join(":")));
+    let driver = Driver::start(startup, modules, argv, rights).step("screen")?;
+    driver.introduce().step("screen")?;
+    let gifts = Gifts {
+        descriptors: descriptors([driver.directory().step("screen")?]),
+        ..gifts
+    };
+    let argv = ["term", &format!("--name=/{SCREEN}"), &format!("dir:{GIFT}:")];
+    modules.launch(startup.server(), &argv, gifts, None).step("term")
+}
+
 fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
     let host = SendRight::clone(&*env::bootstrap().ok_or(Error::EINVAL).step("host port")?);
     // Nobody answers for this program but the mach server.
@@ -347,6 +397,20 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
         pins.settle(place).step("/dev/gpio")?;
     }
 
+    let mut terminals = Vec::new();
+    if let Some(screen) = &machine.screen
+        && let Ok(place) = node(SCREEN)
+    {
+        // The serial line is there to say so, and serves without it.
+        match start_screen(&startup, &modules, screen, gifts(&place)) {
+            Ok(terminal) => {
+                settle(&place, &terminal).step("/dev/tty1")?;
+                terminals.push(Terminal { child: terminal, kind: "linux", session: None });
+            }
+            Err((what, error)) => mach::log(&format!("startup: no screen: {what}: {error}")),
+        }
+    }
+
     let place = node("dev/console")?;
     let gifts = Gifts {
         descriptors: descriptors([console.directory().step("console")?]),
@@ -366,7 +430,10 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
             startup.essential(&driver).step("console")?;
             run_commands(&startup, arguments, commands, &executor_port, &root, &line)
         }
-        None => run_logins(&startup, &executor_port, &root, &terminal),
+        None => {
+            terminals.push(Terminal { child: terminal.clone(), kind: "vt100", session: None });
+            run_logins(&startup, &executor_port, &root, terminals, &terminal)
+        }
     }
 }
 
@@ -397,9 +464,16 @@ fn run_commands(
         root,
         descriptors: [&input, line, line],
         terminal: None,
+        kind: "vt100",
     };
     write(line, &format!("{}\n", arguments.marker("begin")));
-    let status = startup.run(executor, &program).step(path)?;
+    let pid = startup.start(executor, &program).step(path)?;
+    let status = loop {
+        let (ended, status) = startup.wait().step(path)?;
+        if ended == pid {
+            break status;
+        }
+    };
     startup.sync(root);
     let code = status.exit_code();
     write(
@@ -409,27 +483,65 @@ fn run_commands(
     Ok(())
 }
 
-/// Runs logins on the terminal, one after the other, for ever.
+/// A terminal at which one can log in.
+struct Terminal {
+    child: Arc<Child>,
+    /// As `TERM` says.
+    kind: &'static str,
+    /// The login's process, and when it was started.
+    session: Option<(i32, Duration)>,
+}
+
+/// Runs logins on all terminals, on each one after the other, for ever. A terminal that fails is
+/// given up, unless it is the essential one.
 fn run_logins(
     startup: &Startup,
     executor: &SendRight,
     root: &SendRight,
-    terminal: &Child,
+    mut terminals: Vec<Terminal>,
+    essential: &Arc<Child>,
 ) -> core::result::Result<(), Failure> {
     let argv = [b"login".to_vec()];
-    loop {
-        let terminal = terminal.root(O_READ | O_WRITE).step("/dev/console")?;
-        let program = Program {
+    let start = |terminal: &Terminal| {
+        let right = terminal.child.root(O_READ | O_WRITE)?;
+        startup.start(executor, &Program {
             path: "bin/login",
             argv: &argv,
             root,
-            descriptors: [&terminal, &terminal, &terminal],
-            terminal: Some(&terminal),
-        };
-        let began = machuser::clock::now();
-        startup.run(executor, &program).step("/bin/login")?;
-        if machuser::clock::now() - began < LOGIN_PAUSE {
-            thread::sleep(LOGIN_PAUSE);
+            descriptors: [&right, &right, &right],
+            terminal: Some(&right),
+            kind: terminal.kind,
+        })
+    };
+    loop {
+        let mut failed = None;
+        terminals.retain_mut(|terminal| {
+            if terminal.session.is_some() {
+                return true;
+            }
+            match start(terminal) {
+                Ok(pid) => terminal.session = Some((pid, machuser::clock::now())),
+                Err(error) if Arc::ptr_eq(&terminal.child, essential) => failed = Some(error),
+                Err(error) => {
+                    mach::log(&format!("startup: no login at /{SCREEN}: {error}"));
+                    return false;
+                }
+            }
+            true
+        });
+        if let Some(error) = failed {
+            return Err(error).step("/bin/login");
+        }
+        let (ended, _) = startup.wait().step("/bin/login")?;
+        for terminal in &mut terminals {
+            if let Some((pid, began)) = terminal.session
+                && pid == ended
+            {
+                terminal.session = None;
+                if machuser::clock::now() - began < LOGIN_PAUSE {
+                    thread::sleep(LOGIN_PAUSE);
+                }
+            }
         }
     }
 }

@@ -15,6 +15,8 @@ pub struct Program<'a> {
     pub descriptors: [&'a SendRight; 3],
     /// The terminal that it controls, if it does.
     pub terminal: Option<&'a SendRight>,
+    /// What kind of terminal that is, as `TERM` says.
+    pub kind: &'a str,
 }
 
 /// How a program ended: the wait status of the Hurd.

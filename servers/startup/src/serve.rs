@@ -259,8 +259,8 @@ impl Startup {
         let _ = fs::file_syncfs(root, 1, 1);
     }
 
-    /// Runs a program as a child in a new session, and waits for its end.
-    pub fn run(&self, executor: &SendRight, program: &Program<'_>) -> Result<Status> {
+    /// Starts a program as a child in a new session; answers its process number.
+    pub fn start(&self, executor: &SendRight, program: &Program<'_>) -> Result<i32> {
         let file = crate::open(program.root, program.path, fs::O_READ | fs::O_EXEC)?;
         let own = self.proc()?;
         let task = mach::task_create(mach::SELF)?;
@@ -279,8 +279,10 @@ impl Startup {
                 words.extend_from_slice(word);
                 words.push(0);
             }
-            let environment =
-                b"PATH=/bin\0HOME=/root\0USER=root\0LOGNAME=root\0SHELL=/bin/sh\0TERM=vt100\0";
+            let environment = format!(
+                "PATH=/bin\0HOME=/root\0USER=root\0LOGNAME=root\0SHELL=/bin/sh\0TERM={}\0",
+                program.kind
+            );
             let ports: Vec<Right<'_>> = vec![
                 Right::from(program.root),
                 Right::from(program.root),
@@ -298,7 +300,7 @@ impl Startup {
                 &path,
                 &path,
                 &words,
-                environment,
+                environment.as_bytes(),
                 program.descriptors.into_iter().map(Right::from).collect(),
                 ports,
                 &[0o22, 0, 0, 0, 0],
@@ -307,16 +309,15 @@ impl Startup {
             )?;
             Ok(pid)
         })();
-        let pid = started.inspect_err(|_| {
+        started.inspect_err(|_| {
             let _ = mach::task_terminate(&task);
-        })?;
-        loop {
-            // Orphans become children of this program: they are waited for on the way.
-            let (status, _, _, ended) = process::proc_wait(&own, -1, 0)?;
-            if ended == pid {
-                return Ok(Status(status));
-            }
-        }
+        })
+    }
+
+    /// Waits until a child ends; answers which. Orphans become children of this program, too.
+    pub fn wait(&self) -> Result<(i32, Status)> {
+        let (status, _, _, ended) = process::proc_wait(&self.proc()?, -1, 0)?;
+        Ok((ended, Status(status)))
     }
 }
 

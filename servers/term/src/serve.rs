@@ -64,6 +64,8 @@ pub struct TerminalNode(pub Arc<Terminal>);
 impl Terminal {
     /// A terminal on a line, which it reads and writes from now on.
     pub fn new(line: Steady) -> Result<Arc<Self>> {
+        // A line that is no screen has no size.
+        let size = line.ask(|line| tioctl::tioctl_tiocgwinsz(line)).unwrap_or_default();
         let terminal = Arc::new_cyclic(|me| Self {
             me: me.clone(),
             line,
@@ -71,7 +73,7 @@ impl Terminal {
                 discipline: Discipline::default(),
                 sending: false,
                 foreground: 0,
-                size: WindowSize::default(),
+                size,
                 exclusive: false,
                 name: Vec::new(),
                 identity: None,
@@ -332,6 +334,11 @@ impl Node for TerminalNode {
                 }
             };
         }
+    }
+
+    /// A terminal has no size that a shell's `>` could take from it.
+    fn set_size(&self, _: &Open<'_, Self>, size: u64) -> Result<()> {
+        if size == 0 { Ok(()) } else { Err(Error::EINVAL) }
     }
 
     fn sync(&self, _: bool) -> Result<()> {
