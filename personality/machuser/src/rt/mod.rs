@@ -149,9 +149,9 @@ struct Beginning {
 /// First code of a thread in Rust.
 extern "C" fn thread_main(thread_page: usize, argument: *mut Beginning, number: u64) -> ! {
     page_prepare(thread_page, number);
+    // The box goes here: this function does not return.
     // SAFETY: `thread_spawn` made the box and gave it to this thread alone.
-    let beginning = unsafe { Box::from_raw(argument) };
-    let Beginning { f, stack } = *beginning;
+    let Beginning { f, stack } = *unsafe { Box::from_raw(argument) };
     f();
     loop {
         // The stack goes with the thread.

@@ -412,6 +412,22 @@ fn run(suite: &mut Suite) {
         same!(receiver.join().flatten(), Some(Error::MACH_RCV_PORT_DIED));
         Ok(())
     });
+    suite.check("threads that have come and gone leave nothing in their task", || {
+        let usual = get!(mach::task_info(mach::SELF)).threads;
+        let batch = || -> Result<u64, Error> {
+            for _ in 0..5000 {
+                machuser::thread::try_spawn(|| ())?.join();
+                // Its stack goes with it, a moment later.
+                while mach::task_info(mach::SELF)?.threads > usual {
+                    machuser::thread::yield_now();
+                }
+            }
+            Ok(mach::task_info(mach::SELF)?.resident)
+        };
+        let before = get!(batch());
+        same!(get!(batch()), before);
+        Ok(())
+    });
     suite.check("rights_receive, forged words that stand for rights are refused", || {
         let port = get!(ReceiveRight::allocate());
         for ticket in [0, 1, u64::MAX, 0x1234_5678_9abc_def0] {
