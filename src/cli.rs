@@ -57,6 +57,9 @@ impl Platform {
     }
 }
 
+/// The boards that are tested and measured unless others are named.
+const TESTED: [&str; 3] = ["qemu-virt", "rpi3", "pc99"];
+
 #[derive(Clone, Debug, Args)]
 pub struct RunArgs {
     #[arg(long, value_enum, default_value = "qemu-virt")]
@@ -114,8 +117,9 @@ pub struct RunArgs {
 
 #[derive(Clone, Debug, Args)]
 pub struct TestArgs {
-    #[arg(long, value_enum, default_value = "qemu-virt")]
-    pub platform: Platform,
+    /// Test this board, or, if given again, these.
+    #[arg(long = "platform", value_name = "PLATFORM", value_enum, default_values = TESTED)]
+    pub platforms: Vec<Platform>,
 
     /// Only the tests that run on the host.
     #[arg(long, conflicts_with = "guest")]
@@ -143,8 +147,9 @@ pub struct TestArgs {
 
 #[derive(Clone, Debug, Args)]
 pub struct BenchArgs {
-    #[arg(long, value_enum, default_value = "qemu-virt")]
-    pub platform: Platform,
+    /// Measure this board, or, if given again, these.
+    #[arg(long = "platform", value_name = "PLATFORM", value_enum, default_values = TESTED)]
+    pub platforms: Vec<Platform>,
 
     /// Print one JSON object, name to number.
     #[arg(long)]

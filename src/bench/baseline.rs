@@ -49,6 +49,12 @@ impl Baseline {
         all.map(|(name, value)| (name.as_str(), *value))
     }
 
+    /// Keeps the figures whose name the test accepts.
+    pub fn retain(&mut self, mut test: impl FnMut(&str) -> bool) {
+        self.instructions.retain(|name, _| test(name));
+        self.bytes.retain(|name, _| test(name));
+    }
+
     /// The figure of a name in a unit.
     pub fn get(&self, name: &str, unit: &str) -> Option<f64> {
         match unit {

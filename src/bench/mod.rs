@@ -5,12 +5,13 @@ mod figures;
 mod linux;
 mod table;
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::cli::{BenchArgs, parse_size};
+use crate::cli::{BenchArgs, Platform, parse_size};
 use crate::kernel;
 use crate::machine::bootargs::{BootArguments, Nonce};
 use crate::machine::frame::Event;
@@ -24,15 +25,69 @@ use figures::Figures;
 
 /// The guest's program that measures.
 const PROGRAM: &str = "/bin/bench";
+/// Figures that others were measured at, in the folder of a board where they were.
+const LINUX: &str = "linux-baseline.toml";
+const GNU_MACH: &str = "gnumach-baseline.toml";
 /// What the names of Linux's figures begin with in `--json`.
 const LINUX_PREFIX: &str = "linux.";
 /// Wall-clock limit: the emulator counts instructions, which makes it slow.
 const TIMEOUT: Duration = Duration::from_secs(20 * 60);
 
+/// A board, what was measured on it, and what others were measured at there.
+struct Measured {
+    platform: Platform,
+    figures: Figures,
+    others: Vec<Baseline>,
+}
+
 /// Measures and prints.
 pub fn command(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
+    let has_linux = |platform: &Platform| workspace.platform(*platform).join(LINUX).is_file();
+    ensure!(
+        !arguments.linux || arguments.platforms.iter().any(has_linux),
+        "Linux is measured on {}",
+        Platform::QemuVirt.name()
+    );
+    let boards: Vec<Measured> = arguments
+        .platforms
+        .iter()
+        .map(|platform| measure_board(workspace, arguments, *platform))
+        .collect::<Result<_>>()?;
+    if arguments.json {
+        println!("{}", json(&boards, arguments.linux));
+        return Ok(());
+    }
+    print!("{}", table::table(&boards));
+    Ok(())
+}
+
+/// One JSON object, name to number: the first board's figures, Linux's if it was measured there, and
+/// those of other boards, whose names begin with the board's.
+fn json(boards: &[Measured], linux: bool) -> String {
+    let mut all = Figures::default();
+    for (index, board) in boards.iter().enumerate() {
+        let of = |name: &str| match index {
+            0 => name.to_owned(),
+            _ => format!("{}.{name}", board.platform.name()),
+        };
+        for (name, figure) in board.figures.iter() {
+            all.set(&of(name), figure.value, &figure.unit);
+        }
+        for (name, value) in board.others.iter().take(usize::from(linux)).flat_map(Baseline::iter) {
+            all.set(&of(&format!("{LINUX_PREFIX}{name}")), value, "");
+        }
+    }
+    all.json()
+}
+
+/// Measures one board.
+fn measure_board(
+    workspace: &Workspace,
+    arguments: &BenchArgs,
+    platform: Platform,
+) -> Result<Measured> {
     let options = Options {
-        platform: arguments.platform,
+        platform,
         debug_kernel: false,
         tests: false,
         ramdisk: false,
@@ -49,51 +104,35 @@ pub fn command(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
     figures.set("image.bytes", system.image_bytes()? as f64, "bytes");
     let sizes_only = !filter.is_empty() && figures.iter().any(|(name, _)| name == filter);
     if !sizes_only {
-        figures.read(&measure(workspace, &system, arguments, filter)?);
+        let log = workspace.output(platform)?.join("bench.log");
+        figures.read(&measure(&system, filter, &log)?);
     }
     figures.retain(|name| {
         let operation = figures::raw_operation(name);
         name.contains(filter) || operation.is_some_and(|operation| operation.contains(filter))
     });
 
-    let qemu = system.kernel.platform.qemu.as_ref();
-    ensure!(
-        !arguments.linux || qemu.is_some_and(|qemu| !qemu.give_device_tree),
-        "Linux is measured on boards of whose devices the emulator tells it, not on {}",
-        arguments.platform.name()
-    );
-    let linux = if arguments.linux {
-        Some(linux::measure(workspace, arguments.platform)?)
-    } else {
-        None
-    };
-    if arguments.json {
-        for (name, value) in linux.iter().flat_map(Baseline::iter) {
-            if name.contains(filter) {
-                figures.set(&format!("{LINUX_PREFIX}{name}"), value, "");
-            }
-        }
-        println!("{}", figures.json());
-        return Ok(());
-    }
-    let board = workspace.platform(arguments.platform);
     // What others were measured at, for boards where they were.
-    let mut columns: Vec<Baseline> = linux.into_iter().collect();
-    let kept = ["linux-baseline.toml", "gnumach-baseline.toml"].map(|name| board.join(name));
-    for path in kept.iter().skip(columns.len()).filter(|path| path.is_file()) {
-        columns.push(Baseline::read(path)?);
+    let board = workspace.platform(platform);
+    let mut others = Vec::new();
+    for path in [LINUX, GNU_MACH].map(|name| board.join(name)) {
+        if path.is_file() {
+            others.push(Baseline::read(&path)?);
+        }
     }
-    print!("{}", table::table(&figures, &columns));
-    Ok(())
+    if arguments.linux && board.join(LINUX).is_file() {
+        others[0] = linux::measure(workspace, platform)?;
+        others[0].retain(|name| name.contains(filter));
+    }
+    Ok(Measured {
+        platform,
+        figures,
+        others,
+    })
 }
 
 /// Boots the system and runs its measuring program. Returns what that prints.
-fn measure(
-    workspace: &Workspace,
-    system: &System,
-    arguments: &BenchArgs,
-    filter: &str,
-) -> Result<String> {
+fn measure(system: &System, filter: &str, log: &Path) -> Result<String> {
     let board = system
         .kernel
         .platform
@@ -121,8 +160,8 @@ fn measure(
             debug: false,
         },
     };
-    let log = workspace.output(arguments.platform)?.join("bench.log");
-    step::say("measuring, with every instruction counted");
+    let platform = &system.kernel.platform.name;
+    step::say(&format!("measuring on {platform}, with every instruction counted"));
     run(&machine, std::fs::File::create(log)?)
 }
 

@@ -1,39 +1,33 @@
 //! The table that a person reads.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::baseline::Baseline;
-use super::figures::{Figures, raw_name, raw_operation};
+use super::Measured;
+use super::figures::{raw_name, raw_operation};
 
-/// Our figures, raw seL4's of the same boot, and those of others.
-pub fn table(figures: &Figures, others: &[Baseline]) -> String {
-    let mut rows = vec![vec![
-        String::new(),
-        "Hird".to_owned(),
-        "raw seL4".to_owned(),
-    ]];
-    rows[0].extend(others.iter().map(|other| other.name.clone()));
+/// Of each board our figures, raw seL4's of the same boot, and those of others.
+pub fn table(boards: &[Measured]) -> String {
+    let mut rows = vec![vec![String::new()]];
+    let mut units = BTreeMap::new();
+    for board in boards {
+        rows[0].extend([board.platform.name().to_owned(), "raw seL4".to_owned()]);
+        rows[0].extend(board.others.iter().map(|other| other.name.clone()));
+        // A figure of raw seL4's stands in the row of its operation.
+        let figures = board.figures.iter();
+        units.extend(figures.map(|(name, figure)| {
+            (raw_operation(name).unwrap_or(name), figure.unit.as_str())
+        }));
+    }
     rows[0].push("unit".to_owned());
-    for (name, figure) in figures.iter() {
-        let raw = figures.get(&raw_name(name));
-        let alone = raw_operation(name);
-        if alone.is_some_and(|name| figures.get(name).is_some()) {
-            // It stands in the row of its operation.
-            continue;
+    for (operation, unit) in units {
+        let mut row = vec![operation.to_owned()];
+        for Measured { figures, others, .. } in boards {
+            let value = |name: &str| cell(figures.get(name).map(|figure| figure.value));
+            row.extend([value(operation), value(&raw_name(operation))]);
+            row.extend(others.iter().map(|other| cell(other.get(operation, unit))));
         }
-        let shown = Some(figure.value);
-        let (ours, raw) = match alone {
-            Some(_) => (None, shown),
-            None => (shown, raw.map(|raw| raw.value)),
-        };
-        let operation = alone.unwrap_or(name);
-        let mut row = vec![operation.to_owned(), cell(ours), cell(raw)];
-        row.extend(
-            others
-                .iter()
-                .map(|other| cell(other.get(operation, &figure.unit))),
-        );
-        row.push(figure.unit.clone());
+        row.push(unit.to_owned());
         rows.push(row);
     }
 
@@ -82,25 +76,39 @@ fn cell(value: Option<f64>) -> String {
 mod tests {
     use super::*;
 
+    use crate::bench::baseline::Baseline;
+    use crate::bench::figures::Figures;
+    use crate::cli::Platform;
+
+    fn figures(text: &str) -> Figures {
+        let mut figures = Figures::default();
+        figures.read(text);
+        figures
+    }
+
     #[test]
     fn raw_figures_stand_beside_ours() {
-        let mut figures = Figures::default();
-        figures.read("rpc.null 402 instructions\nsel4.call 390 instructions\n");
-        figures.read("sel4.yield 300 instructions\nmem.idle 12345678 bytes\n");
-        let mut linux = Figures::default();
-        linux.read("rpc.null 462 instructions\n");
-        let text = table(&figures, &[Baseline::live("Linux", &linux)]);
+        let linux = Baseline::live("Linux", &figures("rpc.null 462 instructions\n"));
+        let text = table(&[
+            Measured {
+                platform: Platform::QemuVirt,
+                figures: figures(
+                    "rpc.null 402 instructions\nsel4.call 390 instructions\n\
+                     sel4.yield 300 instructions\nmem.idle 12345678 bytes\n",
+                ),
+                others: vec![linux],
+            },
+            Measured {
+                platform: Platform::Pc99,
+                figures: figures("rpc.null 500 instructions\n"),
+                others: Vec::new(),
+            },
+        ]);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 4);
-        assert_eq!(lines[0], "                Hird  raw seL4  Linux  unit");
-        assert_eq!(lines[1], "mem.idle  12,345,678         -      -  bytes");
-        assert_eq!(
-            lines[2],
-            "rpc.null         402       390    462  instructions"
-        );
-        assert_eq!(
-            lines[3],
-            "yield              -       300      -  instructions"
-        );
+        assert_eq!(lines[0], "           qemu-virt  raw seL4  Linux  pc99  raw seL4  unit");
+        assert_eq!(lines[1], "mem.idle  12,345,678         -      -     -         -  bytes");
+        assert_eq!(lines[2], "rpc.null         402       390    462   500         -  instructions");
+        assert_eq!(lines[3], "yield              -       300      -     -         -  instructions");
     }
 }

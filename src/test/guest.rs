@@ -1,9 +1,12 @@
 //! The tests that boot the system.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::path::Path;
+use std::fs::{self, File};
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -13,7 +16,7 @@ use super::console;
 use super::judge;
 use super::report::{Place, Report};
 use super::transcript::{self, Body, Case, DEFAULT_TIMEOUT, DiskNeed, Marks, Needs, Turn};
-use crate::cli::{TestArgs, parse_size};
+use crate::cli::{Platform, TestArgs, parse_size};
 use crate::machine::bootargs::{self, BootArguments, Nonce};
 use crate::machine::frame::Event;
 use crate::machine::qemu::{Console, Disk, Machine};
@@ -33,54 +36,64 @@ const END_TIMEOUT: Duration = Duration::from_secs(300);
 /// Longest script of one boot, in bytes as they are passed.
 const SCRIPT_MAXIMUM: usize = bootargs::MAXIMUM - (8 << 10);
 
-/// Runs the guest's tests.
+/// Runs the guest's tests on every board that is wanted, as many at a time as there are processors.
 pub fn run(workspace: &Workspace, arguments: &TestArgs, report: &mut Report) -> Result<()> {
-    let options = Options {
-        platform: arguments.platform,
-        debug_kernel: arguments.debug_kernel,
-        tests: true,
-        ramdisk: false,
-    };
     let cases = select(workspace, arguments)?;
-    if cases.is_empty() {
-        return Ok(());
-    }
-    let system = System::build(workspace, options)?;
-    let ramdisk = cases.iter().any(|case| case.needs.ramdisk);
-    let ramdisk = ramdisk.then(|| {
-        let options = Options { ramdisk, ..options };
-        System::build(workspace, options)
-    });
-    let folder = workspace.output(arguments.platform)?;
-    let runner = Runner {
-        system: &system,
-        ramdisk: ramdisk.transpose()?,
-        folder: &folder,
-    };
-
-    let mut groups: Vec<VecDeque<Case>> = Vec::new();
-    for case in cases {
-        let shared = |group: &&mut VecDeque<Case>| {
-            !case.needs.alone && group.front().is_some_and(|first| first.needs == case.needs)
-        };
-        match groups.iter_mut().find(shared) {
-            Some(group) => group.push_back(case),
-            None => groups.push(VecDeque::from([case])),
+    let mut runners = Vec::new();
+    for &platform in &arguments.platforms {
+        if cases.is_empty() {
+            return Ok(());
+        }
+        match Runner::build(workspace, platform, arguments.debug_kernel, &cases) {
+            Ok(runner) => runners.push(runner),
+            Err(why) => report.fail(Place::Board(platform), "the build", &format!("{why:#}")),
         }
     }
-    for mut group in groups {
-        let needs = group.front().map(|case| case.needs.clone());
-        if let Some(why) = needs.and_then(|needs| runner.lacks(&needs)) {
-            for case in group.drain(..) {
-                report.skip(Place::Guest, &case.name, &why);
+    let mut groups: Vec<(&Runner, VecDeque<Case>)> = Vec::new();
+    for runner in &runners {
+        let first = groups.len();
+        for case in &cases {
+            if let Some(why) = runner.lacks(&case.needs) {
+                report.skip(Place::Board(runner.platform), &case.name, &why);
+                continue;
+            }
+            let shared = |(_, group): &&mut (&Runner, VecDeque<Case>)| {
+                !case.needs.alone && group.front().is_some_and(|first| first.needs == case.needs)
+            };
+            match groups[first..].iter_mut().find(shared) {
+                Some((_, group)) => group.push_back(case.clone()),
+                None => groups.push((runner, VecDeque::from([case.clone()]))),
             }
         }
-        match group.front() {
-            Some(case) if case.needs.alone => runner.alone(case, report)?,
-            _ => runner.together(group, report)?,
-        }
     }
-    Ok(())
+    // Those that may take longest begin.
+    groups.sort_by_key(|(_, group)| group.len());
+    let groups = Mutex::new(groups);
+    let report = Mutex::new(report);
+    let next = || locked(&groups).pop();
+    let work = || {
+        while let Some((runner, group)) = next() {
+            match group.front() {
+                Some(case) if case.needs.alone => runner.alone(case, &report)?,
+                _ => runner.together(group, &report)?,
+            }
+        }
+        Ok(())
+    };
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let ends = workers.into_iter().map(|worker| match worker.join() {
+            Ok(end) => end,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        ends.collect()
+    })
+}
+
+/// What a worker that failed left behind is whole: it is changed in one step.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The cases and test programs that are wanted.
@@ -106,11 +119,15 @@ fn select(workspace: &Workspace, arguments: &TestArgs) -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-struct Runner<'a> {
-    system: &'a System,
+/// A board's system, and where its tests leave what they make.
+struct Runner {
+    platform: Platform,
+    system: System,
     /// The system whose boot image holds the root file system, if a case needs it.
     ramdisk: Option<System>,
-    folder: &'a Path,
+    folder: PathBuf,
+    /// Folder of what the consoles print, a file for each case or set of cases that share a boot.
+    logs: PathBuf,
 }
 
 /// How a boot ended.
@@ -127,7 +144,41 @@ struct Trace {
     status: u8,
 }
 
-impl Runner<'_> {
+impl Runner {
+    /// Builds what a board's cases boot.
+    fn build(
+        workspace: &Workspace,
+        platform: Platform,
+        debug_kernel: bool,
+        cases: &[Case],
+    ) -> Result<Runner> {
+        let options = Options {
+            platform,
+            debug_kernel,
+            tests: true,
+            ramdisk: false,
+        };
+        step::say(&format!("tests on {}", platform.name()));
+        let system = System::build(workspace, options)?;
+        let ramdisk = cases.iter().any(|case| case.needs.ramdisk).then(|| {
+            let ramdisk = true;
+            System::build(workspace, Options { ramdisk, ..options })
+        });
+        let folder = workspace.output(platform)?;
+        let logs = folder.join("test-logs");
+        if logs.exists() {
+            fs::remove_dir_all(&logs).context("cannot remove the logs of the last tests")?;
+        }
+        fs::create_dir(&logs).context("cannot make a folder for logs")?;
+        Ok(Runner {
+            platform,
+            system,
+            ramdisk: ramdisk.transpose()?,
+            folder,
+            logs,
+        })
+    }
+
     /// Whether a case's root file system lies in the boot image: by its own wish, or because the
     /// board has no disks.
     fn has_ramdisk(&self, needs: &Needs) -> bool {
@@ -176,7 +227,7 @@ impl Runner<'_> {
     }
 
     /// Runs cases of equal needs in as few boots as possible.
-    fn together(&self, mut cases: VecDeque<Case>, report: &mut Report) -> Result<()> {
+    fn together(&self, mut cases: VecDeque<Case>, report: &Mutex<&mut Report>) -> Result<()> {
         while let Some(first) = cases.front() {
             let needs = first.needs.clone();
             let marks = marks();
@@ -198,16 +249,16 @@ impl Runner<'_> {
             });
             let machine = self.machine(&needs, root.into_iter().collect(), Some(script))?;
             let ending = self.boot(&machine, &marks, &mut batch, |case, trace| {
-                judge_case(case, 0, &trace, &marks, report);
+                self.judge(case, 0, &trace, &marks, report);
             })?;
             if let Ending::Broken { reason, started } = ending {
                 if !started {
                     // No other boot would do better.
                     for case in batch.drain(..).chain(cases.drain(..)) {
-                        report.fail(Place::Guest, &case.name, &reason);
+                        self.tell(&case.name, &Err(reason.clone()), report);
                     }
                 } else if let Some(case) = batch.pop_front() {
-                    report.fail(Place::Guest, &case.name, &reason);
+                    self.tell(&case.name, &Err(reason.clone()), report);
                 }
                 for case in batch.into_iter().rev() {
                     cases.push_front(case);
@@ -223,13 +274,13 @@ impl Runner<'_> {
         case: &Case,
         turns: &[Turn],
         disks: Vec<Disk>,
-        report: &mut Report,
+        report: &Mutex<&mut Report>,
     ) -> Result<()> {
         let machine = self.machine(&case.needs, disks, None)?;
         // The name of a socket must be short.
         let monitor = tempfile::tempdir().context("cannot make a folder for the monitor")?;
         let address = machine.board.text_screen.filter(|_| case.needs.screen);
-        let mut session = self.start(&machine, Stdio::piped(), |command| {
+        let mut session = self.start(&machine, &case.name, Stdio::piped(), |command| {
             if address.is_some() {
                 Screen::prepare(command, monitor.path());
             }
@@ -239,14 +290,14 @@ impl Runner<'_> {
         let ends = machine.board.ends_itself;
         let verdict = console::converse(&mut session, screen, turns, ends, limit)?;
         session.stop()?;
-        tell(&case.name, &verdict, report);
+        self.tell(&case.name, &verdict, report);
         Ok(())
     }
 
     /// Runs a case that has the machine for itself, perhaps for many boots.
-    fn alone(&self, case: &Case, report: &mut Report) -> Result<()> {
+    fn alone(&self, case: &Case, report: &Mutex<&mut Report>) -> Result<()> {
         let scratch =
-            tempfile::tempdir_in(self.folder).context("cannot make a folder for disks")?;
+            tempfile::tempdir_in(&self.folder).context("cannot make a folder for disks")?;
         let mut disks = Vec::new();
         if !self.has_ramdisk(&case.needs) {
             disks.push(self.root_disk(case, scratch.path())?);
@@ -275,7 +326,7 @@ impl Runner<'_> {
             let Some(trace) = trace else { continue };
             match &case.body {
                 Body::Program(_) | Body::Console(_) => {
-                    judge_case(case, boot, &trace, &marks, report);
+                    self.judge(case, boot, &trace, &marks, report);
                     return Ok(());
                 }
                 Body::Transcript(boots) => {
@@ -286,7 +337,7 @@ impl Runner<'_> {
                 break;
             }
         }
-        tell(&case.name, &verdict, report);
+        self.tell(&case.name, &verdict, report);
         Ok(())
     }
 
@@ -312,7 +363,7 @@ impl Runner<'_> {
 
     fn machine(&self, needs: &Needs, disks: Vec<Disk>, exec: Option<String>) -> Result<Machine> {
         let ramdisk = self.ramdisk.as_ref().filter(|_| needs.ramdisk);
-        let system = ramdisk.unwrap_or(self.system);
+        let system = ramdisk.unwrap_or(&self.system);
         let mut board = self.board(needs).context("this platform has no emulator")?;
         if let Some(cpu) = &needs.cpu {
             board.cpu = cpu.clone();
@@ -337,10 +388,11 @@ impl Runner<'_> {
     }
 
     /// Starts a machine, with `more` on the emulator's command line, and adds what it prints to the
-    /// log.
+    /// log that is named after the case.
     fn start(
         &self,
         machine: &Machine,
+        case: &str,
         input: Stdio,
         more: impl FnOnce(&mut Command),
     ) -> Result<Session> {
@@ -353,7 +405,7 @@ impl Runner<'_> {
         let log = File::options()
             .create(true)
             .append(true)
-            .open(self.folder.join("test.log"))?;
+            .open(self.logs.join(case.replace('/', "-") + ".log"))?;
         Session::start(command, machine.parser(), Some(log))
     }
 
@@ -366,7 +418,8 @@ impl Runner<'_> {
         cases: &mut VecDeque<Case>,
         mut done: impl FnMut(&Case, Trace),
     ) -> Result<Ending> {
-        let mut session = self.start(machine, Stdio::null(), |_| ())?;
+        let first = cases.front().map_or("", |case| &case.name);
+        let mut session = self.start(machine, first, Stdio::null(), |_| ())?;
         let mut watch = Watch::new(marks);
         let mut limit = Instant::now() + BOOT_TIMEOUT;
         loop {
@@ -427,6 +480,38 @@ impl Runner<'_> {
             });
         }
     }
+
+    fn judge(
+        &self,
+        case: &Case,
+        boot: usize,
+        trace: &Trace,
+        marks: &Marks,
+        report: &Mutex<&mut Report>,
+    ) {
+        match &case.body {
+            // It was judged while it was held.
+            Body::Console(_) => {}
+            Body::Program(_) => {
+                for (name, verdict) in judge::program(&trace.output, trace.status) {
+                    let separator = if name.is_empty() { "" } else { ": " };
+                    self.tell(&format!("{}{separator}{name}", case.name), &verdict, report);
+                }
+            }
+            Body::Transcript(boots) => {
+                let verdict = judge::transcript(&boots[boot], &trace.output, trace.status, marks);
+                self.tell(&case.name, &verdict, report);
+            }
+        }
+    }
+
+    fn tell(&self, name: &str, verdict: &Result<(), String>, report: &Mutex<&mut Report>) {
+        let (place, mut report) = (Place::Board(self.platform), locked(report));
+        match verdict {
+            Ok(()) => report.pass(place, name),
+            Err(why) => report.fail(place, name, why),
+        }
+    }
 }
 
 /// Makes a fresh disk.
@@ -448,30 +533,6 @@ fn make_disk(need: &DiskNeed, file: &Path) -> Result<Disk> {
 
 fn marks() -> Marks {
     Marks(Nonce::random().to_string())
-}
-
-fn judge_case(case: &Case, boot: usize, trace: &Trace, marks: &Marks, report: &mut Report) {
-    match &case.body {
-        // It was judged while it was held.
-        Body::Console(_) => {}
-        Body::Program(_) => {
-            for (name, verdict) in judge::program(&trace.output, trace.status) {
-                let separator = if name.is_empty() { "" } else { ": " };
-                tell(&format!("{}{separator}{name}", case.name), &verdict, report);
-            }
-        }
-        Body::Transcript(boots) => {
-            let verdict = judge::transcript(&boots[boot], &trace.output, trace.status, marks);
-            tell(&case.name, &verdict, report);
-        }
-    }
-}
-
-fn tell(name: &str, verdict: &Result<(), String>, report: &mut Report) {
-    match verdict {
-        Ok(()) => report.pass(Place::Guest, name),
-        Err(why) => report.fail(Place::Guest, name, why),
-    }
 }
 
 /// Finds the marks of cases in what the shell prints.

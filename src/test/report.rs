@@ -1,12 +1,15 @@
 //! Telling results as they come, and counting them.
 
+use crate::cli::Platform;
+
 /// Where a test runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     Host,
     /// On the host, under Miri.
     Miri,
-    Guest,
+    /// In the system that this board has booted.
+    Board(Platform),
 }
 
 /// The results so far.
@@ -21,12 +24,12 @@ impl Report {
     /// A test passed.
     pub fn pass(&mut self, place: Place, name: &str) {
         self.passed += 1;
-        println!("ok    {} {name}", label(place));
+        println!("ok    {:9} {name}", label(place));
     }
 
     /// A test failed. `why` may have many lines.
     pub fn fail(&mut self, place: Place, name: &str, why: &str) {
-        println!("FAIL  {} {name}", label(place));
+        println!("FAIL  {:9} {name}", label(place));
         for line in why.lines() {
             println!("      {line}");
         }
@@ -36,7 +39,7 @@ impl Report {
     /// A test is not for this machine, which `why` says.
     pub fn skip(&mut self, place: Place, name: &str, why: &str) {
         self.skipped += 1;
-        println!("skip  {} {name}: {why}", label(place));
+        println!("skip  {:9} {name}: {why}", label(place));
     }
 
     /// Prints the failures again, how many tests were skipped, and, as the last line, the counts. Returns
@@ -68,8 +71,8 @@ impl Report {
 
 fn label(place: Place) -> &'static str {
     match place {
-        Place::Host => "host ",
-        Place::Miri => "miri ",
-        Place::Guest => "guest",
+        Place::Host => "host",
+        Place::Miri => "miri",
+        Place::Board(platform) => platform.name(),
     }
 }
