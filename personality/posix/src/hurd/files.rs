@@ -181,9 +181,6 @@ pub(crate) fn set_nonblocking(fd: Fd, nonblocking: bool) -> Result<()> {
     result.map_err(errno)
 }
 
-/// How often a server that died is looked up again.
-const TRIES: usize = 3;
-
 pub(crate) fn pipe() -> Result<(Fd, Fd)> {
     static SERVER: Mutex<Option<Arc<SendRight>>> = Mutex::new(None);
     let connect = |server: &SendRight| -> Result<(SendRight, SendRight)> {
@@ -195,17 +192,14 @@ pub(crate) fn pipe() -> Result<(Fd, Fd)> {
         Ok((reader, writer))
     };
     let known = SERVER.lock().clone();
-    let mut ends = known.map_or(Err(Errno::EIEIO), |server| connect(&server));
-    for _ in 0..TRIES {
-        // A server that died is started again by the look-up, unless it is about to die just now.
-        if !matches!(ends, Err(Errno::EIEIO)) {
-            break;
-        }
-        let server = Arc::new(lookup(LOCAL_SOCKETS, 0, 0)?);
-        *SERVER.lock() = Some(server.clone());
-        ends = connect(&server);
-    }
-    let ends = ends?;
+    let ends = match known.map(|server| connect(&server)) {
+        None | Some(Err(Errno::EIEIO)) => names::ask(LOCAL_SOCKETS, |server| {
+            let ends = connect(&server)?;
+            *SERVER.lock() = Some(Arc::new(server));
+            Ok(ends)
+        }),
+        Some(result) => result,
+    }?;
     let reader = descriptors::insert(Open::new(ends.0), 0, true)?;
     let writer = descriptors::insert(Open::new(ends.1), 0, true)?;
     Ok((reader, writer))

@@ -6,8 +6,7 @@ use interface::{auth, io, password, process};
 use machuser::env::{self, init_port};
 use machuser::{ReceiveRight, Right, SendRight};
 
-use super::names::lookup;
-use super::{descriptors, errno, initial, sent};
+use super::{descriptors, errno, initial, names, sent};
 use crate::process::Ids;
 use crate::{Errno, Result};
 
@@ -61,13 +60,12 @@ pub(super) fn adopt(handle: SendRight) -> Result<()> {
     env::set_port(init_port::AUTH, Some(handle)).map_err(errno)
 }
 
-fn user_handle(uid: u32, secret: &[u8]) -> Result<SendRight> {
-    let server = lookup(PASSWORD_SERVER, 0, 0)?;
-    sent(password::password_check_user(&server, uid, secret).map_err(errno)?)
+fn user_handle(server: &SendRight, uid: u32, secret: &[u8]) -> Result<SendRight> {
+    sent(password::password_check_user(server, uid, secret).map_err(errno)?)
 }
 
 pub(crate) fn check_password(uid: u32, secret: &[u8]) -> Result<()> {
-    user_handle(uid, secret).map(drop)
+    names::ask(PASSWORD_SERVER, |server| user_handle(&server, uid, secret)).map(drop)
 }
 
 pub(crate) fn become_user(uid: u32, gids: &[u32], secret: &[u8]) -> Result<()> {
@@ -78,17 +76,22 @@ pub(crate) fn become_user(uid: u32, gids: &[u32], secret: &[u8]) -> Result<()> {
         let new = auth::auth_makeauth(&*own, Vec::new(), &uids.0, &uids.1, gids, &[first, first]);
         return adopt(sent(new.map_err(errno)?)?);
     }
-    let user = user_handle(uid, secret)?;
-    let server = lookup(PASSWORD_SERVER, 0, 0)?;
-    let mut groups = Vec::new();
-    let mut allowed = Vec::new();
-    for &gid in gids {
-        // A group whose password is another is one that the user joins later, if at all.
-        if let Ok(Some(group)) = password::password_check_group(&server, gid, secret) {
-            groups.push(group);
-            allowed.push(gid);
+    let (user, groups, allowed) = names::ask(PASSWORD_SERVER, |server| {
+        let user = user_handle(&server, uid, secret)?;
+        let (mut groups, mut allowed) = (Vec::new(), Vec::new());
+        for &gid in gids {
+            match password::password_check_group(&server, gid, secret).map_err(errno) {
+                Ok(Some(group)) => {
+                    groups.push(group);
+                    allowed.push(gid);
+                }
+                Err(Errno::EIEIO) => return Err(Errno::EIEIO),
+                // A group whose password is another is one that the user joins later, if at all.
+                _ => {}
+            }
         }
-    }
+        Ok((user, groups, allowed))
+    })?;
     let available: Vec<u32> = allowed
         .first()
         .map_or_else(Vec::new, |&gid| alloc::vec![gid, gid]);

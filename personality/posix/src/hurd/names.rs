@@ -18,7 +18,7 @@ use crate::{Errno, Fd, Result};
 
 /// How many retries one look-up takes.
 const RETRIES: usize = 32;
-/// How often a look-up begins again that was led to a file system which has just died.
+/// How often a look-up begins again that was led to a server which has just died.
 const DEATHS: u32 = 10;
 /// How long it waits before.
 const DEATH: Duration = Duration::from_millis(5);
@@ -81,6 +81,21 @@ pub(super) fn lookup_at(
         fs::file_set_size(&file, 0).map_err(errno)?;
     }
     Ok(file)
+}
+
+/// Asks the server that a path names. One that has died is looked up again, which starts it anew.
+pub(super) fn ask<T>(path: &[u8], mut ask: impl FnMut(SendRight) -> Result<T>) -> Result<T> {
+    let mut tries = 0;
+    loop {
+        match ask(lookup(path, 0, 0)?) {
+            // Who led there knows a moment later that it is gone.
+            Err(Errno::EIEIO) if tries < DEATHS => {
+                tries += 1;
+                machuser::thread::sleep(DEATH);
+            }
+            result => return result,
+        }
+    }
 }
 
 /// The directory that a path's last component is in, and that component.

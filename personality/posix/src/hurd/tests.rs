@@ -463,3 +463,26 @@ fn a_file_is_no_directory() {
     let (result, _) = scripted(|_, _, _| Err(Error::MIG_BAD_ID), b"/x/y");
     assert_eq!(result, Err(Errno::ENOTDIR));
 }
+
+#[test]
+fn a_server_that_has_just_died_is_asked_again() {
+    let _rooted = rooted();
+    put(b"/x", b"");
+    let dies = |times: u32| {
+        let mut asked = 0;
+        let answer = names::ask(b"/x", |_| {
+            asked += 1;
+            if asked > times { Ok(()) } else { Err(Errno::EIEIO) }
+        });
+        (answer, asked)
+    };
+    assert_eq!(dies(3), (Ok(()), 4));
+    assert_eq!(dies(u32::MAX), (Err(Errno::EIEIO), 11));
+    let mut asked = 0;
+    let refused: Result<()> = names::ask(b"/x", |_| {
+        asked += 1;
+        Err(Errno::EACCES)
+    });
+    assert_eq!((refused, asked), (Err(Errno::EACCES), 1));
+    assert_eq!(names::ask(b"/y", |_| Ok(())), Err(Errno::ENOENT));
+}
