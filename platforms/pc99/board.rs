@@ -23,6 +23,56 @@ pub fn console_write(text: &str) {
     }
 }
 
+/// A framebuffer that the boot loader has left.
+#[derive(Clone, Copy, Debug)]
+pub struct Framebuffer {
+    /// Physical address.
+    pub address: u64,
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Bytes from a row to the next one.
+    pub stride: u32,
+    /// How pixels lie in memory (Devicetree bindings, simple-framebuffer).
+    pub format: &'static str,
+}
+
+/// What the program that GRUB starts (`grub/start.c`) writes into this program's file. It finds the
+/// place by the mark.
+#[repr(C, align(16))]
+struct Record {
+    mark: [u8; 16],
+    address: u64,
+    width: u32,
+    height: u32,
+    stride: u32,
+    format: u32,
+}
+
+#[used]
+static mut RECORD: Record = Record {
+    mark: *b"hird framebuffer",
+    address: 0,
+    width: 0,
+    height: 0,
+    stride: 0,
+    format: 0,
+};
+
+/// The formats by their numbers in the record; 0 is no framebuffer, 1 any other format.
+const FORMATS: [&str; 4] = ["", "other", "x8r8g8b8", "x8b8g8r8"];
+
+/// The framebuffer, if the boot loader has left one.
+pub fn framebuffer() -> Option<Framebuffer> {
+    // SAFETY: nobody writes it once this program runs; the compiler must not believe that it is as
+    // it was written here.
+    let record = unsafe { (&raw const RECORD).read_volatile() };
+    let format = FORMATS.get(record.format as usize).filter(|format| !format.is_empty())?;
+    let Record { address, width, height, stride, .. } = record;
+    Some(Framebuffer { address, width, height, stride, format })
+}
+
 /// The emulator's configuration device (QEMU, docs/specs/fw_cfg.rst): its ports, the numbers of its
 /// entries, and the name of the command line.
 const CONFIGURATION_SELECT: u16 = 0x510;

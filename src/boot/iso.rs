@@ -10,23 +10,38 @@ use sel4_kernel::BuiltKernel;
 use crate::step;
 
 /// What GRUB does, showing it on the screen and on the serial line: it starts the program that puts
-/// the kernel in its place, with the kernel and the root task beside it. The kernel finds the tables
-/// that describe a PC only where a BIOS leaves them.
+/// the kernel in its place, with the kernel and the root task beside it. That is there twice, since it
+/// is the program that says what screen it likes: text from a BIOS, and graphics from a UEFI, which has
+/// no text. A key in the first second shows the menu.
 const MENU: &str = r#"serial --unit=0 --speed=115200
 terminal_input console serial
 terminal_output console serial
-if [ "$grub_platform" != pc ]; then
-    echo "Hird starts from a BIOS, not from UEFI: switch UEFI off, or its CSM on."
-    sleep --interruptible 3600
-    halt
-fi
-set timeout=0
+set timeout_style=hidden
+set timeout=1
+function start {
+    multiboot2 /boot/start-$1
+    module2 /boot/kernel
+    module2 /boot/hird
+}
 menuentry Hird {
-    multiboot /boot/start
-    module /boot/kernel
-    module /boot/hird
+    if [ "$grub_platform" = pc ]; then
+        start text
+    else
+        insmod all_video
+        start graphics
+    fi
+}
+menuentry "Hird with a graphical screen" {
+    insmod all_video
+    start graphics
 }
 "#;
+
+/// The two programs, with what the compiler is told for each.
+const PROGRAMS: [(&str, &[&str]); 2] = [("start-text", &[]), ("start-graphics", &["-DGRAPHICS"])];
+
+/// The font of what the program says when it cannot go on.
+const FONT: &[u8] = spleen_font::FONT_8X16;
 
 /// Below this address is the kernel's place (platforms/pc99/grub/start.lds).
 const KERNEL_END: u64 = 0xb0_0000;
@@ -42,18 +57,36 @@ pub fn build(kernel: &BuiltKernel, root_task: &Path, output: &Path, image: &Path
             .with_context(|| format!("cannot copy {}", file.display()))?;
     }
     let end = memory_end(&fs::read(&kernel.boot)?).context("the kernel is no 32-bit ELF file")?;
-    ensure!(end <= KERNEL_END, "the kernel ends at {end:#x}, behind its place");
+    ensure!(
+        end <= KERNEL_END,
+        "the kernel ends at {end:#x}, behind its place"
+    );
     let sources = kernel.platform.dir.join("grub");
-    let mut compiler = Command::new(format!("{}gcc", kernel.platform.cross()));
-    compiler
-        .args(["-m32", "-nostdlib", "-static", "-no-pie", "-s"])
-        .arg("-Wl,--build-id=none,-z,noexecstack,--no-warn-rwx-segments")
-        .arg("-T")
-        .arg(sources.join("start.lds"))
-        .arg("-o")
-        .arg(boot.join("start"))
-        .arg(sources.join("start.S"));
-    step::run("building what GRUB starts", &mut compiler)?;
+    let font = folder.path().join("font");
+    fs::write(&font, FONT).with_context(|| format!("cannot write {}", font.display()))?;
+    for (name, options) in PROGRAMS {
+        let mut compiler = Command::new(format!("{}gcc", kernel.platform.cross()));
+        compiler
+            .args(options)
+            .args(["-m32", "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror"])
+            .args([
+                "-ffreestanding",
+                "-fno-pic",
+                "-fno-stack-protector",
+                "-mgeneral-regs-only",
+            ])
+            .args(["-fno-asynchronous-unwind-tables", "-fcf-protection=none"])
+            .args(["-nostdlib", "-static", "-no-pie", "-s"])
+            .arg("-Wl,--build-id=none,-z,noexecstack,--no-warn-rwx-segments")
+            .arg(format!("-Wa,-I{}", folder.path().display()))
+            .arg("-T")
+            .arg(sources.join("start.lds"))
+            .arg("-o")
+            .arg(boot.join(name))
+            .args([sources.join("header.S"), sources.join("start.c")]);
+        step::run("building what GRUB starts", &mut compiler)?;
+    }
+    fs::remove_file(&font).with_context(|| format!("cannot remove {}", font.display()))?;
     let menu = grub.join("grub.cfg");
     fs::write(&menu, MENU).with_context(|| format!("cannot write {}", menu.display()))?;
     let mut mkrescue = Command::new("grub-mkrescue");

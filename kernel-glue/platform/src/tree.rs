@@ -1,4 +1,4 @@
-//! Putting a command line into a flattened device tree (Devicetree Specification 0.4, chapter 5).
+//! Changes to a flattened device tree (Devicetree Specification 0.4, chapter 5).
 
 /// Tokens of the structure block.
 const BEGIN_NODE: u32 = 1;
@@ -13,7 +13,7 @@ const STRINGS: usize = 12;
 const STRINGS_BYTES: usize = 32;
 const STRUCTURE_BYTES: usize = 36;
 
-const NODE: &[u8] = b"chosen";
+const NODE: &str = "chosen";
 const NAME: &[u8] = b"bootargs\0";
 
 /// Copies `tree`, as `dtc` writes it, to `out` and gives its node `/chosen` a command line of so many
@@ -26,7 +26,7 @@ pub fn with_command_line(
     out: &mut [u8],
 ) -> Option<usize> {
     let (strings, strings_bytes) = (word(tree, STRINGS)?, word(tree, STRINGS_BYTES)?);
-    let place = inside_chosen(tree)?;
+    let place = inside(tree, &[NODE])?;
     let rest = tree.get(place..strings + strings_bytes)?;
     let value = length.checked_add(1)?;
     let added = 12 + value.next_multiple_of(4);
@@ -47,9 +47,36 @@ pub fn with_command_line(
     Some(total)
 }
 
-/// Where the first property of `/chosen` is, or would be.
-fn inside_chosen(tree: &[u8]) -> Option<usize> {
-    let (mut at, mut depth) = (word(tree, STRUCTURE)?, 0);
+/// Overwrites the value of a property that a node has. A shorter one is filled up with NULs. `None` if
+/// there is no such property, it has less room, or `tree` is malformed.
+pub fn overwrite(tree: &mut [u8], path: &[&str], name: &str, value: &[u8]) -> Option<()> {
+    let strings = word(tree, STRINGS)?;
+    let mut at = inside(tree, path)?;
+    loop {
+        match word(tree, at)? as u32 {
+            NOP => at += 4,
+            PROPERTY => {
+                let (bytes, place) = (word(tree, at + 4)?, strings + word(tree, at + 8)?);
+                at += 12;
+                let known = tree.get(place..place + name.len() + 1)?;
+                if known.strip_suffix(b"\0") == Some(name.as_bytes()) {
+                    let old = tree.get_mut(at..at + bytes)?;
+                    let (new, rest) = old.split_at_mut_checked(value.len())?;
+                    new.copy_from_slice(value);
+                    rest.fill(0);
+                    return Some(());
+                }
+                at += bytes.next_multiple_of(4);
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// Where the first property of a node is, or would be. The path begins below the root.
+fn inside(tree: &[u8], path: &[&str]) -> Option<usize> {
+    // How many nodes are open, and how many of these, from the root on, are those of the path.
+    let (mut at, mut depth, mut found) = (word(tree, STRUCTURE)?, 0, 0);
     loop {
         let token = word(tree, at)? as u32;
         at += 4;
@@ -58,12 +85,23 @@ fn inside_chosen(tree: &[u8]) -> Option<usize> {
                 let name = tree.get(at..)?;
                 let length = name.iter().position(|byte| *byte == 0)?;
                 at += (length + 1).next_multiple_of(4);
-                depth += 1;
-                if depth == 2 && &name[..length] == NODE {
-                    return Some(at);
+                let wanted = match depth {
+                    0 => Some(""),
+                    depth => path.get(depth - 1).copied(),
+                };
+                if depth == found && wanted.map(str::as_bytes) == Some(&name[..length]) {
+                    found += 1;
+                    if found == path.len() + 1 {
+                        return Some(at);
+                    }
                 }
+                depth += 1;
             }
-            END_NODE => depth -= 1,
+            // Nodes of one name have one place, so what is closed is not needed.
+            END_NODE => {
+                depth = usize::checked_sub(depth, 1)?;
+                found = usize::min(found, depth);
+            }
             PROPERTY => at += 8 + word(tree, at)?.next_multiple_of(4),
             NOP => {}
             _ => return None,
@@ -106,7 +144,7 @@ mod tests {
         let total = total.unwrap();
         assert_eq!(total, tree.len() + 12 + 8 + NAME.len());
         assert_eq!(word(&out, TOTAL), Some(total));
-        let place = inside_chosen(&out).unwrap();
+        let place = inside(&out, &[NODE]).unwrap();
         assert_eq!(word(&out, place), Some(3));
         assert_eq!(word(&out, place + 4), Some(6));
         let name = word(&out, STRINGS).unwrap() + word(&out, place + 8).unwrap();
@@ -114,6 +152,30 @@ mod tests {
         assert_eq!(&out[place + 12..place + 20], b"a=b c\0\0\0");
         let end = word(&out, STRUCTURE).unwrap() + word(&out, STRUCTURE_BYTES).unwrap();
         assert_eq!(word(&out, end - 4), Some(9));
+    }
+
+    #[test]
+    fn a_property_is_overwritten_in_its_place() {
+        let (tree, mut out) = (tree(), vec![0xff; 256]);
+        let total = with_command_line(&tree, 5, |line| line.copy_from_slice(b"a=b c"), &mut out);
+        let before = out.clone();
+        assert_eq!(overwrite(&mut out, &["chosen"], "bootargs", b"xyz"), Some(()));
+        let place = inside(&out, &[NODE]).unwrap();
+        assert_eq!(&out[place + 12..place + 20], b"xyz\0\0\0\0\0");
+        assert_eq!(overwrite(&mut out, &[], "model", b"b\0"), Some(()));
+        for (path, name, value) in [
+            (&["chosen"][..], "bootarg", &b"x"[..]),
+            (&["chosen"], "bootargs", b"a=b c d"),
+            (&["chosen", "chosen"], "bootargs", b"x"),
+            (&["chosen"], "model", b"x"),
+            (&[], "bootargs", b"x"),
+        ] {
+            assert_eq!(overwrite(&mut out, path, name, value), None, "{path:?} {name}");
+        }
+        assert_ne!(before, out);
+        for end in 0..total.unwrap() {
+            let _ = overwrite(&mut out[..end], &["chosen"], "nothing", b"");
+        }
     }
 
     #[test]

@@ -14,8 +14,8 @@ pub const DELETING_UNMAPS: bool = true;
 /// Before anything else.
 pub fn start(_: &BootInfo) {}
 
-/// The board's own device tree with the command line, if that comes from elsewhere.
-pub fn with_command_line(_: &[u8]) -> Option<&'static [u8]> {
+/// The board's own device tree with what is only known now, if there is such.
+pub fn complete_tree(_: &[u8]) -> Option<&'static [u8]> {
     None
 }
 

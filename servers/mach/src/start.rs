@@ -42,7 +42,7 @@ pub fn start(mach: &mut Mach<Sel4>, boot: &BootInfo) {
         match module.name {
             DEVICE_TREE if firmware.is_some() => {}
             DEVICE_TREE => {
-                let tree = arch::with_command_line(module.data).unwrap_or(module.data);
+                let tree = arch::complete_tree(module.data).unwrap_or(module.data);
                 let object = object_of(mach, tree);
                 mach.device_tree_set(object, tree.len() as u64);
             }

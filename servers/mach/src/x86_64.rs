@@ -39,8 +39,9 @@ pub fn start(boot: &BootInfo) {
 /// Bytes of the device tree with the longest command line that the host tool gives.
 const TREE_BYTES: usize = 192 << 10;
 
-/// The board's own device tree with the command line, if that comes from elsewhere. Called once.
-pub fn with_command_line(tree: &[u8]) -> Option<&'static [u8]> {
+/// The board's own device tree with what is only known now: the command line and the framebuffer.
+/// Called once.
+pub fn complete_tree(tree: &[u8]) -> Option<&'static [u8]> {
     /// Whole pages, so that they can be given away.
     #[repr(C, align(4096))]
     struct Pages(UnsafeCell<[u8; TREE_BYTES]>);
@@ -48,11 +49,38 @@ pub fn with_command_line(tree: &[u8]) -> Option<&'static [u8]> {
     unsafe impl Sync for Pages {}
     static TREE: Pages = Pages(UnsafeCell::new([0; TREE_BYTES]));
 
-    let length = platform::command_line()?;
     // SAFETY: as above; called once.
     let out = unsafe { &mut *TREE.0.get() };
-    let bytes = platform::tree::with_command_line(tree, length, platform::command_line_read, out)?;
-    out.get(..bytes)
+    let bytes = match platform::command_line() {
+        Some(length) => {
+            platform::tree::with_command_line(tree, length, platform::command_line_read, out)?
+        }
+        None => {
+            out.get_mut(..tree.len())?.copy_from_slice(tree);
+            tree.len()
+        }
+    };
+    let out = out.get_mut(..bytes)?;
+    if let Some(framebuffer) = platform::framebuffer() {
+        set_framebuffer(out, &framebuffer)?;
+    }
+    Some(out)
+}
+
+/// Fills in the tree's node for a framebuffer.
+fn set_framebuffer(tree: &mut [u8], framebuffer: &platform::Framebuffer) -> Option<()> {
+    let platform::Framebuffer { address, width, height, stride, format } = *framebuffer;
+    let bytes = u64::from(stride) * u64::from(height);
+    let place = u128::from(address) << 64 | u128::from(bytes);
+    let mut set = |name, value: &[u8]| {
+        platform::tree::overwrite(tree, &["chosen", "framebuffer"], name, value)
+    };
+    set("reg", &place.to_be_bytes())?;
+    set("width", &width.to_be_bytes())?;
+    set("height", &height.to_be_bytes())?;
+    set("stride", &stride.to_be_bytes())?;
+    set("format", format.as_bytes())?;
+    set("status", b"okay")
 }
 
 /// Whether an instruction, which is at the program counter, is a system call.
