@@ -128,15 +128,11 @@ const RESET_NOW: u8 = 0x06;
 /// The keyboard controller's command port, and its command that pulls the processor's reset line.
 const KEYBOARD_COMMAND: u16 = 0x64;
 const KEYBOARD_RESET: u8 = 0xfe;
-/// Ends or restarts the system, where ACPI could not. Whoever runs it reads the request on the
-/// console, too.
+/// Restarts the machine, where ACPI could not; it cannot be switched off here.
 pub fn power(restart: bool) {
     if restart {
-        console_write("\n<<hird:reboot>>\n");
         let _ = IO_PORT.out8(RESET_CONTROL, RESET_HARD);
         let _ = IO_PORT.out8(RESET_CONTROL, RESET_NOW);
         let _ = IO_PORT.out8(KEYBOARD_COMMAND, KEYBOARD_RESET);
-    } else {
-        console_write("\n<<hird:halt>>\nthe machine can be switched off\n");
     }
 }

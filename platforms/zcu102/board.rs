@@ -24,12 +24,6 @@ pub fn console_write(text: &str) {
     }
 }
 
-/// Ends or restarts the system. User programs cannot switch this board off: whoever runs it
-/// reads the request on the console.
-pub fn power(restart: bool) {
-    console_write(if restart {
-        "\n<<hird:reboot>>\n"
-    } else {
-        "\n<<hird:halt>>\n"
-    });
-}
+/// User programs can neither switch this board off nor restart it: whoever runs it reads the
+/// request on the console.
+pub fn power(_restart: bool) {}

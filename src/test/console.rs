@@ -27,7 +27,7 @@ pub fn converse(
     let mut at_screen = false;
     for turn in turns {
         let there = screen.as_mut().filter(|_| at_screen);
-        let (line, text, restart) = match (turn, there) {
+        let (line, text, how) = match (turn, there) {
             (Turn::Screen(to), _) => {
                 at_screen = *to;
                 continue;
@@ -50,8 +50,8 @@ pub fn converse(
                 }
                 continue;
             }
-            (Turn::Expect { line, text }, None) => (line, Some(text), false),
-            (Turn::End { line, restart }, _) => (line, None, *restart),
+            (Turn::Expect { line, text }, None) => (line, Some(text), None),
+            (Turn::End { line, how }, _) => (line, None, Some(how)),
         };
         let mut is_told = false;
         loop {
@@ -65,9 +65,9 @@ pub fn converse(
                 break;
             }
             let reason = match session.next(Some(limit))? {
-                Next::Event(event @ (Event::Halt | Event::Reboot))
-                    if text.is_none() && restart == (event == Event::Reboot) =>
-                {
+                // One that dies may stay as it is.
+                Next::Event(Event::Dead) if how == Some(&Event::Dead) => break,
+                Next::Event(event) if how == Some(&event) => {
                     is_told = true;
                     continue;
                 }
@@ -173,7 +173,7 @@ mod tests {
             Turn::Type(b"halt\n".to_vec()),
             Turn::End {
                 line: 9,
-                restart: false,
+                how: Event::Halt,
             },
         ];
         assert_eq!(hold(script, &turns, false), Ok(()));
@@ -181,19 +181,23 @@ mod tests {
 
     #[test]
     fn a_machine_ends_itself_as_it_was_told_to() {
-        let turns = |restart| [Turn::End { line: 1, restart }];
+        let turns = |how| [Turn::End { line: 1, how }];
         let halt = "printf '<<hird:NONCE:halt>>'";
         let reboot = "printf '<<hird:NONCE:reboot>>'";
-        assert_eq!(hold(halt, &turns(false), true), Ok(()));
-        assert_eq!(hold(reboot, &turns(true), true), Ok(()));
-        let why = hold(halt, &turns(true), true).expect_err("it is switched off");
+        assert_eq!(hold(halt, &turns(Event::Halt), true), Ok(()));
+        assert_eq!(hold(reboot, &turns(Event::Reboot), true), Ok(()));
+        let why = hold(halt, &turns(Event::Reboot), true).expect_err("it is switched off");
         assert!(why.contains("the system was switched off"), "{why}");
-        let why = hold(reboot, &turns(false), true).expect_err("it restarts");
+        let why = hold(reboot, &turns(Event::Halt), true).expect_err("it restarts");
         assert!(why.contains("the system was restarted"), "{why}");
         let stays = format!("{halt}; exec sleep 60");
-        let why = hold_for(1, &stays, &turns(false), true).expect_err("it stays");
+        let why = hold_for(1, &stays, &turns(Event::Halt), true).expect_err("it stays");
         assert!(why.contains("the time is up"), "{why}");
-        let why = hold("true", &turns(false), true).expect_err("nobody told it");
+        let dead = "printf '<<hird:NONCE:dead>>'; exec sleep 60";
+        assert_eq!(hold(dead, &turns(Event::Dead), true), Ok(()));
+        let why = hold(dead, &turns(Event::Halt), true).expect_err("it dies");
+        assert!(why.contains("the system died"), "{why}");
+        let why = hold("true", &turns(Event::Halt), true).expect_err("nobody told it");
         assert!(why.contains("the machine stopped"), "{why}");
     }
 

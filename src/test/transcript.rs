@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::cli::parse_size;
+use crate::machine::frame::Event;
 use crate::step::quote;
 
 /// Seconds that a case may take unless it says otherwise.
@@ -91,8 +92,8 @@ pub enum Turn {
     Expect { line: usize, text: String },
     /// A person types this.
     Type(Vec<u8>),
-    /// The system shall end: the machine is switched off, or starts again.
-    End { line: usize, restart: bool },
+    /// The system shall end so.
+    End { line: usize, how: Event },
     /// From here on she sits at the screen with its keyboard, or at the console's line again.
     Screen(bool),
 }
@@ -176,10 +177,14 @@ pub fn parse(name: &str, text: &str) -> Result<Case> {
                     case.needs.screen = true;
                     turns.get_or_insert_default().push(Turn::Screen(true));
                 }
-                (word @ ("halt" | "restart"), "") => match &mut turns {
+                (word @ ("halt" | "restart" | "dead"), "") => match &mut turns {
                     Some(turns) => turns.push(Turn::End {
                         line: number,
-                        restart: word == "restart",
+                        how: match word {
+                            "halt" => Event::Halt,
+                            "restart" => Event::Reboot,
+                            _ => Event::Dead,
+                        },
                     }),
                     None => bail!("line {number}: only a @console sees a @{word}"),
                 },
@@ -419,7 +424,7 @@ Prose.
             Turn::Type(vec![3]),
             Turn::End {
                 line: 5,
-                restart: false,
+                how: Event::Halt,
             },
         ];
         assert_eq!(

@@ -77,8 +77,7 @@ impl<K: Kernel> Mach<K> {
         if task.essential {
             let name = String::from_utf8_lossy(task.label.as_deref().unwrap_or_default());
             let text = format!("the system ends with the essential task {name}");
-            self.kernel.log(&text);
-            self.kernel.power(false);
+            self.kernel.end(&text);
         }
         self.port_destroy(port);
         // What threads it still has can call the mach server no more.

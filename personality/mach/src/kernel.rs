@@ -284,6 +284,8 @@ pub trait Kernel {
     fn ports_install(&mut self, holder: Self::Task, ports: Range<u32>, slot: u32) -> Result<()>;
     /// One line for the system's log.
     fn log(&mut self, text: &str);
-    /// Stops or restarts the machine.
+    /// Stops or restarts the machine; nothing runs any more from here on.
     fn power(&mut self, restart: bool);
+    /// Tells why the system cannot go on, and stops the machine.
+    fn end(&mut self, why: &str);
 }

@@ -1236,4 +1236,9 @@ impl Kernel for SimKernel {
     fn power(&mut self, restart: bool) {
         self.powered = Some(restart);
     }
+
+    fn end(&mut self, why: &str) {
+        self.log(why);
+        self.power(false);
+    }
 }

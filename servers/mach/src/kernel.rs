@@ -4,6 +4,7 @@ use crate::arch;
 use crate::memory::{Block, Memory, PAGE_BITS};
 use crate::slots::{Slot, Slots};
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 use mach::abi::{self, page};
@@ -258,6 +259,8 @@ pub struct Sel4 {
     critical: bool,
     log: fn(&str),
     power: fn(bool),
+    /// What marks begin with that the host tool believes.
+    mark: String,
 }
 
 const SHORT: Error = Error::KERN_RESOURCE_SHORTAGE;
@@ -299,6 +302,7 @@ impl Sel4 {
             critical: false,
             log,
             power,
+            mark: String::new(),
         };
         let endpoint = kernel.object(&ObjectBlueprint::Endpoint)?;
         kernel.endpoint = cap::Endpoint::from_bits(endpoint.slot as u64);
@@ -353,6 +357,14 @@ impl Sel4 {
             self.object_free(object);
         }
         mapped
+    }
+
+    /// What marks begin with that the host tool believes, from the command line in a device tree.
+    pub fn mark_set(&mut self, tree: &[u8]) {
+        const NONCE: &[u8] = b"hird.nonce=";
+        let Some(at) = tree.windows(NONCE.len()).position(|part| part == NONCE) else { return };
+        let nonce = tree[at + NONCE.len()..].iter().take_while(|byte| byte.is_ascii_hexdigit());
+        self.mark = nonce.map(|byte| *byte as char).chain([':']).collect();
     }
 
     /// Says whether memory is so short that the mach server's own heap cannot grow as it should, and
@@ -1827,5 +1839,24 @@ impl Kernel for Sel4 {
 
     fn power(&mut self, restart: bool) {
         (self.power)(restart);
+        // What the board does, if it does anything, takes a moment.
+        for thread in self.threads.entries.iter().flatten() {
+            let _ = cap::Tcb::from_bits(thread.tcb.slot as u64).suspend();
+        }
+        (self.log)(if restart {
+            "mach: the machine can be restarted"
+        } else {
+            "mach: the machine can be switched off"
+        });
+        loop {
+            // Interrupts that come are not served any more.
+            let _ = cap::Notification::from_bits(self.notification as u64).wait();
+        }
+    }
+
+    fn end(&mut self, why: &str) {
+        let mark = &self.mark;
+        (self.log)(&alloc::format!("\n<<hird:{mark}dead>> mach: {why}"));
+        self.power(false);
     }
 }

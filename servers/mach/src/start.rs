@@ -33,6 +33,7 @@ pub fn start(mach: &mut Mach<Sel4>, boot: &BootInfo) {
     };
     let firmware = sel4_root_task::device_tree().filter(|tree| (tree.as_ptr() as usize).is_multiple_of(PAGE_SIZE));
     if let Some(tree) = firmware {
+        mach.kernel().mark_set(tree);
         let object = object_of(mach, tree);
         mach.device_tree_set(object, tree.len() as u64);
     }
@@ -43,6 +44,7 @@ pub fn start(mach: &mut Mach<Sel4>, boot: &BootInfo) {
             DEVICE_TREE if firmware.is_some() => {}
             DEVICE_TREE => {
                 let tree = arch::complete_tree(module.data).unwrap_or(module.data);
+                mach.kernel().mark_set(tree);
                 let object = object_of(mach, tree);
                 mach.device_tree_set(object, tree.len() as u64);
             }
