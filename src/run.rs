@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::cli::{RunArgs, parse_size};
 use crate::machine::bootargs::{BootArguments, Nonce};
@@ -53,9 +53,18 @@ pub fn command(workspace: &Workspace, arguments: &RunArgs) -> Result<u8> {
         board = variant.with_context(|| format!("this platform has no machine `{name}`"))?;
     }
     let usual = parse_size(&board.memory).map_err(anyhow::Error::msg)?;
+    let image = if board.starts_cd {
+        ensure!(
+            system.ramdisk,
+            "this machine starts a CD, with the root file system on it: add --ramdisk"
+        );
+        system.cd()?
+    } else {
+        system.image.clone()
+    };
     let machine = Machine {
         board,
-        image: system.image.clone(),
+        image,
         kernel: system.boot_kernel(),
         device_tree: system.device_tree.clone(),
         memory: arguments.memory.unwrap_or(usual),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sel4_kernel::BuiltKernel;
 
-use crate::boot;
+use crate::boot::{self, iso};
 use crate::boot::manifest::Module;
 use crate::card;
 use crate::cargo::{self, GuestBuild, Packages};
@@ -177,6 +177,13 @@ impl System {
     pub fn boot_kernel(&self) -> Option<PathBuf> {
         let has_loader = self.kernel.platform.loader.is_some();
         (!has_loader).then(|| self.kernel.boot.clone())
+    }
+
+    /// Makes a CD from which a machine's firmware starts the image.
+    pub fn cd(&self) -> Result<PathBuf> {
+        let cd = self.image.with_extension("iso");
+        iso::build(&self.kernel, &self.image, &self.kept, &cd)?;
+        Ok(cd)
     }
 
     /// Size of what the machine boots from, in bytes.

@@ -113,6 +113,9 @@ impl Machine {
             command.arg("-dtb").arg(tree);
         }
         match &self.kernel {
+            _ if self.board.starts_cd => {
+                command.arg("-cdrom").arg(&self.image);
+            }
             Some(kernel) => {
                 command.arg("-kernel").arg(kernel);
                 command.arg("-initrd").arg(argument_of(&self.image)?);

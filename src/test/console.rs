@@ -111,15 +111,12 @@ fn look_for(
     printed: &mut Vec<u8>,
     limit: Instant,
 ) -> Result<Result<(), String>> {
+    let mut reason = None;
     loop {
         let shown = screen.shown()?;
         if shown.contains(text) {
             return Ok(Ok(()));
         }
-        let reason = match session.next(Some(limit.min(Instant::now() + LOOK)))? {
-            Next::Timeout if Instant::now() < limit => continue,
-            next => end(next, printed),
-        };
         if let Some(reason) = reason {
             let last = session.last_lines();
             return Ok(Err(format!(
@@ -127,6 +124,11 @@ fn look_for(
                 shown.trim_end()
             )));
         }
+        // What ends the system may have been shown before.
+        reason = match session.next(Some(limit.min(Instant::now() + LOOK)))? {
+            Next::Timeout if Instant::now() < limit => None,
+            next => end(next, printed),
+        };
     }
 }
 

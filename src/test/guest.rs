@@ -125,6 +125,8 @@ struct Runner {
     system: System,
     /// The system whose boot image holds the root file system, if a case needs it.
     ramdisk: Option<System>,
+    /// The CD with that, if a case's machine starts it.
+    cd: Option<PathBuf>,
     folder: PathBuf,
     /// Folder of what the consoles print, a file for each case or set of cases that share a boot.
     logs: PathBuf,
@@ -170,13 +172,21 @@ impl Runner {
             fs::remove_dir_all(&logs).context("cannot remove the logs of the last tests")?;
         }
         fs::create_dir(&logs).context("cannot make a folder for logs")?;
-        Ok(Runner {
+        let mut runner = Runner {
             platform,
             system,
             ramdisk: ramdisk.transpose()?,
+            cd: None,
             folder,
             logs,
-        })
+        };
+        let starts_cd = |case: &Case| runner.board(&case.needs).is_some_and(|board| board.starts_cd);
+        if let Some(system) = &runner.ramdisk
+            && cases.iter().any(starts_cd)
+        {
+            runner.cd = Some(system.cd()?);
+        }
+        Ok(runner)
     }
 
     /// Whether a case's root file system lies in the boot image: by its own wish, or because the
@@ -369,9 +379,15 @@ impl Runner {
             board.cpu = cpu.clone();
         }
         let usual = parse_size(&board.memory).map_err(anyhow::Error::msg)?;
+        let image = if board.starts_cd {
+            let cd = self.cd.clone().filter(|_| needs.ramdisk);
+            cd.context("a case for a machine that starts a CD needs a `@ramdisk`")?
+        } else {
+            system.image.clone()
+        };
         Ok(Machine {
             board,
-            image: system.image.clone(),
+            image,
             kernel: system.boot_kernel(),
             device_tree: system.device_tree.clone(),
             memory: needs.memory.unwrap_or(usual),

@@ -139,6 +139,9 @@ pub struct QemuDescription {
     /// How the command line gets to the guest.
     #[serde(default)]
     pub command_line: CommandLine,
+    /// Of a variant: [`VariantDescription::starts_cd`].
+    #[serde(skip)]
+    pub starts_cd: bool,
     /// Other machines that are this board, by their names.
     #[serde(default)]
     pub variants: BTreeMap<String, VariantDescription>,
@@ -155,6 +158,10 @@ pub struct VariantDescription {
     pub arguments: Vec<String>,
     /// Another way in which disks are given.
     pub disks: Option<DiskDescription>,
+    /// Whether its firmware starts what `hird image` makes, from a CD: then the root file system lies
+    /// in it.
+    #[serde(default)]
+    pub starts_cd: bool,
 }
 
 impl QemuDescription {
@@ -165,6 +172,7 @@ impl QemuDescription {
         self.machine = variant.machine.unwrap_or(self.machine);
         self.arguments.extend(variant.arguments);
         self.disks = variant.disks.or(self.disks);
+        self.starts_cd = variant.starts_cd;
         Some(self)
     }
 }

@@ -192,7 +192,13 @@ extern const u8 font[];
 enum { FONT_HEADER = 4, WIDTH = 8, HEIGHT = 16 };
 
 /* COM1's registers (16550 data sheet). */
-enum { COM1 = 0x3f8, LINE_CONTROL = COM1 + 3, LINE_STATUS = COM1 + 5, TRANSMIT_EMPTY = 1 << 5 };
+enum {
+    COM1 = 0x3f8,
+    LINE_CONTROL = COM1 + 3,
+    LINE_EIGHT_BITS = 3,
+    LINE_STATUS = COM1 + 5,
+    TRANSMIT_EMPTY = 1 << 5,
+};
 #define SERIAL_PATIENCE 1000000u
 
 static void draw(char character, u32 column)
@@ -216,21 +222,24 @@ static void draw(char character, u32 column)
     }
 }
 
+static void print(const char *text)
+{
+    for (; *text; text++) {
+        for (u32 tries = 0; tries < SERIAL_PATIENCE && !(in8(LINE_STATUS) & TRANSMIT_EMPTY); tries++) {
+        }
+        out8(COM1, (u8)*text);
+    }
+}
+
 static _Noreturn void fail(const char *why)
 {
-    static const char *const PARTS[] = { "<<hird:dead>> ", 0, "\r\n" };
-    out8(LINE_CONTROL, 3);
-    u32 column = 0;
-    for (u32 part = 0; part < 3; part++) {
-        for (const char *at = PARTS[part] ? PARTS[part] : why; *at; at++) {
-            for (u32 tries = 0; tries < SERIAL_PATIENCE && !(in8(LINE_STATUS) & TRANSMIT_EMPTY); tries++) {
-            }
-            out8(COM1, (u8)*at);
-            if (part == 1) {
-                draw(*at, column++);
-            }
-        }
+    for (u32 column = 0; why[column]; column++) {
+        draw(why[column], column);
     }
+    out8(LINE_CONTROL, LINE_EIGHT_BITS);
+    print("<<hird:dead>> ");
+    print(why);
+    print("\r\n");
     for (;;) {
         __asm__ volatile("cli; hlt");
     }
@@ -403,10 +412,25 @@ static u8 sum(const u8 *bytes, u32 length)
     return total;
 }
 
-static bool has_root_pointer(void)
+/* The one that the kernel finds, or none. */
+static const struct root_pointer *root_pointer_for_kernel(void)
 {
     for (const u8 *at = (const u8 *)BIOS_START; at < (const u8 *)BIOS_END; at += 16) {
         if (same(at, (const u8 *)"RSD PTR ", 8) && sum(at, ROOT_POINTER_OLD) == 0) {
+            return (const void *)at;
+        }
+    }
+    return 0;
+}
+
+/* Whether the tables tell of processors and interrupt controllers, which the kernel wants to know. */
+static bool has_controllers(const struct root_pointer *root_pointer)
+{
+    const struct table *table = (const struct table *)root_pointer->table;
+    const u32 *entries = (const u32 *)(table + 1);
+    u32 count_of_entries = table ? (table->length - sizeof(*table)) / sizeof(*entries) : 0;
+    for (u32 index = 0; index < count_of_entries; index++) {
+        if (same((const u8 *)entries[index], (const u8 *)"APIC", 4)) {
             return true;
         }
     }
@@ -497,6 +521,27 @@ static void place_root_pointer(const struct root_pointer *from)
     }
     copy.checksum = -sum((u8 *)&copy, ROOT_POINTER_OLD);
     memcpy((void *)BIOS_START, &copy, sizeof(copy));
+}
+
+/* ---- The processor. */
+
+static void identify(u32 leaf, u32 *b, u32 *c, u32 *d)
+{
+    __asm__ volatile("cpuid" : "+a"(leaf), "=b"(*b), "=c"(*c), "=d"(*d));
+}
+
+static void check_processor(void)
+{
+    enum { EXTENDED = 0x80000001, LONG_MODE = 1 << 29 };
+    u32 maker[3], b, c, d;
+    identify(0, &maker[0], &maker[2], &maker[1]);
+    if (!same((const u8 *)maker, (const u8 *)"GenuineIntel", sizeof(maker))) {
+        fail("this processor is not one by Intel: it lacks the kernel's way of making system calls");
+    }
+    identify(EXTENDED, &b, &c, &d);
+    if (!(d & LONG_MODE)) {
+        fail("this processor is not one of 64 bits");
+    }
 }
 
 /* ---- ELF files. */
@@ -672,6 +717,7 @@ u32 start(u32 magic, const u8 *told)
         }
         at += (tag->size + 7) & ~7u;
     }
+    check_processor();
     if (module_count < 2) {
         fail("GRUB has not loaded the kernel and its first program");
     }
@@ -687,8 +733,11 @@ u32 start(u32 magic, const u8 *told)
     if (!piece_of(KERNEL_START, place)) {
         fail("the firmware keeps memory, or there is none, where the kernel and its first program must lie");
     }
-    if (!has_root_pointer()) {
+    if (!root_pointer_for_kernel()) {
         place_root_pointer(root_pointer);
+    }
+    if (!has_controllers(root_pointer_for_kernel())) {
+        fail("ACPI's tables tell of no APIC: there is no such, or the firmware hides it");
     }
     write_map();
 
