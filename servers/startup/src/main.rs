@@ -251,13 +251,12 @@ fn start_console(
     Driver::start(startup, modules, argv, rights).step("console")
 }
 
-/// Starts the driver of the screen, and a terminal on it.
+/// Starts the driver of the screen.
 fn start_screen(
     startup: &Arc<Startup>,
     modules: &Arc<Modules>,
     screen: &Screen,
-    gifts: Gifts<'_>,
-) -> core::result::Result<Arc<Child>, Failure> {
+) -> core::result::Result<Arc<Driver>, Failure> {
     let host = startup.host();
     let (display, keyboard) = (&screen.display, &screen.keyboard);
     let mut argv = vec!["screen".to_string()];
@@ -289,14 +288,7 @@ fn start_screen(
     rights.extend(lines);
     let numbers: Vec<String> = (first..GIFT + rights.len()).map(|n| n.to_string()).collect();
     argv.push(format!("--keyboard={}", numbers.join(":")));
-    let driver = Driver::start(startup, modules, argv, rights).step("screen")?;
-    driver.introduce().step("screen")?;
-    let gifts = Gifts {
-        descriptors: descriptors([driver.directory().step("screen")?]),
-        ..gifts
-    };
-    let argv = ["term", &format!("--name=/{SCREEN}"), &format!("dir:{GIFT}:")];
-    modules.launch(startup.server(), &argv, gifts, None).step("term")
+    Driver::start(startup, modules, argv, rights).step("screen")
 }
 
 fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
@@ -308,9 +300,21 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
     *arguments = Arguments::parse(&machine.command_line);
     let modules = Arc::new(Modules::load(&host).step("boot modules")?);
     let startup = Startup::new(host, arguments.clone(), machine.acpi).step("startup port")?;
-    let server = startup.server();
-    server.start().step("threads")?;
+    startup.server().start().step("threads")?;
+    if let Err((what, error)) = bring_up(&startup, &modules, &machine, arguments) {
+        startup.dead(&format!("startup: {what}: {error}"));
+    }
+    Ok(())
+}
 
+/// Starts the system, and runs what it is for.
+fn bring_up(
+    startup: &Arc<Startup>,
+    modules: &Arc<Modules>,
+    machine: &Machine,
+    arguments: &Arguments,
+) -> core::result::Result<(), Failure> {
+    let server = startup.server();
     if let Some(clock) = &machine.clock
         && let Err(error) = set_time(startup.host(), clock)
     {
@@ -318,7 +322,14 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
     }
 
     // The line comes first, so that there is somewhere to write to.
-    let console = start_console(&startup, &modules, &machine)?;
+    let console = start_console(startup, modules, machine)?;
+    if let Some(screen) = &machine.screen {
+        match start_screen(startup, modules, screen) {
+            Ok(driver) => startup.set_screen(driver),
+            // The serial line is there to say so, and serves without it.
+            Err((what, error)) => mach::log(&format!("startup: no screen: {what}: {error}")),
+        }
+    }
 
     // Auth and proc meet at this program.
     let bootstrap = startup.right().step("startup port")?;
@@ -337,8 +348,8 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
     let handle = startup.auth().step("auth")?;
 
     // The disks, and the root file system.
-    let disks = start_disks(&startup, &modules, &machine)?;
-    let found = root::find(&disks, &modules, GIFT).step("disks")?;
+    let disks = start_disks(startup, modules, machine)?;
+    let found = root::find(&disks, modules, GIFT).step("disks")?;
     let found = found.ok_or(Error::ENODEV).step(
         "no disk holds an ext2 file system, and the boot image holds none either; \
          attach a disk with a root file system, or boot an image of `./hird image`",
@@ -392,22 +403,23 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
         let memory = registers(startup.host(), at).step("pins")?;
         let memory_word = format!("--memory={GIFT}:{:#x}:{:#x}", at.offset(), at.bytes);
         let argv = vec!["gpio".to_string(), memory_word];
-        let pins = Driver::start(&startup, &modules, argv, vec![memory]).step("gpio")?;
+        let pins = Driver::start(startup, modules, argv, vec![memory]).step("gpio")?;
         pins.introduce().step("gpio")?;
         pins.settle(place).step("/dev/gpio")?;
     }
 
     let mut terminals = Vec::new();
-    if let Some(screen) = &machine.screen
-        && let Ok(place) = node(SCREEN)
-    {
-        // The serial line is there to say so, and serves without it.
-        match start_screen(&startup, &modules, screen, gifts(&place)) {
-            Ok(terminal) => {
-                settle(&place, &terminal).step("/dev/tty1")?;
-                terminals.push(Terminal { child: terminal, kind: "linux", session: None });
-            }
-            Err((what, error)) => mach::log(&format!("startup: no screen: {what}: {error}")),
+    if let Some(screen) = startup.screen() {
+        screen.introduce().step("screen")?;
+        if let Ok(place) = node(SCREEN) {
+            let gifts = Gifts {
+                descriptors: descriptors([screen.directory().step("screen")?]),
+                ..gifts(&place)
+            };
+            let argv = ["term", &format!("--name=/{SCREEN}"), &format!("dir:{GIFT}:")];
+            let child = modules.launch(server, &argv, gifts, None).step("term")?;
+            settle(&place, &child).step(SCREEN)?;
+            terminals.push(Terminal { child, kind: "linux", session: None });
         }
     }
 
@@ -428,11 +440,11 @@ fn run(arguments: &mut Arguments) -> core::result::Result<(), Failure> {
             // They have the bare line, which ends with its driver.
             let (driver, line) = console.open(O_READ | O_WRITE).step("console")?;
             startup.essential(&driver).step("console")?;
-            run_commands(&startup, arguments, commands, &executor_port, &root, &line)
+            run_commands(startup, arguments, commands, &executor_port, &root, &line)
         }
         None => {
             terminals.push(Terminal { child: terminal.clone(), kind: "vt100", session: None });
-            run_logins(&startup, &executor_port, &root, terminals, &terminal)
+            run_logins(startup, &executor_port, &root, terminals, &terminal)
         }
     }
 }

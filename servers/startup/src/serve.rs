@@ -19,6 +19,7 @@ use startup_plan::{Arguments, Device};
 use trivfs::{Node, Open, Translator};
 
 use crate::child::Child;
+use crate::driver::Driver;
 use crate::power;
 use crate::process::{Program, Status};
 
@@ -51,6 +52,7 @@ pub struct Startup {
     port: Mutex<Option<Port>>,
     state: Mutex<State>,
     changed: Condvar,
+    screen: OnceLock<Arc<Driver>>,
 }
 
 /// What lies on `/servers/startup`.
@@ -105,6 +107,7 @@ impl Startup {
             port: Mutex::new(None),
             state: Mutex::new(State::default()),
             changed: Condvar::new(),
+            screen: OnceLock::new(),
         });
         // Other uses of the node's end are no reason to end the program.
         let translator = Translator::new(StartupNode(startup.me.clone()), || ())?;
@@ -248,8 +251,23 @@ impl Startup {
         }
     }
 
+    /// There is a screen, which this driver drives.
+    pub fn set_screen(&self, driver: Arc<Driver>) {
+        self.screen.get_or_init(|| driver);
+    }
+
+    /// The driver of the screen, if there is one.
+    pub fn screen(&self) -> Option<&Arc<Driver>> {
+        self.screen.get()
+    }
+
     /// The system cannot go on.
     pub fn dead(&self, why: &str) {
+        if let Some(screen) = self.screen()
+            && let Ok((_, line)) = screen.open(fs::O_WRITE)
+        {
+            crate::write(&line, &format!("\r\nThe system cannot go on: {why}\r\n"));
+        }
         mach::log(&format!("{} {why}", self.arguments.marker("dead")));
     }
 
