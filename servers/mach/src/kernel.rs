@@ -121,8 +121,8 @@ enum Home {
     Fixed,
     /// A block of its own.
     Pool(Block),
-    /// Memory that follows other memory; the block, if this page holds it.
-    Contiguous(Option<Block>),
+    /// Memory that follows other memory, in a block with others.
+    Contiguous(Block),
 }
 
 struct Table<T> {
@@ -237,6 +237,8 @@ pub struct Sel4 {
     nowhere: Object,
     tasks: Table<Task>,
     threads: Table<Thread>,
+    /// Blocks of contiguous pages, with the number of those that are not freed yet.
+    runs: BTreeMap<Block, usize>,
     frames: Table<Frame>,
     /// Frames that are mapped in the mach server, small ones and large ones.
     aliases: [Aliases; 2],
@@ -284,6 +286,7 @@ impl Sel4 {
             nowhere: Object { slot: 0, block: 0 },
             tasks: Table::new(),
             threads: Table::new(),
+            runs: BTreeMap::new(),
             frames: Table::new(),
             aliases: Default::default(),
             dirty: Vec::new(),
@@ -1441,21 +1444,27 @@ impl Kernel for Sel4 {
         let physical = self.memory.physical(block);
         let untyped = self.memory.untyped(block);
         let mut frames = Vec::with_capacity(count);
-        for page in 0..count {
+        while frames.len() < count {
             self.replenish();
-            let slot = self.slot()?;
+            let Some(slot) = self.slots.take() else { break };
             let (cnode, index) = self.slots.part(slot);
             if untyped.retype(&ObjectBlueprint::SmallPage, &cnode, index, 1).is_err() {
                 self.slots.give(slot);
-                return Err(SHORT);
+                break;
             }
-            // The block goes with the last page: drivers keep theirs for ever, and what is freed of
-            // it stays theirs until then.
-            let home = Home::Contiguous((page == 0).then_some(block));
-            let physical = physical + (page * PAGE) as u64;
-            frames.push(self.frames.insert(Frame::new(slot, home, Some(physical))));
+            let physical = physical + (frames.len() * PAGE) as u64;
+            let frame = Frame::new(slot, Home::Contiguous(block), Some(physical));
+            frames.push(self.frames.insert(frame));
         }
-        // Freed in this order, page 0 comes last.
+        if frames.is_empty() {
+            self.memory.free(block);
+            return Err(SHORT);
+        }
+        self.runs.insert(block, frames.len());
+        if frames.len() < count {
+            frames.into_iter().for_each(|frame| self.frame_free(frame));
+            return Err(SHORT);
+        }
         Ok(frames)
     }
 
@@ -1510,7 +1519,12 @@ impl Kernel for Sel4 {
             }
             Home::Contiguous(block) => {
                 self.frame_delete(frame);
-                if let Some(block) = block {
+                let left = self.runs.get_mut(&block).map(|left| {
+                    *left -= 1;
+                    *left
+                });
+                if left == Some(0) {
+                    self.runs.remove(&block);
                     self.memory.free(block);
                 }
             }

@@ -17,6 +17,7 @@ mod guest {
     use guest_tests::child::{Child, Shared, TinyCode, Words, call, number_at, resources};
     use guest_tests::suite::Suite;
     use guest_tests::{get, same};
+    use machuser::env::{self, init_port};
     use machuser::mach::{self, LARGE_PAGE, Place, Protection, inherit};
     use machuser::{Error, ReceiveRight, sys};
 
@@ -90,6 +91,24 @@ mod guest {
                 Ok(())
             },
         );
+        suite.check("memory for devices is freed in any order, and only as a whole used again", || {
+            let Some(proc) = env::port(init_port::PROC) else { return Err("no proc".into()) };
+            let host = get!(interface::process::proc_getprivports(&*proc)).0;
+            let right = get!(mach::dma_port(get!(host.ok_or("no host port"))));
+            let before = get!(resources());
+            for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]] {
+                let (address, physical) = get!(mach::vm_allocate_contiguous(&right, mach::SELF, 4));
+                for (freed, page) in order.into_iter().enumerate() {
+                    let page = address + page * PAGE;
+                    get!(mach::vm_deallocate(mach::SELF, page, PAGE));
+                    let (other, at) = get!(mach::vm_allocate_contiguous(&right, mach::SELF, 4));
+                    same!(at == physical && freed < 3, false);
+                    get!(mach::vm_deallocate(mach::SELF, other, 4 * PAGE));
+                }
+            }
+            same!(get!(resources()), before);
+            Ok(())
+        });
         suite.check("memory costs when it is touched, and is given back", || {
             let before = get!(resources());
             let at = get!(mach::vm_allocate(mach::SELF, Place::Anywhere, 1 << 30));
