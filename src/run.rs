@@ -53,19 +53,19 @@ pub fn command(workspace: &Workspace, arguments: &RunArgs) -> Result<u8> {
         board = variant.with_context(|| format!("this platform has no machine `{name}`"))?;
     }
     let usual = parse_size(&board.memory).map_err(anyhow::Error::msg)?;
-    let image = if board.starts_cd {
+    let (image, modules) = if board.starts_cd {
         ensure!(
             system.ramdisk,
             "this machine starts a CD, with the root file system on it: add --ramdisk"
         );
-        system.cd()?
+        (system.cd()?, Vec::new())
     } else {
-        system.image.clone()
+        system.start.clone()
     };
     let machine = Machine {
         board,
         image,
-        kernel: system.boot_kernel(),
+        modules,
         device_tree: system.device_tree.clone(),
         memory: arguments.memory.unwrap_or(usual),
         disks,
@@ -246,7 +246,7 @@ mod tests {
         let machine = Machine {
             board: qemu::tests::board(emulator.to_str().expect("it is ASCII")),
             image: "/image".into(),
-            kernel: None,
+            modules: Vec::new(),
             device_tree: None,
             memory: 1 << 29,
             disks: Vec::new(),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sel4_kernel::BuiltKernel;
 
-use crate::boot::{self, iso};
+use crate::boot::{self, iso, pc};
 use crate::boot::manifest::Module;
 use crate::card;
 use crate::cargo::{self, GuestBuild, Packages};
@@ -41,6 +41,8 @@ pub struct System {
     pub debug_kernel: bool,
     /// What the machine boots from.
     pub image: PathBuf,
+    /// What the emulator starts, and what it loads beside that, each with a word for it.
+    pub start: (PathBuf, Vec<(PathBuf, String)>),
     /// Whether that holds the root file system.
     pub ramdisk: bool,
     /// The device tree to give to the emulator, unless that makes one.
@@ -146,10 +148,19 @@ impl System {
         if kernel.platform.card.is_some() {
             card::update(&root, &kernel.platform, &image, true)?;
         }
+        let start = if kernel.platform.grub {
+            let program = output.join("start");
+            pc::start_program(&kernel, false, &program)?;
+            let sums = [&kernel.boot, &image].map(|file| Ok((file.clone(), pc::checksum(file)?)));
+            (program, sums.into_iter().collect::<Result<_>>()?)
+        } else {
+            (image.clone(), Vec::new())
+        };
         Ok(System {
             kernel,
             debug_kernel: options.debug_kernel,
             image,
+            start,
             ramdisk,
             device_tree: device_tree.filter(|_| give_device_tree),
             root,
@@ -171,12 +182,6 @@ impl System {
             card::update(&disk.path, platform, &self.image, false)?;
         }
         Ok(disk)
-    }
-
-    /// The kernel, on boards whose firmware starts it beside the image.
-    pub fn boot_kernel(&self) -> Option<PathBuf> {
-        let has_loader = self.kernel.platform.loader.is_some();
-        (!has_loader).then(|| self.kernel.boot.clone())
     }
 
     /// Makes a CD from which a machine's firmware starts the image.

@@ -144,10 +144,11 @@ fn measure(system: &System, filter: &str, log: &Path) -> Result<String> {
         file: system.root.clone(),
         snapshot: true,
     });
+    let (image, modules) = system.start.clone();
     let machine = Machine {
         board,
-        image: system.image.clone(),
-        kernel: system.boot_kernel(),
+        image,
+        modules,
         device_tree: system.device_tree.clone(),
         memory,
         disks: root.into_iter().collect(),

@@ -4,3 +4,4 @@ pub mod archive;
 pub mod image;
 pub mod iso;
 pub mod manifest;
+pub mod pc;

@@ -26,8 +26,8 @@ pub struct Machine {
     pub board: QemuDescription,
     /// What the firmware starts.
     pub image: PathBuf,
-    /// The kernel, if the firmware starts that and `image` is the root task.
-    pub kernel: Option<PathBuf>,
+    /// What the firmware loads beside it, each with a word for it.
+    pub modules: Vec<(PathBuf, String)>,
     /// The board's device tree, unless the emulator makes one.
     pub device_tree: Option<PathBuf>,
     /// Memory in bytes.
@@ -112,17 +112,18 @@ impl Machine {
         if let Some(tree) = &self.device_tree {
             command.arg("-dtb").arg(tree);
         }
-        match &self.kernel {
-            _ if self.board.starts_cd => {
-                command.arg("-cdrom").arg(&self.image);
-            }
-            Some(kernel) => {
-                command.arg("-kernel").arg(kernel);
-                command.arg("-initrd").arg(argument_of(&self.image)?);
-            }
-            None => {
-                command.arg("-kernel").arg(&self.image);
-            }
+        let how = if self.board.starts_cd {
+            "-cdrom"
+        } else {
+            "-kernel"
+        };
+        command.arg(how).arg(&self.image);
+        if !self.modules.is_empty() {
+            let modules = self.modules.iter();
+            let modules: Result<Vec<String>> = modules
+                .map(|(file, word)| Ok(format!("{} {word}", argument_of(file)?)))
+                .collect();
+            command.arg("-initrd").arg(modules?.join(","));
         }
         let line = self.arguments.line()?;
         match self.board.command_line {
@@ -199,7 +200,7 @@ pub mod tests {
         Machine {
             board: board("qemu"),
             image: "/image".into(),
-            kernel: None,
+            modules: Vec::new(),
             device_tree: None,
             memory: 1 << 30,
             disks,
@@ -239,15 +240,17 @@ pub mod tests {
     }
 
     #[test]
-    fn a_board_that_boots_a_kernel_gets_the_command_line_as_a_file() {
+    fn a_board_that_starts_with_modules_gets_the_command_line_as_a_file() {
         let mut machine = machine(Vec::new());
-        machine.kernel = Some("/kernel".into());
-        machine.image = "/a,b".into();
+        machine.modules = vec![
+            ("/kernel".into(), "12".into()),
+            ("/a,b".into(), "34".into()),
+        ];
         machine.board.command_line = CommandLine::ConfigurationFile;
         machine.arguments.exec = Some("echo 1,2".into());
         let line = step::shown(&machine.command(Console::Tool).expect("all is there"));
         assert!(
-            line.contains("-kernel /kernel -initrd /a,,b") && line.contains("echo%201,,2"),
+            line.contains("-kernel /image -initrd '/kernel 12,/a,,b 34'") && line.contains("echo%201,,2"),
             "{line}"
         );
         assert!(!line.contains("-append"), "{line}");

@@ -13,6 +13,9 @@ use crate::machine::session::{Next, Session};
 /// How long between two looks at the screen.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How long the words may take that follow the mark of a system that dies.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// Holds the conversation, until `limit` at the latest; at the screen if the machine has one. A
 /// machine that `ends` itself must do so where it is told to. The inner result tells what went
 /// wrong.
@@ -53,7 +56,7 @@ pub fn converse(
             (Turn::Expect { line, text }, None) => (line, Some(text), None),
             (Turn::End { line, how }, _) => (line, None, Some(how)),
         };
-        let mut is_told = false;
+        let (mut is_told, mut is_dead, mut until) = (false, false, limit);
         loop {
             if is_told && !ends {
                 break;
@@ -64,9 +67,14 @@ pub fn converse(
                 printed.drain(..at + text.len());
                 break;
             }
-            let reason = match session.next(Some(limit))? {
+            let reason = match session.next(Some(until))? {
                 // One that dies may stay as it is.
                 Next::Event(Event::Dead) if how == Some(&Event::Dead) => break,
+                Next::Event(Event::Dead) => {
+                    (is_dead, until) = (true, limit.min(Instant::now() + LAST_WORDS));
+                    continue;
+                }
+                Next::Closed | Next::Timeout if is_dead => "the system died",
                 Next::Event(event) if how == Some(&event) => {
                     is_told = true;
                     continue;
@@ -198,6 +206,10 @@ mod tests {
         let dead = "printf '<<hird:NONCE:dead>>'; exec sleep 60";
         assert_eq!(hold(dead, &turns(Event::Dead), true), Ok(()));
         let why = hold(dead, &turns(Event::Halt), true).expect_err("it dies");
+        assert!(why.contains("the system died"), "{why}");
+        let words = "printf '<<hird:dead>> no memory'; exec sleep 60";
+        assert_eq!(hold(words, &[expect("memory")], true), Ok(()));
+        let why = hold(words, &[expect("processor")], true).expect_err("it dies of another");
         assert!(why.contains("the system died"), "{why}");
         let why = hold("true", &turns(Event::Halt), true).expect_err("nobody told it");
         assert!(why.contains("the machine stopped"), "{why}");

@@ -379,16 +379,21 @@ impl Runner {
             board.cpu = cpu.clone();
         }
         let usual = parse_size(&board.memory).map_err(anyhow::Error::msg)?;
-        let image = if board.starts_cd {
+        let (mut image, mut modules) = if board.starts_cd {
             let cd = self.cd.clone().filter(|_| needs.ramdisk);
-            cd.context("a case for a machine that starts a CD needs a `@ramdisk`")?
+            let cd = cd.context("a case for a machine that starts a CD needs a `@ramdisk`")?;
+            (cd, Vec::new())
         } else {
-            system.image.clone()
+            system.start.clone()
         };
+        if needs.damaged {
+            let file = modules.last_mut().map_or(&mut image, |(file, _)| file);
+            *file = damage(file, &self.folder)?;
+        }
         Ok(Machine {
             board,
             image,
-            kernel: system.boot_kernel(),
+            modules,
             device_tree: system.device_tree.clone(),
             memory: needs.memory.unwrap_or(usual),
             disks,
@@ -528,6 +533,17 @@ impl Runner {
             Err(why) => report.fail(place, name, why),
         }
     }
+}
+
+/// A copy of a boot image with a byte in its middle that is another one.
+fn damage(image: &Path, folder: &Path) -> Result<PathBuf> {
+    let mut bytes =
+        fs::read(image).with_context(|| format!("cannot read {}", image.display()))?;
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let damaged = folder.join("damaged.img");
+    fs::write(&damaged, bytes).with_context(|| format!("cannot write {}", damaged.display()))?;
+    Ok(damaged)
 }
 
 /// Makes a fresh disk.

@@ -27,6 +27,8 @@ pub struct Needs {
     /// The emulated processor, if not the usual.
     pub cpu: Option<String>,
     pub disks: Vec<DiskNeed>,
+    /// Whether a byte of what the machine boots is wrong.
+    pub damaged: bool,
     /// Whether there is no root disk: the boot image holds the root file system.
     pub ramdisk: bool,
     /// Whether the case has a boot of its own.
@@ -46,6 +48,7 @@ impl Default for Needs {
             memory: None,
             cpu: None,
             disks: Vec::new(),
+            damaged: false,
             ramdisk: false,
             alone: false,
             counted: false,
@@ -300,6 +303,10 @@ fn apply(case: &mut Case, word: &str, rest: &str) -> Result<()> {
         }
         ("boot", []) => case.needs.alone = true,
         ("ramdisk", []) => case.needs.ramdisk = true,
+        ("damaged", []) => {
+            case.needs.damaged = true;
+            case.needs.alone = true;
+        }
         ("counted", []) => case.needs.counted = true,
         ("long", []) => case.long = true,
         ("timeout", [seconds]) => {

@@ -39,7 +39,7 @@ pub use arch::Arch;
 pub use autoconf::{Configuration, Value};
 pub use build::{BuiltKernel, KernelBuild, KernelInfo};
 pub use error::{Error, Result};
-pub use loader::{LoaderBuild, make_image};
+pub use loader::{LoaderBuild, checksum, make_image};
 pub use platform::{
     CardDescription, CommandLine, DiskDescription, LoaderDescription, Platform, QemuDescription,
     VariantDescription,

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::platform::Platform;
 
 pub use sel4_loader::image::make_image;
+pub use sel4_loader::payload::checksum;
 
 const CRATE: &str = "sel4-loader";
 

@@ -1,4 +1,5 @@
-/* What GRUB reads of the program that it starts (Multiboot2 Specification 2.0, 3.1), and its entry. */
+/* What the boot loader reads of the program that it starts (Multiboot2 Specification 2.0, 3.1), and its
+   entry. */
 
 .intel_syntax noprefix
 
@@ -31,6 +32,11 @@ header:
     .short TAG_END, 0
     .long 8
 header_end:
+    /* The same for who knows Multiboot alone (Specification 0.6.96, 3.1): QEMU. Modules begin with
+       pages, and the map of memory is told. */
+    .set OLD_MAGIC, 0x1badb002
+    .set OLD_FLAGS, 3
+    .long OLD_MAGIC, OLD_FLAGS, -(OLD_MAGIC + OLD_FLAGS)
 
 .text
 .global _start

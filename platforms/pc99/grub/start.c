@@ -1,8 +1,11 @@
-/* What GRUB starts: puts the kernel, which is the first module, where it belongs and enters it, as a
-   Multiboot loader (Multiboot Specification 0.6.96) would have done.
+/* What starts first: puts the kernel, which is the first module, where it belongs and enters it, as a
+   Multiboot loader (Multiboot Specification 0.6.96) would have done. Where something is wrong, it says
+   what.
 
-   The kernel starts where a BIOS has started the machine. What GRUB tells (Multiboot2 Specification
-   2.0, 3.6) is made into that:
+   GRUB starts it with what Multiboot2 (Specification 2.0, 3.6) tells, QEMU by itself with what
+   Multiboot tells. Each module has its checksum, in hexadecimal digits, as the last word of its line.
+
+   The kernel starts where a BIOS has started the machine. What GRUB tells is made into that:
 
    - The map of memory, which from UEFI has many pieces, becomes a short one.
    - The kernel looks for the first of ACPI's tables where a BIOS leaves it. Where there is none, a
@@ -19,12 +22,36 @@ typedef uint32_t u32;
 typedef uint64_t u64;
 
 #define PAGE 4096u
-#define LOADER_MAGIC 0x36d76289u
+#define MULTIBOOT2 0x36d76289u
+#define MULTIBOOT 0x2badb002u
 
 /* Of what the linker makes: this program itself. */
 extern u8 program_start[], program_end[];
 
-/* ---- What GRUB tells. */
+/* ---- What this program is told. */
+
+/* The area of the map of memory, and the bytes from one entry to the next. */
+struct map {
+    const u8 *first;
+    u32 bytes;
+    u32 stride;
+};
+
+struct module {
+    u32 start, end;
+    const char *line;
+};
+
+static struct module modules[2];
+static u32 module_count;
+static struct map map;
+
+static void add_module(u32 start, u32 end, const char *line)
+{
+    if (module_count < 2) {
+        modules[module_count++] = (struct module){ start, end, line };
+    }
+}
 
 struct tag {
     u32 type;
@@ -37,6 +64,7 @@ struct module_tag {
     struct tag tag;
     u32 start;
     u32 end;
+    char line[];
 };
 
 struct map_entry {
@@ -46,6 +74,8 @@ struct map_entry {
     u32 reserved;
 };
 
+/* Bytes of an entry that both kinds of maps have. */
+enum { MAP_ENTRY = 20 };
 enum { MEMORY_USABLE = 1, MEMORY_SLEEP = 4 };
 
 struct map_tag {
@@ -69,7 +99,7 @@ struct framebuffer_tag {
     u8 red, red_bits, green, green_bits, blue, blue_bits;
 } __attribute__((packed));
 
-/* ---- What the kernel is told (Multiboot 0.6.96, 3.3). */
+/* ---- What the kernel is told, and this program where QEMU starts it (Multiboot 0.6.96, 3.3). */
 
 enum { FLAG_MEMORY = 1 << 0, FLAG_MODULES = 1 << 3, FLAG_MAP = 1 << 6 };
 
@@ -84,8 +114,8 @@ struct kernel_information {
     u32 rest[16];
 } kernel_information;
 
-static struct {
-    u32 start, end, name, reserved;
+static struct kernel_module {
+    u32 start, end, line, reserved;
 } kernel_module;
 
 /* How many pieces of memory the kernel is told of: each costs some of the entries that it has for
@@ -93,7 +123,7 @@ static struct {
 #define PIECES 6
 #define PIECE_LEAST 0x100000u
 
-static struct {
+static struct kernel_map {
     u32 size;
     u64 start;
     u64 bytes;
@@ -186,6 +216,7 @@ static u64 page_up(u64 address)
 /* ---- Saying what is wrong: on COM1, and on the screen. */
 
 static struct framebuffer_tag screen;
+#define TEXT_SCREEN 0xb8000u
 
 /* A font of 512 characters, 8 pixels wide and 16 high, behind 4 bytes (PC Screen Font 1). */
 extern const u8 font[];
@@ -302,11 +333,11 @@ static void cut_piece(u64 start, u64 end)
 
 /* Finds all usable memory from 1 MiB on. Below `place`, memory that the firmware keeps for waking from
    sleep is taken, too: the kernel has to lie there, and this system never sleeps. */
-static void read_map(const struct map_tag *map, u64 place)
+static void read_map(u64 place)
 {
     for (u32 pass = 0; pass < 2; pass++) {
-        for (u32 at = sizeof(*map); at + sizeof(struct map_entry) <= map->tag.size; at += map->entry_size) {
-            const struct map_entry *entry = (const void *)((const u8 *)map + at);
+        for (u32 at = 0; at + MAP_ENTRY <= map.bytes; at += map.stride) {
+            const struct map_entry *entry = (const void *)(map.first + at);
             u64 start = entry->start, end = entry->start + entry->bytes;
             if (end < start) {
                 continue;
@@ -677,29 +708,24 @@ static u32 find_place(u64 bytes, u64 from, struct piece kept)
     return (u32)best;
 }
 
-/* Makes all ready; answers the kernel's entry. */
-u32 start(u32 magic, const u8 *told)
+/* Reads what GRUB tells; answers ACPI's root pointer, if it knows that. */
+static const struct root_pointer *read_tags(const u8 *told)
 {
-    if (magic != LOADER_MAGIC) {
-        fail("this is to be started by GRUB, with `multiboot2`");
-    }
-    struct piece modules[2] = { { 0 } };
-    u32 module_count = 0;
-    const struct map_tag *map = 0;
     const struct root_pointer *root_pointer = 0;
     const u8 *end = told + *(const u32 *)told;
     for (const u8 *at = told + 8; at + sizeof(struct tag) <= end;) {
         const struct tag *tag = (const void *)at;
         switch (tag->type) {
-        case TAG_MODULE:
-            if (module_count < 2) {
-                const struct module_tag *module = (const void *)tag;
-                modules[module_count++] = (struct piece){ module->start, module->end };
-            }
+        case TAG_MODULE: {
+            const struct module_tag *module = (const void *)tag;
+            add_module(module->start, module->end, module->line);
             break;
-        case TAG_MAP:
-            map = (const void *)tag;
+        }
+        case TAG_MAP: {
+            const struct map_tag *told_map = (const void *)tag;
+            map = (struct map){ (const u8 *)(told_map + 1), tag->size - sizeof(*told_map), told_map->entry_size };
             break;
+        }
         case TAG_FRAMEBUFFER:
             memcpy(&screen, tag, tag->size < sizeof(screen) ? tag->size : sizeof(screen));
             break;
@@ -717,19 +743,94 @@ u32 start(u32 magic, const u8 *told)
         }
         at += (tag->size + 7) & ~7u;
     }
+    return root_pointer;
+}
+
+/* Reads what QEMU tells. */
+static void read_information(const struct kernel_information *told)
+{
+    const struct kernel_module *module = (const void *)told->module;
+    for (u32 index = 0; told->flags & FLAG_MODULES && index < told->modules; index++) {
+        add_module(module[index].start, module[index].end, (const char *)module[index].line);
+    }
+    const struct kernel_map *first = (const void *)told->map;
+    if (told->flags & FLAG_MAP && told->map_bytes >= sizeof(*first) && first->size >= MAP_ENTRY) {
+        /* An entry begins with its size, which does not count that itself. */
+        map = (struct map){ (const u8 *)&first->start, told->map_bytes - sizeof(u32), first->size + sizeof(u32) };
+    }
+    screen.kind = FRAMEBUFFER_TEXT;
+    screen.address = TEXT_SCREEN;
+}
+
+/* The number that the host tool makes of a file (`checksum` of kernel-glue/sel4-loader). */
+static u64 checksum(const u8 *bytes, u32 length)
+{
+    u64 total = length;
+    for (u32 at = 0; at <= length; at += sizeof(u64)) {
+        u64 word = 0;
+        u32 left = length - at;
+        memcpy(&word, bytes + at, left < sizeof(word) ? left : sizeof(word));
+        total = (total ^ word) * 0x9e3779b97f4a7c15u;
+        total = total << 29 | total >> 35;
+    }
+    return total;
+}
+
+/* Whether there is memory as far as a module reaches. */
+static bool is_in_memory(const struct module *module)
+{
+    for (u32 at = 0; at + MAP_ENTRY <= map.bytes; at += map.stride) {
+        const struct map_entry *entry = (const void *)(map.first + at);
+        if (entry->type == MEMORY_USABLE && module->end <= entry->start + entry->bytes) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether a module is as it was made. */
+static bool is_whole(const struct module *module)
+{
+    u64 told = 0;
+    for (const char *at = module->line; *at; at++) {
+        u32 digit = *at >= 'a' ? *at - 'a' + 10u : *at - '0' + 0u;
+        told = *at == ' ' ? 0 : told << 4 | (digit & 15);
+    }
+    return checksum((const u8 *)module->start, module->end - module->start) == told;
+}
+
+/* Makes all ready; answers the kernel's entry. */
+u32 start(u32 magic, const u8 *told)
+{
+    const struct root_pointer *root_pointer = 0;
+    if (magic == MULTIBOOT2) {
+        root_pointer = read_tags(told);
+    } else if (magic == MULTIBOOT) {
+        read_information((const void *)told);
+    } else {
+        fail("this is to be started by GRUB, with `multiboot2`");
+    }
     check_processor();
     if (module_count < 2) {
-        fail("GRUB has not loaded the kernel and its first program");
+        fail("the kernel and its first program were not loaded");
     }
-    if (!map) {
-        fail("GRUB does not know the memory");
+    if (!map.stride) {
+        fail("nobody tells where memory is");
+    }
+    for (u32 index = 0; index < module_count; index++) {
+        if (!is_in_memory(&modules[index])) {
+            fail("there is too little memory");
+        }
+        if (!is_whole(&modules[index])) {
+            fail("the image is damaged: write it again");
+        }
     }
 
-    const struct elf32 *kernel = (const void *)(u32)modules[0].start;
+    const struct elf32 *kernel = (const void *)modules[0].start;
     u64 kernel_end = page_up(end_of_kernel(kernel));
-    u64 program_size = size_of_program((const void *)(u32)modules[1].start);
+    u64 program_size = size_of_program((const void *)modules[1].start);
     u64 place = kernel_end + program_size;
-    read_map(map, place);
+    read_map(place);
     if (!piece_of(KERNEL_START, place)) {
         fail("the firmware keeps memory, or there is none, where the kernel and its first program must lie");
     }
@@ -741,14 +842,14 @@ u32 start(u32 magic, const u8 *told)
     }
     write_map();
 
-    /* From here on nothing is read of what GRUB has told. First the module: behind it the kernel makes
+    /* From here on nothing is read of what was told. First the module: behind it the kernel makes
        a program of it; then the kernel's file, out of the way of what it becomes. */
-    u32 file_bytes = (u32)(modules[0].end - modules[0].start);
-    u32 bytes = (u32)(modules[1].end - modules[1].start);
+    u32 file_bytes = modules[0].end - modules[0].start;
+    u32 bytes = modules[1].end - modules[1].start;
     u64 behind = page_up(bytes);
     u64 needed = behind + (program_size > file_bytes ? program_size : file_bytes);
-    u32 at = find_place(needed, kernel_end, modules[0]);
-    memmove((void *)at, (const void *)(u32)modules[1].start, bytes);
+    u32 at = find_place(needed, kernel_end, (struct piece){ modules[0].start, modules[0].end });
+    memmove((void *)at, (const void *)modules[1].start, bytes);
     u8 *file = (u8 *)at + behind;
     memmove(file, kernel, file_bytes);
     write_record((u8 *)at, bytes);
@@ -758,7 +859,7 @@ u32 start(u32 magic, const u8 *told)
 
     kernel_module.start = at;
     kernel_module.end = at + bytes;
-    kernel_module.name = (u32) "";
+    kernel_module.line = (u32) "";
     kernel_information.flags = FLAG_MEMORY | FLAG_MODULES | FLAG_MAP;
     kernel_information.command_line = (u32) "";
     kernel_information.modules = 1;

@@ -1,0 +1,5 @@
+# A boot image that is not as it was made says so.
+
+@damaged
+@console
+  < damaged
