@@ -885,25 +885,15 @@ impl process::Process for Process {
 
     fn proc_mark_exit(&self, call: &Call<'_>, status: i32, sigcode: i32) -> Result<()> {
         let pid = self.pid(call)?;
-        self.state().table.mark_exit(
-            pid,
-            Status {
-                status,
-                code: sigcode,
-            },
-        )
+        let status = Status::ended(status, sigcode)?;
+        self.state().table.mark_exit(pid, status)
     }
 
     fn proc_exit(&self, call: &Call<'_>, status: i32, sigcode: i32) -> Result<()> {
         let pid = self.pid(call)?;
+        let status = Status::ended(status, sigcode)?;
         let mut state = self.state();
-        state.table.kill(
-            pid,
-            Status {
-                status,
-                code: sigcode,
-            },
-        );
+        state.table.kill(pid, status);
         self.proc.finish(state);
         Ok(())
     }

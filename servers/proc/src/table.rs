@@ -60,6 +60,18 @@ pub struct Status {
 }
 
 impl Status {
+    /// An end that a process tells of: it exited, or a signal killed it. `EINVAL` if the status is no
+    /// end.
+    pub fn ended(status: i32, code: i32) -> Result<Self> {
+        let exited = status & !0xff00 == 0;
+        let killed = status & !0xff == 0 && (1..=number::LAST).contains(&(status & 0x7f));
+        if exited || killed {
+            Ok(Self { status, code })
+        } else {
+            Err(Error::EINVAL)
+        }
+    }
+
     /// The end by a signal.
     pub const fn killed(signal: i32, core: bool) -> Self {
         Self {
@@ -1125,6 +1137,17 @@ mod tests {
         pid: -1,
         options: 0,
     };
+
+    #[test]
+    fn nobody_tells_of_an_end_that_is_none() {
+        for status in [0, 0x100, 0xff00, 1, 9, 64, 0x8b] {
+            assert_eq!(Status::ended(status, 7), Ok(Status { status, code: 7 }));
+        }
+        // Stopped, continued, no signal, both.
+        for status in [0x137f, 0xffff, 0x3_ffff, 0x7f, 65, 0x80, 0x109, -1, i32::MIN] {
+            assert_eq!(Status::ended(status, 0), Err(Error::EINVAL), "{status:#x}");
+        }
+    }
 
     #[test]
     fn a_child_that_ended_is_waited_for_once() {

@@ -24,7 +24,7 @@ mod guest {
     use guest_tests::suite::{Outcome, Suite, line};
     use guest_tests::{get, same};
     use posix::fs::{self, Kind, O_CREAT, O_READ, O_TRUNC, O_WRITE};
-    use posix::process;
+    use posix::process::{self, WaitOptions, Which};
     use posix::signal::{self, Signal};
     use posix::translator::{self, GOAWAY_FORCE, SET, Settings};
     use posix::{Errno, io};
@@ -227,6 +227,9 @@ mod guest {
                         }
                     }
                     same!((seed, HUNG.load(Ordering::SeqCst)), (seed, 0));
+                    // The servers are this program's children.
+                    let options = WaitOptions { no_hang: true, ..WaitOptions::default() };
+                    while let Ok(Some(_)) = process::wait(Which::Any, options) {}
                 }
                 line(&format!(
                     "# of {images} images {refused} were refused, {differ} read differently"
