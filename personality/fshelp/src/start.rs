@@ -10,6 +10,9 @@ use machuser::sync::{Condvar, Mutex};
 use machuser::{Call, Error, Outcome, ReceiveRight, Request, Result, Right, SendRight, mach};
 use ports::{Object, Server};
 
+/// What a program that starts translators ignores: `SIGCHLD` (20). So proc keeps no ended child for it.
+const IGNORED: u64 = 1 << (20 - 1);
+
 /// What is to be started on a node.
 pub struct Program<'a> {
     /// Arguments, each ended by a zero byte; the first is the program.
@@ -279,8 +282,11 @@ fn prepare(
     };
     let proc = match env::port(init_port::PROC) {
         Some(own) => {
+            // Its end is told by its control port: nobody waits for the process.
+            process::proc_set_ignored(&*own, IGNORED)?;
             process::proc_child(&*own, task)?;
             let new = process::proc_task2proc(&*own, task)?.ok_or(Error::EIO)?;
+            process::proc_set_ignored(&new, 0)?;
             Some(match &handle {
                 Some(handle) => reauthenticated_process(&new, handle)?,
                 None => new,

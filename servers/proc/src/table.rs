@@ -1001,6 +1001,11 @@ impl<R: Clone> Table<R> {
         self.effects.push(Effect::Died(pid));
         self.effects.push(Effect::WakeParent(parent));
         self.tell_parent(parent);
+        // Who ignores the signal does not want to know.
+        let ignores = |parent: &Process<R>| parent.ignored >> (number::CHLD - 1) & 1 != 0;
+        if self.processes.get(&parent).is_some_and(ignores) {
+            self.forget(pid);
+        }
     }
 
     /// Removes the entry of a task that has become another process's.
@@ -1137,6 +1142,19 @@ mod tests {
         pid: -1,
         options: 0,
     };
+
+    #[test]
+    fn who_ignores_the_ends_of_children_leaves_none_behind() {
+        let mut t = table();
+        let server = child(&mut t, INIT);
+        t.get_mut(server).unwrap().ignored = 1 << (number::CHLD - 1);
+        let (one, two) = (child(&mut t, server), child(&mut t, server));
+        t.task_died(one);
+        assert!(t.take_effects().contains(&Effect::Forgotten(one)));
+        assert_eq!(t.wait(server, ANY), Ok(WaitResult::Wait));
+        t.task_died(two);
+        assert_eq!(t.wait(server, ANY), Err(Error::ECHILD));
+    }
 
     #[test]
     fn nobody_tells_of_an_end_that_is_none() {
