@@ -1,8 +1,6 @@
 //! Exceptions, and what can be told and asked of threads.
 
-mod common;
-
-use common::{Caller, Reply, TEXT, World};
+use crate::common::{Caller, Reply, TEXT, World};
 use mach::abi::disposition::*;
 use mach::abi::{WITH_REPLY, flavor, notify, priority, routine, special};
 use mach::{Error, Protection};

@@ -1,9 +1,7 @@
 //! Accounts: whatever is exhausted, who asked is refused and nobody else; they nest, and can be
 //! emptied.
 
-mod common;
-
-use common::{Caller, World};
+use crate::common::{Caller, World};
 use mach::Error;
 use mach::abi::disposition::*;
 use mach::abi::{routine, special};
@@ -266,12 +264,12 @@ fn what_waits_to_be_sent_is_charged_to_the_sender() {
     s.exhaust(|s| {
         let threads = s.world.ask(s.root, routine::THREAD_CREATE, &[s.task, 0])?;
         let thread = s.world.mach.kernel().thread_newest().unwrap();
-        s.world.ask(s.root, routine::THREAD_START, &[threads[0], common::TEXT, 0, 0]).unwrap();
+        s.world.ask(s.root, routine::THREAD_START, &[threads[0], crate::common::TEXT, 0, 0]).unwrap();
         let caller = Caller { thread, number: threads[1] as u32, ..s.child };
         let before = used(&mut s.world, s.root, s.account)[1];
         let words = send_words(s.to, 0, &[], &[1; 100]);
         match s.world.request(caller, routine::MSG_SEND, &words) {
-            common::Reply::Waits => {
+            crate::common::Reply::Waits => {
                 assert!(used(&mut s.world, s.root, s.account)[1] >= before + 800);
                 waiting.push(caller);
                 Ok(())
@@ -502,7 +500,7 @@ proptest! {
                     let task = w.mach.kernel().task_newest().unwrap();
                     if let Ok(words) = w.ask(root, routine::THREAD_CREATE, &[name, 0]) {
                         let thread = w.mach.kernel().thread_newest().unwrap();
-                        w.ask(root, routine::THREAD_START, &[words[0], common::TEXT, 0, 0]).unwrap();
+                        w.ask(root, routine::THREAD_START, &[words[0], crate::common::TEXT, 0, 0]).unwrap();
                         tasks.push((Caller { task, thread, number: words[1] as u32 }, name));
                     }
                 }
@@ -511,7 +509,7 @@ proptest! {
                 }
                 (3, _, Some(task)) => {
                     let words = [0, 0, PAGE * a as u64, 1];
-                    if let common::Reply::Done(Ok(words)) =
+                    if let crate::common::Reply::Done(Ok(words)) =
                         w.request(tasks[task].0, routine::VM_ALLOCATE, &words)
                     {
                         let _ = w.request(tasks[task].0, routine::VM_WRITE, &[0, words[0], 4, 1]);

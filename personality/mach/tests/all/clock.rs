@@ -1,8 +1,6 @@
 //! The time of day, and how it is adjusted.
 
-mod common;
-
-use common::{Caller, World};
+use crate::common::{Caller, World};
 use mach::Error;
 use mach::abi::routine::*;
 

@@ -1,8 +1,6 @@
 //! Tasks that begin with what another one has.
 
-mod common;
-
-use common::{Caller, Reply, World};
+use crate::common::{Caller, Reply, World};
 use mach::abi::{disposition, inherit, right, routine};
 use mach::{Error, Protection};
 

@@ -1,9 +1,6 @@
 //! Ports and rights against their model, under random requests.
 
-mod common;
-#[path = "models/ports.rs"]
-mod ports;
-
+use crate::ports;
 use proptest::prelude::*;
 
 /// Runs under `--long`: with sixty operations each, more than ten million.

@@ -1,8 +1,6 @@
 //! Large pages where free memory has to be put together first.
 
-mod common;
-
-use common::{Caller, Reply, World};
+use crate::common::{Caller, Reply, World};
 use mach::abi::disposition::COPY_SEND;
 use mach::abi::vm_flags::{ANYWHERE, SUPERPAGE_SIZE_2MB};
 use mach::abi::{LARGE_PAGE, inherit, routine};

@@ -1,8 +1,6 @@
 //! Waits at addresses that go to another one.
 
-mod common;
-
-use common::{Caller, Reply, TEXT, World};
+use crate::common::{Caller, Reply, TEXT, World};
 use mach::Error;
 use mach::abi::routine::*;
 

@@ -1,16 +1,8 @@
 //! docs/MACH.md: which of Mach's routines there are, and the cases that test them. The page is made
 //! from the numbers of `abi`, GNU Mach's own list, and the names of the cases in the booted system;
-//! `HIRD_WRITE=1 cargo test -p mach --test table` writes it.
+//! `HIRD_WRITE=1 cargo test -p mach --test all table` writes it.
 
-extern crate alloc;
-
-#[path = "../../../servers/tests/src/effects.rs"]
-#[allow(dead_code)]
-mod effects;
-#[path = "../../../servers/tests/src/refusals.rs"]
-#[allow(dead_code)]
-mod refusals;
-
+use crate::{effects, refusals};
 use mach::abi::{memory_object, notify, routine};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -98,13 +90,13 @@ fn cases(root: &Path) -> BTreeMap<String, Vec<String>> {
 fn page(root: &Path) -> String {
     let mut cases = cases(root);
     let mut page = String::from(
-        "# Mach's routines\n\nMade by `personality/mach/tests/table.rs` from the interface and the \
+        "# Mach's routines\n\nMade by `personality/mach/tests/all/table.rs` from the interface and the \
          tests; do not edit. A routine that is\nrefused is answered with `MIG_BAD_ID`, or \
          with the error that it says. Cases are those of `servers/tests` whose names begin with the routine's; requests that are refused\nare those of its `refusals.rs`.\n",
     );
     let mut listed = Vec::new();
     let mut last = "";
-    let text = include_str!("mach.txt");
+    let text = include_str!("../mach.txt");
     let mut rows: Vec<(&str, u32, &str)> = Vec::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let words: Vec<&str> = line.split(' ').collect();

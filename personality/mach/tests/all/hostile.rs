@@ -1,10 +1,7 @@
 //! Requests that no honest program makes, at random.
 
-mod common;
-#[path = "models/requests.rs"]
-mod requests;
-
-use common::World;
+use crate::requests;
+use crate::common::World;
 use mach::sim::Run;
 use proptest::prelude::*;
 

@@ -1,14 +1,7 @@
 //! What each routine does and refuses, asked of the logic alone; the booted system is asked the same.
 
-extern crate alloc;
-
-mod common;
-#[path = "../../../servers/tests/src/effects.rs"]
-mod effects;
-#[path = "../../../servers/tests/src/refusals.rs"]
-mod refusals;
-
-use common::World;
+use crate::{effects, refusals};
+use crate::common::World;
 use mach::abi::routine;
 
 #[test]

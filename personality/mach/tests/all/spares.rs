@@ -1,9 +1,7 @@
 //! Ports that are made for an answer and die soon after: when their server is told, and how the next
 //! one takes over what is left of the last.
 
-mod common;
-
-use common::{Caller, World};
+use crate::common::{Caller, World};
 use mach::abi::disposition::*;
 use mach::abi::{INDEX_MASK, notify, right, routine};
 use mach::Error;
@@ -106,7 +104,6 @@ fn a_port_whose_end_was_asked_for_is_told_of_at_once() {
     w.check();
     w.finish();
 }
-
 
 /// A port made for an answer, whose end is told in passing.
 struct Made {

@@ -1,8 +1,6 @@
 //! Memory whose pages a task provides: what the pager is told, and that it harms nobody else.
 
-mod common;
-
-use common::{Caller, Reply, World};
+use crate::common::{Caller, Reply, World};
 use mach::abi::{disposition, memory_object, routine};
 use mach::{Error, Protection};
 
@@ -220,10 +218,10 @@ fn a_wait_for_a_pager_can_be_ended() {
     c.w.ask(
         c.root,
         routine::VM_WRITE,
-        &[c.client_name, common::TEXT, 4, code],
+        &[c.client_name, crate::common::TEXT, 4, code],
     )
     .unwrap();
-    c.w.mach.kernel().pc_set(second.thread, common::TEXT);
+    c.w.mach.kernel().pc_set(second.thread, crate::common::TEXT);
     assert_eq!(
         c.w.request(second, routine::VM_READ, &[0, c.at, 8]),
         Reply::Waits
@@ -574,7 +572,7 @@ fn a_client_pays_for_what_a_pager_does_not_read() {
         c.w.ask(
             hostile,
             routine::THREAD_START,
-            &[words[0], common::TEXT, 0, 0],
+            &[words[0], crate::common::TEXT, 0, 0],
         )
         .unwrap();
         let caller = Caller {

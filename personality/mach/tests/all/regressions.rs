@@ -1,8 +1,6 @@
 //! What went wrong once, or could: one test each.
 
-mod common;
-
-use common::{Reply, TEXT, World};
+use crate::common::{Reply, TEXT, World};
 use mach::abi::disposition::*;
 use mach::abi::{notify, right, routine};
 use mach::sim::SYSTEM_CALL;
@@ -1197,7 +1195,7 @@ fn only_a_tasks_own_threads_can_have_its_words() {
     let mut w = World::new();
     let root = w.boot_root();
     let (other, task) = w.task(root, 0);
-    let badge = |w: &mut World, caller: common::Caller| w.mach.kernel().task_badge(caller.task);
+    let badge = |w: &mut World, caller: crate::common::Caller| w.mach.kernel().task_badge(caller.task);
     let (own, others) = (badge(&mut w, root), badge(&mut w, other));
     assert_eq!(w.mach.thread_of_task(own, root.number), Some(root.thread));
     assert_eq!(w.mach.thread_of_task(others, other.number), Some(other.thread));

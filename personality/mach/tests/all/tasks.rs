@@ -1,8 +1,6 @@
 //! What is said of tasks and threads: that the system ends with one, how high they may come.
 
-mod common;
-
-use common::World;
+use crate::common::World;
 use mach::abi::routine::*;
 
 #[test]

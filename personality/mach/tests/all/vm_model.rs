@@ -1,9 +1,6 @@
 //! Memory against its model, under random requests.
 
-mod common;
-#[path = "models/memory.rs"]
-mod memory;
-
+use crate::memory;
 use proptest::prelude::*;
 
 fn is_long() -> bool {

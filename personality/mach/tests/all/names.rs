@@ -1,8 +1,6 @@
 //! Names that tasks choose, notifications of every kind, and ways to send and receive.
 
-mod common;
-
-use common::{Caller, Reply, World};
+use crate::common::{Caller, Reply, World};
 use mach::Error;
 use mach::abi::disposition::*;
 use mach::abi::{BODY_WORDS_MAX, IN_MEMORY, PAYLOAD, WITH_REPLY, notify, right, routine};
