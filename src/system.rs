@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use sel4_kernel::BuiltKernel;
+use sha2::{Digest, Sha256};
 
 use crate::boot::{self, iso, pc};
 use crate::boot::manifest::Module;
@@ -22,6 +23,9 @@ use crate::workspace::Workspace;
 
 /// Names another list of first programs, to try one before the system starts it.
 const BOOT_MANIFEST_VARIABLE: &str = "HIRD_BOOT_MANIFEST";
+
+/// A kernel's configuration, in its folder.
+const CONFIGURATION: &str = "include/autoconf.h";
 
 /// What to build.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +64,6 @@ impl System {
     pub fn build(workspace: &Workspace, options: Options) -> Result<System> {
         let kernel = kernel::build(workspace, options.platform, options.debug_kernel)?;
         let packages = Packages::read(workspace)?;
-        // Programs are made for one kernel's interface, so each has its own.
         let kept = workspace.output(options.platform)?;
         let output = if options.debug_kernel {
             kept.join("debug")
@@ -70,12 +73,6 @@ impl System {
         let stripped_folder = output.join("programs");
         fs::create_dir_all(&stripped_folder)
             .with_context(|| format!("cannot make the folder {}", stripped_folder.display()))?;
-        let target_dir = workspace.target.join(match options.debug_kernel {
-            false => "guest",
-            true => "guest-debug",
-        });
-        let target_dir = target_dir.join(options.platform.name());
-
         let entries = root_manifest(workspace, options.tests)?;
         let modules = match env::var_os(BOOT_MANIFEST_VARIABLE) {
             Some(path) => boot::manifest::read(Path::new(&path))?,
@@ -91,16 +88,19 @@ impl System {
             Kind::Program(_, binary) => Some(binary.clone()),
             _ => None,
         }));
-        let env = [
-            ("SEL4_SOURCE", kernel::source_folder()?),
-            ("HIRD_KERNEL_DIR", kernel.dir.clone()),
-        ];
+        let interface = interface(workspace, &kernel)?;
+        let env = |kernel: &Path| {
+            Ok::<_, anyhow::Error>([
+                ("SEL4_SOURCE", kernel::source_folder()?),
+                ("HIRD_KERNEL_DIR", kernel.to_owned()),
+            ])
+        };
         let build = GuestBuild {
             workspace,
             packages: &packages,
             target: kernel.platform.target(),
-            target_dir: &target_dir,
-            env: &env,
+            target_dir: &interface,
+            env: &env(&interface)?,
         };
         let programs = build.build("building the programs", &binaries)?;
         let cross = kernel.platform.cross();
@@ -128,8 +128,8 @@ impl System {
             device_tree: device_tree.as_deref(),
             modules: &modules,
             programs: &stripped,
-            target_dir: &target_dir,
-            env: &env,
+            target_dir: &output.join("root-task"),
+            env: &env(&kernel.dir)?,
             output: &output,
         };
         let root_task = boot::image::root_task(&inputs)?;
@@ -198,6 +198,21 @@ impl System {
             .with_context(|| format!("no image {}", self.image.display()))?
             .len())
     }
+}
+
+/// The folder in which programs are built, for a kernel that is reduced to its configuration without
+/// the board's name: boards that have the rest in common have their programs in common.
+fn interface(workspace: &Workspace, kernel: &BuiltKernel) -> Result<PathBuf> {
+    let text = boot::image::read(&kernel.dir.join(CONFIGURATION))?;
+    let names = b"#define CONFIG_PLAT_";
+    let lines = text.split_inclusive(|byte| *byte == b'\n');
+    let text: Vec<u8> = lines.filter(|line| !line.starts_with(names)).flatten().copied().collect();
+    let print = format!("{:x}", Sha256::digest(&text));
+    let folder = workspace.folder(&format!("guest/{}", &print[..16]))?;
+    let file = folder.join(CONFIGURATION);
+    fs::create_dir_all(file.parent().context("it has a folder")?)?;
+    boot::image::write_if_changed(&file, &text)?;
+    Ok(folder)
 }
 
 /// Where the root file system lies on the disk that the board starts with.

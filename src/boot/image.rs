@@ -74,7 +74,8 @@ pub fn build(
     Ok(image)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+/// A file's content.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
@@ -128,7 +129,7 @@ pub fn device_tree(platform: &Platform, output: &Path) -> Result<Option<PathBuf>
 
 /// Writes a file that builds depend on, and leaves its time alone if it is as
 /// it was.
-fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<()> {
+pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<()> {
     if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(());
     }
