@@ -1,7 +1,7 @@
 //! One life of a machine, from its start to its end.
 
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -126,6 +126,18 @@ impl Session {
         lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
     }
 
+    /// Time of processors that the emulator has used.
+    pub fn worked(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+        // Fields 14 and 15, behind the program's name in parentheses.
+        let ticks = stat.as_ref().ok().and_then(|stat| stat.rsplit_once(')')).map(|(_, fields)| {
+            let fields = fields.split_ascii_whitespace().skip(11).take(2);
+            fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>()
+        });
+        let second = rustix::param::clock_ticks_per_second();
+        Duration::from_millis(ticks.unwrap_or(0) * 1000 / second)
+    }
+
     /// Ends the machine, if it has not ended, and returns how it ended.
     pub fn stop(&mut self) -> Result<ExitStatus> {
         if let Some(status) = self.child.try_wait()? {
@@ -244,6 +256,14 @@ mod tests {
         let mut session = fake("echo panic >&2; exit 1");
         while session.next(soon()).expect("no log to fail on") != Next::Closed {}
         assert_eq!(session.last_lines(), "panic");
+    }
+
+    #[test]
+    fn what_an_emulator_works_is_counted() {
+        let session = fake("while :; do :; done");
+        while session.worked().is_zero() {
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     #[test]

@@ -4,9 +4,11 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 use anyhow::{Context, Result};
 
+use super::parallel::{self, locked};
 use super::report::{Place, Report};
 use crate::cargo;
 use crate::cli::TestArgs;
@@ -51,9 +53,10 @@ pub fn run(workspace: &Workspace, arguments: &TestArgs, report: &mut Report) -> 
         return Ok(());
     }
     let seconds = (arguments.fuzz / targets.len() as u64).max(1);
-    for target in &targets {
-        step::say(&format!("fuzzing ({target}, {seconds} s)"));
-        let program = programs.join(&host).join("release").join(target);
+    step::say(&format!("fuzzing ({}, {seconds} s each)", targets.join(", ")));
+    let report = Mutex::new(report);
+    parallel::each(targets, |target| {
+        let program = programs.join(&host).join("release").join(&target);
         let found = workspace.folder(&format!("hird/fuzz/found/{target}"))?;
         let mut fuzz = Command::new(&program);
         fuzz.arg(format!("-max_total_time={seconds}"))
@@ -68,12 +71,13 @@ pub fn run(workspace: &Workspace, arguments: &TestArgs, report: &mut Report) -> 
         if step::verbose() {
             eprint!("{text}");
         }
+        let mut report = locked(&report);
         match done.status.success() {
-            true => report.pass(Place::Host, &name(target)),
-            false => report.fail(Place::Host, &name(target), &why(&program, &text)),
+            true => report.pass(Place::Host, &name(&target)),
+            false => report.fail(Place::Host, &name(&target), &why(&program, &text)),
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 fn name(target: &str) -> String {

@@ -1,12 +1,11 @@
 //! The tests that boot the system.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -14,6 +13,7 @@ use sel4_kernel::QemuDescription;
 
 use super::console;
 use super::judge;
+use super::parallel::{self, locked};
 use super::report::{Place, Report};
 use super::transcript::{self, Body, Case, DEFAULT_TIMEOUT, DiskNeed, Marks, Needs, Turn};
 use crate::cli::{Platform, TestArgs, parse_size};
@@ -67,33 +67,12 @@ pub fn run(workspace: &Workspace, arguments: &TestArgs, report: &mut Report) -> 
         }
     }
     // Those that may take longest begin.
-    groups.sort_by_key(|(_, group)| group.len());
-    let groups = Mutex::new(groups);
+    groups.sort_by_key(|(_, group)| Reverse(group.len()));
     let report = Mutex::new(report);
-    let next = || locked(&groups).pop();
-    let work = || {
-        while let Some((runner, group)) = next() {
-            match group.front() {
-                Some(case) if case.needs.alone => runner.alone(case, &report)?,
-                _ => runner.together(group, &report)?,
-            }
-        }
-        Ok(())
-    };
-    let workers = thread::available_parallelism().map_or(1, NonZero::get);
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        let ends = workers.into_iter().map(|worker| match worker.join() {
-            Ok(end) => end,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        ends.collect()
+    parallel::each(groups, |(runner, group)| match group.front() {
+        Some(case) if case.needs.alone => runner.alone(case, &report),
+        _ => runner.together(group, &report),
     })
-}
-
-/// What a worker that failed left behind is whole: it is changed in one step.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The cases and test programs that are wanted.
@@ -443,6 +422,8 @@ impl Runner {
         let mut session = self.start(machine, first, Stdio::null(), |_| ())?;
         let mut watch = Watch::new(marks);
         let mut limit = Instant::now() + BOOT_TIMEOUT;
+        // When the boot or the case began, and how long the emulator had worked until then.
+        let mut begun = (Instant::now(), Duration::ZERO);
         loop {
             let next = session.next(Some(limit))?;
             let reason = match next {
@@ -452,6 +433,7 @@ impl Runner {
                             Seen::Begin => {
                                 let timeout = cases.front().map_or(0.0, |case| case.timeout);
                                 limit = Instant::now() + Duration::from_secs_f64(timeout);
+                                begun = (Instant::now(), session.worked());
                             }
                             Seen::End(trace) => {
                                 if let Some(case) = cases.pop_front() {
@@ -479,7 +461,11 @@ impl Runner {
                     "the system died".to_owned()
                 }
                 Next::Closed => "the machine stopped".to_owned(),
-                Next::Timeout => "the time is up".to_owned(),
+                Next::Timeout => format!(
+                    "the time is up, {} s, in which the emulator worked for {} s",
+                    begun.0.elapsed().as_secs(),
+                    session.worked().saturating_sub(begun.1).as_secs()
+                ),
             };
             session.stop()?;
             if cases.is_empty() {

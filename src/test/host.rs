@@ -17,6 +17,8 @@ use crate::workspace::Workspace;
 
 /// Cargo profile of the tests: optimised, with all checks.
 const PROFILE: &str = "host-test";
+/// That of this tool.
+const TOOL_PROFILE: &str = "dev";
 /// Cases that a property test tries with `--long`.
 const LONG_PROPERTY_CASES: &str = "5000";
 /// How a source shows that it holds tests.
@@ -25,33 +27,22 @@ const TEST_SIGNS: [&str; 2] = ["#[test]", "proptest!"];
 /// Runs the host's tests.
 pub fn run(workspace: &Workspace, arguments: &TestArgs, report: &mut Report) -> Result<()> {
     let packages = Packages::read(workspace)?;
-    let tested: Vec<&Package> = packages.iter().filter(|p| is_tested(p)).collect();
-    let select = |kind: &str| -> Vec<&Package> {
-        tested
-            .iter()
-            .copied()
-            .filter(|p| p.targets(kind).next().is_some())
-            .collect()
-    };
-    // Programs of the guest cannot be linked on the host. The one program of
-    // the host is this tool.
-    let tools = select("bin")
-        .into_iter()
-        .filter(|p| p.folder() == workspace.root)
-        .collect();
+    let tested = packages.iter().filter(|package| is_tested(package));
+    // Programs of the guest cannot be linked on the host. The one program of the host is this tool,
+    // which is there already, as it was built to be run.
+    let (tool, others): (Vec<&Package>, Vec<_>) =
+        tested.partition(|package| package.folder() == workspace.root);
     let sets = [
-        (select("lib"), "--lib"),
-        (tools, "--bins"),
-        (select("test"), "--test=*"),
+        (&tool, TOOL_PROFILE, ["--bins", "--test=*"]),
+        (&others, PROFILE, ["--lib", "--test=*"]),
     ];
-    for (set, targets) in sets {
-        if !set.is_empty() {
-            cargo_test(workspace, arguments, &set, targets, report)?;
-        }
+    for (set, profile, targets) in sets {
+        cargo_test(workspace, arguments, set, profile, &targets, report)?;
     }
-    let documented = select("lib");
-    if arguments.long && !documented.is_empty() {
-        cargo_test(workspace, arguments, &documented, "--doc", report)?;
+    let has_library = |package: &&Package| package.targets("lib").next().is_some();
+    let documented: Vec<_> = others.iter().copied().filter(has_library).collect();
+    if arguments.long {
+        cargo_test(workspace, arguments, &documented, PROFILE, &["--doc"], report)?;
     }
     Ok(())
 }
@@ -83,11 +74,12 @@ fn cargo_test(
     workspace: &Workspace,
     arguments: &TestArgs,
     packages: &[&Package],
-    targets: &str,
+    profile: &str,
+    targets: &[&str],
     report: &mut Report,
 ) -> Result<()> {
     let mut command = cargo::cargo(workspace);
-    command.args(["test", "--profile", PROFILE, "--no-fail-fast", targets]);
+    command.args(["test", "--profile", profile, "--no-fail-fast"]).args(targets);
     for package in packages {
         command.args(["-p", &package.name]);
     }
@@ -103,7 +95,7 @@ fn cargo_test(
     command
         .env("CARGO_TERM_COLOR", "never")
         .env("RUST_TEST_NOCAPTURE", "0");
-    follow(command, Place::Host, targets, report)
+    follow(command, Place::Host, &targets.join(" "), report)
 }
 
 /// Runs `cargo test` and takes its results from what it prints.
@@ -111,7 +103,7 @@ pub fn follow(mut command: Command, place: Place, what: &str, report: &mut Repor
     if step::verbose() {
         step::say(&step::shown(&command));
     } else {
-        step::say(&format!("host tests ({})", what.trim_start_matches('-')));
+        step::say(&format!("host tests ({})", what.replace("--", "")));
     }
     let (reader, writer) = std::io::pipe().context("cannot make a pipe")?;
     // Both streams in one pipe keep the order: cargo says on the one which

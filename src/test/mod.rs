@@ -6,6 +6,7 @@ mod guest;
 mod host;
 mod judge;
 mod miri;
+mod parallel;
 mod report;
 mod transcript;
 
