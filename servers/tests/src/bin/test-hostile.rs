@@ -39,6 +39,8 @@ mod guest {
 
     const SELF: &[u8] = b"/tests/bin/test-hostile";
     const ALICE: u32 = 1000;
+    /// Her own directories, on which she may set translators, too.
+    const HERS: [&str; 2] = ["/tmp/attack/alice", "/home/alice"];
     /// How long an attack, and the questions after it, may take.
     const LIMIT: Duration = Duration::from_secs(120);
     /// Messages of an attack on one server.
@@ -428,7 +430,10 @@ mod guest {
                 .map(|one| one.pid)
                 .collect();
             if left.is_empty() {
-                remove_below(&format!("{PLACE}/alice"));
+                for hers in HERS {
+                    untranslate(hers.as_bytes());
+                    remove_below(hers);
+                }
                 remove_users(b"/tmp");
                 make(&format!("{PLACE}/alice/file"), b"hers", 0o600, ALICE)?;
                 return Ok(());
@@ -455,7 +460,8 @@ mod guest {
         }
     }
 
-    fn remove(path: &[u8]) {
+    /// Takes away a node's translators.
+    fn untranslate(path: &[u8]) {
         let gone = Settings {
             active_flags: SET,
             passive_flags: SET,
@@ -463,6 +469,10 @@ mod guest {
             ..Settings::default()
         };
         let _ = translator::set(path, &gone);
+    }
+
+    fn remove(path: &[u8]) {
+        untranslate(path);
         if fs::unlink(path).is_err() {
             if let Ok(path) = core::str::from_utf8(path) {
                 remove_below(path);
@@ -561,7 +571,7 @@ mod guest {
         let mut random = Random::new(seed);
         let mut failed = Ok(());
         for (target, _) in TARGETS.iter().chain([&("mach", &[][..])]) {
-            let mut test = || {
+            let mut attacks = |made: &mut Vec<String>| -> Outcome {
                 let before = servers()?;
                 for attack in 0..ATTACKS {
                     let seed = random.below(1 << 32);
@@ -572,12 +582,17 @@ mod guest {
                     // An attack on the mach server may well stop itself.
                     let kill = (attack == ATTACKS - 1 || *target == "mach")
                         .then(|| Duration::from_millis(20 + random.below(200)));
-                    one_attack(&arguments, kill)?;
+                    made.push(arguments);
+                    one_attack(&made[made.len() - 1], kill)?;
                 }
                 clean()?;
                 all_serve()?;
                 all_live(&before)?;
                 Ok(())
+            };
+            let mut test = || {
+                let mut made = Vec::new();
+                attacks(&mut made).map_err(|why| format!("{why}; made was {made:?}"))
             };
             if tell {
                 suite.check(&format!("{target} survives hostile clients"), test);
