@@ -2,6 +2,7 @@
 
 pub mod bootargs;
 pub mod frame;
+pub mod monitor;
 pub mod qemu;
 pub mod screen;
 pub mod session;

@@ -1,25 +1,19 @@
-//! The screen and the keyboard of a machine, through the emulator's monitor (QEMU Machine Protocol).
+//! The screen and the keyboard of a machine, through the emulator's monitor.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
+use super::monitor::Monitor;
+
 const ROWS: usize = 25;
 const COLUMNS: usize = 80;
-/// How long the emulator may take to open its monitor, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// A screen in text mode, and a keyboard.
 pub struct Screen {
-    monitor: BufReader<UnixStream>,
+    monitor: Monitor,
     /// Physical address of the characters on it.
     address: u64,
     /// Where the emulator writes them.
@@ -27,36 +21,17 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Lets an emulator open a monitor in a folder that is there as long as it runs.
-    pub fn prepare(command: &mut Command, folder: &Path) {
-        let socket = folder.join("monitor");
-        command.arg("-qmp").arg(format!("unix:{},server=on,wait=off", socket.display()));
-    }
-
-    /// Sits down at the screen of an emulator that was started so.
+    /// Sits down at the screen of an emulator whose monitor is in this folder.
     pub fn open(folder: &Path, address: u64) -> Result<Screen> {
-        let end = Instant::now() + PATIENCE;
-        let stream = loop {
-            match UnixStream::connect(folder.join("monitor")) {
-                Ok(stream) => break stream,
-                Err(error) if Instant::now() >= end => {
-                    return Err(error).context("the emulator opens no monitor");
-                }
-                Err(_) => thread::sleep(PAUSE),
-            }
-        };
-        let monitor = BufReader::new(stream);
-        let file = folder.join("screen");
-        let mut screen = Screen { monitor, address, file };
-        screen.ask("qmp_capabilities", &json!({}))?;
-        Ok(screen)
+        let monitor = Monitor::open(folder)?;
+        Ok(Screen { monitor, address, file: folder.join("screen") })
     }
 
     /// The characters on the screen, row by row.
     pub fn shown(&mut self) -> Result<String> {
         let size = ROWS * COLUMNS * 2;
         let arguments = json!({ "val": self.address, "size": size, "filename": self.file });
-        self.ask("pmemsave", &arguments)?;
+        self.monitor.ask("pmemsave", &arguments)?;
         let bytes = fs::read(&self.file).context("the emulator does not tell the screen's memory")?;
         let row = |row: &[u8]| {
             let row: String = row.iter().step_by(2).map(|byte| printable(*byte)).collect();
@@ -76,26 +51,9 @@ impl Screen {
                 .chain([key.as_str()])
                 .map(|key| json!({ "type": "qcode", "data": key }))
                 .collect();
-            self.ask("send-key", &json!({ "keys": keys, "hold-time": 20 }))?;
+            self.monitor.ask("send-key", &json!({ "keys": keys, "hold-time": 20 }))?;
         }
         Ok(())
-    }
-
-    /// Gives the emulator a command, and waits for its answer.
-    fn ask(&mut self, command: &str, arguments: &Value) -> Result<()> {
-        let command = json!({ "execute": command, "arguments": arguments });
-        writeln!(self.monitor.get_mut(), "{command}").context("the emulator's monitor is closed")?;
-        loop {
-            let mut line = String::new();
-            self.monitor.read_line(&mut line)?;
-            let answer: Value = serde_json::from_str(&line).context("the emulator's monitor is closed")?;
-            if answer.get("return").is_some() {
-                return Ok(());
-            }
-            if let Some(error) = answer.get("error") {
-                bail!("the emulator refuses {command}: {error}");
-            }
-        }
     }
 }
 

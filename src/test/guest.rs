@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -19,6 +20,7 @@ use super::transcript::{self, Body, Case, DEFAULT_TIMEOUT, DiskNeed, Marks, Need
 use crate::cli::{Platform, TestArgs, parse_size};
 use crate::machine::bootargs::{self, BootArguments, Nonce};
 use crate::machine::frame::Event;
+use crate::machine::monitor::Monitor;
 use crate::machine::qemu::{Console, Disk, Machine};
 use crate::machine::screen::Screen;
 use crate::machine::session::{Next, Session};
@@ -33,6 +35,11 @@ const PROGRAMS: &str = "/tests/bin";
 const BOOT_TIMEOUT: Duration = Duration::from_secs(600);
 /// How long the system may take after its last case.
 const END_TIMEOUT: Duration = Duration::from_secs(300);
+/// How often the registers of a machine that hangs are looked at, and after how long each time.
+const LOOKS: usize = 4;
+const PAUSE: Duration = Duration::from_millis(37);
+/// How many lines of them tell of integers, the program counter, and the mode.
+const REGISTER_LINES: usize = 13;
 /// Longest script of one boot, in bytes as they are passed.
 const SCRIPT_MAXIMUM: usize = bootargs::MAXIMUM - (8 << 10);
 
@@ -271,7 +278,7 @@ impl Runner {
         let address = machine.board.text_screen.filter(|_| case.needs.screen);
         let mut session = self.start(&machine, &case.name, Stdio::piped(), |command| {
             if address.is_some() {
-                Screen::prepare(command, monitor.path());
+                Monitor::prepare(command, monitor.path());
             }
         })?;
         let screen = address.map(|address| Screen::open(monitor.path(), address)).transpose()?;
@@ -419,7 +426,11 @@ impl Runner {
         mut done: impl FnMut(&Case, Trace),
     ) -> Result<Ending> {
         let first = cases.front().map_or("", |case| &case.name);
-        let mut session = self.start(machine, first, Stdio::null(), |_| ())?;
+        // The name of a socket must be short.
+        let monitor = tempfile::tempdir().context("cannot make a folder for the monitor")?;
+        let mut session = self.start(machine, first, Stdio::null(), |command| {
+            Monitor::prepare(command, monitor.path());
+        })?;
         let mut watch = Watch::new(marks);
         let mut limit = Instant::now() + BOOT_TIMEOUT;
         // When the boot or the case began, and how long the emulator had worked until then.
@@ -467,6 +478,11 @@ impl Runner {
                     session.worked().saturating_sub(begun.1).as_secs()
                 ),
             };
+            // What the processor did then tells why.
+            let state = match next {
+                Next::Timeout => "\n".to_owned() + &states(monitor.path()),
+                _ => String::new(),
+            };
             session.stop()?;
             if cases.is_empty() {
                 // The last case is done and judged.
@@ -478,7 +494,7 @@ impl Runner {
                 " before the first case"
             };
             let reason = format!(
-                "{reason}{when}; the console's last lines:\n{}",
+                "{reason}{when}; the console's last lines:\n{}{state}",
                 session.last_lines()
             );
             return Ok(Ending::Broken {
@@ -519,6 +535,23 @@ impl Runner {
             Err(why) => report.fail(place, name, why),
         }
     }
+}
+
+/// The registers of a machine that hangs, some times in a row.
+fn states(monitor: &Path) -> String {
+    let look = || {
+        let mut monitor = Monitor::open(monitor)?;
+        let mut states = String::new();
+        for _ in 0..LOOKS {
+            let registers = monitor.registers()?;
+            for line in registers.lines().take(REGISTER_LINES) {
+                states += &format!("{line}\n");
+            }
+            thread::sleep(PAUSE);
+        }
+        Ok(states)
+    };
+    look().unwrap_or_else(|error: anyhow::Error| format!("{error:#}"))
 }
 
 /// A copy of a boot image with a byte in its middle that is another one.
