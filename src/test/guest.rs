@@ -175,10 +175,10 @@ impl Runner {
         Ok(runner)
     }
 
-    /// Whether a case's root file system lies in the boot image: by its own wish, or because the
-    /// board has no disks.
-    fn has_ramdisk(&self, needs: &Needs) -> bool {
-        needs.ramdisk || self.system.ramdisk
+    /// Whether a case's root file system lies on a disk: not in the boot image, by its own wish or
+    /// because the board has no disks, nor nowhere.
+    fn has_root_disk(&self, needs: &Needs) -> bool {
+        !(needs.ramdisk || needs.rootless || self.system.ramdisk)
     }
 
     /// What the machine lacks for a case, if it does.
@@ -190,10 +190,13 @@ impl Runner {
         let Some(board) = self.board(needs) else {
             return Some(format!("there is no machine `{}`", needs.machine.as_deref()?));
         };
-        let disks = needs.disks.len() + usize::from(!self.has_ramdisk(needs));
+        let disks = needs.disks.len() + usize::from(self.has_root_disk(needs));
         let most = board.disks.as_ref().map_or(0, |disks| disks.most);
         if disks > most {
             return Some(format!("it needs {disks} disks, and the board has room for {most}"));
+        }
+        if needs.rootless && self.system.ramdisk {
+            return Some("the boot image always holds a root file system".to_owned());
         }
         if needs.screen && board.text_screen.is_none() {
             return Some("the board has no screen that can be read".to_owned());
@@ -239,7 +242,7 @@ impl Runner {
                 script += &part;
                 batch.extend(cases.pop_front());
             }
-            let root = (!self.has_ramdisk(&needs)).then(|| Disk {
+            let root = self.has_root_disk(&needs).then(|| Disk {
                 file: self.system.root.clone(),
                 snapshot: true,
             });
@@ -295,7 +298,7 @@ impl Runner {
         let scratch =
             tempfile::tempdir_in(&self.folder).context("cannot make a folder for disks")?;
         let mut disks = Vec::new();
-        if !self.has_ramdisk(&case.needs) {
+        if self.has_root_disk(&case.needs) {
             disks.push(self.root_disk(case, scratch.path())?);
         }
         for (index, need) in case.needs.disks.iter().enumerate() {

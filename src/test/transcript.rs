@@ -31,6 +31,8 @@ pub struct Needs {
     pub damaged: bool,
     /// Whether there is no root disk: the boot image holds the root file system.
     pub ramdisk: bool,
+    /// Whether there is no root disk, and no root file system in the boot image either.
+    pub rootless: bool,
     /// Whether the case has a boot of its own.
     pub alone: bool,
     /// Whether the machine's clock counts instructions.
@@ -50,6 +52,7 @@ impl Default for Needs {
             disks: Vec::new(),
             damaged: false,
             ramdisk: false,
+            rootless: false,
             alone: false,
             counted: false,
             screen: false,
@@ -303,6 +306,10 @@ fn apply(case: &mut Case, word: &str, rest: &str) -> Result<()> {
         }
         ("boot", []) => case.needs.alone = true,
         ("ramdisk", []) => case.needs.ramdisk = true,
+        ("rootless", []) => {
+            case.needs.rootless = true;
+            case.needs.alone = true;
+        }
         ("damaged", []) => {
             case.needs.damaged = true;
             case.needs.alone = true;

@@ -3,8 +3,8 @@
 use crate::arch;
 use crate::memory::{Block, Memory, PAGE_BITS};
 use crate::slots::{Slot, Slots};
+use crate::watch;
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 use mach::abi::{self, page};
@@ -261,8 +261,6 @@ pub struct Sel4 {
     critical: bool,
     log: fn(&str),
     power: fn(bool),
-    /// What marks begin with that the host tool believes.
-    mark: String,
 }
 
 const SHORT: Error = Error::KERN_RESOURCE_SHORTAGE;
@@ -305,7 +303,6 @@ impl Sel4 {
             critical: false,
             log,
             power,
-            mark: String::new(),
         };
         let endpoint = kernel.object(&ObjectBlueprint::Endpoint)?;
         kernel.endpoint = cap::Endpoint::from_bits(endpoint.slot as u64);
@@ -320,7 +317,36 @@ impl Sel4 {
         // Calls and answers take the kernel's fast path only between equals.
         init_thread::TCB.set_priority(PROGRAM_PRIORITY).map_err(|_| SHORT)?;
         kernel.aliases_make()?;
+        kernel.watch()?;
         Ok(kernel)
+    }
+
+    /// Starts the thread that tells of faults of the mach server.
+    fn watch(&mut self) -> Result<()> {
+        let faults = self.object(&ObjectBlueprint::Endpoint)?;
+        let tcb = self.object(&ObjectBlueprint::Tcb)?;
+        let faults = cap::Endpoint::from_bits(faults.slot as u64);
+        let tcb = cap::Tcb::from_bits(tcb.slot as u64);
+        let space = self.slots.space();
+        let made = tcb.configure(
+            CPtr::from_bits(0),
+            PrioProps { max_controlled: 0, priority: PROGRAM_PRIORITY + 1 },
+            space,
+            CapData::NONE,
+            init_thread::VSPACE,
+            0,
+            cap::Page::from_bits(0),
+        );
+        made.and_then(|()| tcb.write_all_registers(true, &watch::prepare(faults)))
+            .and_then(|()| {
+                init_thread::TCB.set_space(
+                    CPtr::from_bits(faults.bits()),
+                    space,
+                    CapData::NONE,
+                    init_thread::VSPACE,
+                )
+            })
+            .map_err(|_| SHORT)
     }
 
     /// Where requests arrive.
@@ -363,11 +389,11 @@ impl Sel4 {
     }
 
     /// What marks begin with that the host tool believes, from the command line in a device tree.
-    pub fn mark_set(&mut self, tree: &[u8]) {
+    pub fn mark_set(&self, tree: &[u8]) {
         const NONCE: &[u8] = b"hird.nonce=";
         let Some(at) = tree.windows(NONCE.len()).position(|part| part == NONCE) else { return };
         let nonce = tree[at + NONCE.len()..].iter().take_while(|byte| byte.is_ascii_hexdigit());
-        self.mark = nonce.map(|byte| *byte as char).chain([':']).collect();
+        watch::set_mark(nonce.map(|byte| *byte as char).chain([':']).collect());
     }
 
     /// Says whether memory is so short that the mach server's own heap cannot grow as it should, and
@@ -1869,7 +1895,7 @@ impl Kernel for Sel4 {
     }
 
     fn end(&mut self, why: &str) {
-        let mark = &self.mark;
+        let mark = watch::mark();
         (self.log)(&alloc::format!("\n<<hird:{mark}dead>> mach: {why}"));
         self.power(false);
     }

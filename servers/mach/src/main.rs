@@ -13,6 +13,7 @@ mod memory;
 mod modules;
 mod slots;
 mod start;
+mod watch;
 
 use core::alloc::Layout;
 use core::ptr::NonNull;

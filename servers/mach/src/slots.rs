@@ -65,6 +65,11 @@ impl Slots {
         Slots { root: cap::CNode::from_bits(guarded as u64), free: Vec::new(), fresh, parts: 1 }
     }
 
+    /// The root of the space.
+    pub fn space(&self) -> cap::CNode {
+        self.root
+    }
+
     /// Whether more slots should be made now, before an operation runs out of them: cutting a block
     /// into pages, and pages into frames, takes 256 each time, and making slots takes some too.
     pub fn is_low(&self) -> bool {
