@@ -39,8 +39,9 @@ mod guest {
 
     const SELF: &[u8] = b"/tests/bin/test-hostile";
     const ALICE: u32 = 1000;
-    /// Her own directories, on which she may set translators, too.
-    const HERS: [&str; 2] = ["/tmp/attack/alice", "/home/alice"];
+    /// Her own directory: she may set translators on it, and change its mode. Her home lies on a file
+    /// system that is not written to here.
+    const HERS: &str = "/tmp/attack/alice";
     /// How long an attack, and the questions after it, may take.
     const LIMIT: Duration = Duration::from_secs(120);
     /// Messages of an attack on one server.
@@ -430,10 +431,9 @@ mod guest {
                 .map(|one| one.pid)
                 .collect();
             if left.is_empty() {
-                for hers in HERS {
-                    untranslate(hers.as_bytes());
-                    remove_below(hers);
-                }
+                untranslate(HERS.as_bytes());
+                get!(fs::chmod(HERS.as_bytes(), 0o700));
+                remove_below(HERS);
                 remove_users(b"/tmp");
                 make(&format!("{PLACE}/alice/file"), b"hers", 0o600, ALICE)?;
                 return Ok(());
