@@ -526,7 +526,7 @@ mod guest {
                 Ok(())
             },
         );
-        let rounds = suite.times(10_000);
+        let rounds = suite.times(50_000);
         suite.check("a thread that is stopped at any moment asks for nothing twice", || {
             /// Calls until told to end: words are (port, own shared page).
             fn caller_loop(words: &Words) {
