@@ -86,6 +86,10 @@ struct Inner<T> {
     arrays: Vec<*mut Slots<T>>,
     held: usize,
     places: Vec<Arc<Place<T>>>,
+    /// Seats of the pool.
+    pool: usize,
+    /// From how many of them on each looks at the end of its requests whether it is needed.
+    many: usize,
 }
 
 // SAFETY: the arrays belong to the table, and what is in them can be used from any thread.
@@ -104,6 +108,11 @@ impl<T> Inner<T> {
 
     fn slot(&self, name: Name) -> Option<&AtomicPtr<T>> {
         self.slots().get(index(name))
+    }
+
+    /// Seats of the pool that are free.
+    fn free(&self) -> impl Iterator<Item = &Arc<Place<T>>> {
+        self.places.iter().filter(|place| place.pool && place.is_free())
     }
 }
 
@@ -127,6 +136,8 @@ impl<T: Named> Objects<T> {
                 arrays: alloc::vec![none],
                 held: 0,
                 places: Vec::new(),
+                pool: 0,
+                many: usize::MAX,
             }),
             values: PhantomData,
         }
@@ -248,6 +259,13 @@ impl<T: Named> Objects<T> {
         self.show(&inner);
     }
 
+    /// While the pool has so many seats or more, requests are [marked](Cancel::mark), so that at their
+    /// ends threads look whether they can [leave](Seat::leave_to). Some are not: those of threads that
+    /// were there before, and know of a free one.
+    pub fn mark_if_many(&self, many: usize) {
+        self.inner.lock().many = many;
+    }
+
     /// A seat for a thread. One in the `pool` counts as free while it serves nothing, from now on.
     pub fn seat(self: &Arc<Self>, pool: bool) -> Seat<T> {
         let place = Arc::new(Place {
@@ -255,7 +273,10 @@ impl<T: Named> Objects<T> {
             kept: Mutex::new(Vec::new()),
             pool,
         });
-        self.inner.lock().places.push(place.clone());
+        let mut inner = self.inner.lock();
+        inner.places.push(place.clone());
+        inner.pool += usize::from(pool);
+        drop(inner);
         Seat {
             objects: self.clone().into(),
             free: place.clone().into(),
@@ -354,30 +375,31 @@ impl<T: Named> Seat<T> {
     }
 
     /// Gives the seat up if at least so many others of the pool are free.
-    pub fn leave_to(mut self, others: usize) -> Option<Seat<T>> {
+    pub fn leave_to(self, others: usize) -> Option<Seat<T>> {
         // Nobody counts on it from here on.
         self.place.cancel.begin(DEAD);
-        if self.find_free(others) == others {
+        let free = self.objects.inner.lock().free().take(others).count();
+        if free == others {
             return None;
         }
         self.place.cancel.begin(NULL);
         Some(self)
     }
 
-    /// How many other seats of the pool are free; it does not count further than `most`.
+    /// Looks for another seat of the pool that is free. One of many does not note it, to come here
+    /// with its next request, too.
     #[cold]
-    fn find_free(&mut self, most: usize) -> usize {
+    fn is_last(&mut self) -> bool {
         let inner = self.objects.inner.lock();
-        let free = inner
-            .places
-            .iter()
-            .filter(|place| place.pool && place.is_free());
-        let mut count = 0;
-        for place in free.take(most) {
-            self.free = place.clone().into();
-            count += 1;
+        let Some(free) = inner.free().next() else {
+            return true;
+        };
+        if inner.pool < inner.many {
+            self.free = free.clone().into();
+        } else {
+            self.place.cancel.mark(|_| true);
         }
-        count
+        false
     }
 }
 
@@ -389,6 +411,7 @@ impl<T: Named> Drop for Seat<T> {
         inner
             .places
             .retain(|place| !Arc::ptr_eq(place, Direct::owner(&self.place)));
+        inner.pool -= usize::from(self.place.pool);
         drop(inner);
         self.place.let_go();
     }
@@ -425,7 +448,7 @@ impl<T: Named> Busy<'_, T> {
     /// least one is told so.
     #[inline(always)]
     pub fn is_last(&mut self) -> bool {
-        !self.seat.free.is_free() && self.seat.find_free(1) == 0
+        !self.seat.free.is_free() && self.seat.is_last()
     }
 
     /// Stops to be a request, but stays busy.

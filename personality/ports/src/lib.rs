@@ -326,9 +326,12 @@ impl Server {
     /// all messages to the program's ports.
     pub fn new() -> Result<Arc<Server>> {
         let deaths = ReceiveRight::allocate()?;
+        let objects = Objects::new();
+        // More than are kept, and one that serves.
+        objects.mark_if_many(IDLE_THREADS + 2);
         Ok(Arc::new_cyclic(|me| Server {
             me: me.clone(),
-            objects: Arc::default(),
+            objects: Arc::new(objects),
             thread_limit: AtomicUsize::new(DEFAULT_THREADS),
             threads: AtomicUsize::new(0),
             backlog: Mutex::default(),

@@ -448,6 +448,52 @@ fn a_client_that_makes_all_wait_leaves_threads_for_others_to_wait_in() {
 }
 
 #[test]
+fn threads_that_nobody_needs_any_more_end() {
+    let task = Task::new();
+    let (server, file) = task.run(|| {
+        let server = Server::new().unwrap();
+        let file = File {
+            server: server.clone(),
+            bytes: Mutex::new(Vec::new()),
+            position: Mutex::new(0),
+            arrived: Condvar::new(),
+            gone: Arc::default(),
+            client: ports::TRUSTED,
+        };
+        let port = server.port(Arc::new(file)).unwrap();
+        server.start().unwrap();
+        (server, Task::first().give_send(port.right()).unwrap())
+    });
+    let name = file.as_raw();
+    let sleepers: Vec<_> = (0..100)
+        .map(|_| {
+            // Short requests between the long ones: not each of these has the last free thread.
+            assert_eq!(io::io_seek(name, 5, 0), Ok(5));
+            let sleeper = std::thread::spawn(move || io::io_readsleep(name));
+            std::thread::sleep(Duration::from_millis(1));
+            sleeper
+        })
+        .collect();
+    let threads = |server: &Server| -> usize {
+        format!("{server:?}").trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap()
+    };
+    eventually("a thread for each", || threads(&server) > 100);
+    eventually("the end of all calls", || {
+        // Some may have begun only now.
+        interrupt::interrupt_operation(name).unwrap();
+        sleepers.iter().all(|sleeper| sleeper.is_finished())
+    });
+    for sleeper in sleepers {
+        assert!(sleeper.join().unwrap().is_err());
+    }
+    // Eight are kept, and those that were there when there were not many yet.
+    eventually("the end of most", || threads(&server) < 20);
+    assert_eq!(io::io_seek(name, 6, 0), Ok(6));
+    drop(file);
+    task.kill();
+}
+
+#[test]
 fn a_request_may_be_sent_and_its_answer_received_as_messages() {
     let f = fixture(b"");
     let reply = machuser::ReceiveRight::allocate().unwrap();
