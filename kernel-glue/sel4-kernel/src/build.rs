@@ -376,6 +376,8 @@ impl<'a> Plan<'a> {
         .map(String::from)
         .into();
         arguments.extend(self.recipe.ldflags.iter().map(|flag| flag.to_string()));
+        let wrapped = self.platform.kernel.wrapped.iter();
+        arguments.extend(wrapped.map(|name| format!("-Wl,--wrap={name}")));
         arguments.extend(objects);
         self.compiler(compiler, "linking the kernel".into(), arguments);
         if let Some(format) = self.recipe.boot_format {

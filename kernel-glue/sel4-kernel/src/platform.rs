@@ -53,6 +53,10 @@ pub struct KernelDescription {
     /// C files that the board adds.
     #[serde(default)]
     pub overlay_sources: Vec<String>,
+    /// Functions of the kernel before which the board's `__wrap_` functions of the same names come:
+    /// the linker's `--wrap`. What calls them within their own file goes to them directly.
+    #[serde(default)]
+    pub wrapped: Vec<String>,
     /// The linker script, which the board adds; without one, the kernel source's own for the board.
     pub linker_script: Option<String>,
     /// Options that differ from what all boards share.

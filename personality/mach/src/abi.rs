@@ -84,9 +84,14 @@ pub mod exception {
     pub mod arithmetic {
         /// A division by zero, or one whose result is too large.
         pub const DIVIDE: u64 = 1;
+        /// An operation on floating point numbers whose exception the program has asked for.
+        pub const FLOAT: u64 = 2;
     }
-    /// A breakpoint instruction: code is the number in it, subcode its address.
+    /// A breakpoint instruction: code is the number in it, or [`STEP`], subcode its address.
     pub const BREAKPOINT: u64 = 6;
+    /// Code of [`BREAKPOINT`]: the program's own trap flag stopped it, before the instruction at the
+    /// subcode.
+    pub const STEP: u64 = 1 << 16;
     /// Codes of [`BAD_INSTRUCTION`]; the subcode is the instruction's address.
     pub mod bad_instruction {
         /// A system call on a name that is nothing.

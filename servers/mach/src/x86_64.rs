@@ -139,15 +139,22 @@ pub fn context_of(state: &[u64], _: u64) -> Option<UserContext> {
 
 /// Numbers of exceptions (Intel's manual, volume 3, 6.15).
 const DIVIDE: u64 = 0;
+const DEBUG: u64 = 1;
 const BREAK: u64 = 3;
 const UNDEFINED: u64 = 6;
+const FLOAT: u64 = 16;
+const FLOAT_VECTOR: u64 = 19;
 
 /// What an exception is that the processor raised at an instruction: exception, code, address.
 pub fn user_exception(fault: &UserException, instruction: u32) -> (u64, u64, u64) {
-    use mach::abi::exception::{ARITHMETIC, BAD_INSTRUCTION, BREAKPOINT, arithmetic, bad_instruction};
+    use mach::abi::exception::{
+        ARITHMETIC, BAD_INSTRUCTION, BREAKPOINT, STEP, arithmetic, bad_instruction,
+    };
     let pc = fault.pc();
     match fault.number() {
         DIVIDE => (ARITHMETIC, arithmetic::DIVIDE, pc),
+        FLOAT | FLOAT_VECTOR => (ARITHMETIC, arithmetic::FLOAT, pc),
+        DEBUG => (BREAKPOINT, STEP, pc),
         // `int3`, which is one byte and is told of behind it.
         BREAK => (BREAKPOINT, 0, pc.wrapping_sub(1)),
         // `syscall`, which the kernel leaves switched off.

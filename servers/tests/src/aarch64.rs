@@ -55,6 +55,10 @@ pub fn undefined() {
     unsafe { asm!("udf #1") };
 }
 
+/// Instructions whose exceptions are neither of memory nor of a breakpoint that is one, with what is
+/// told of them: these processors have none.
+pub const RAISED: &[(fn(), u64, u64)] = &[];
+
 /// A system call as another system's program makes it, number 64 with 5 and 6; its result.
 pub fn foreign() -> u64 {
     let mut x0 = 5u64;
@@ -62,6 +66,36 @@ pub fn foreign() -> u64 {
     unsafe { asm!("svc #0", inout("x0") x0, in("x1") 6, in("x7") 0, in("x8") 64) };
     x0
 }
+
+/// Lets others have their turn, with these flags and this stack pointer.
+fn yield_with(flags: u64, stack: u64) {
+    // SAFETY: the system call changes nothing of this thread, whose stack pointer is as before
+    // afterwards.
+    unsafe {
+        asm!(
+            "msr nzcv, {flags}",
+            "mov {kept}, sp",
+            "mov sp, {stack}",
+            "svc #0",
+            "mov sp, {kept}",
+            flags = in(reg) flags,
+            stack = in(reg) stack,
+            kept = out(reg) _,
+            in("x7") YIELD,
+        );
+    }
+}
+
+/// `seL4_SysYield`.
+const YIELD: i64 = -7;
+
+/// System calls as no compiler makes them, and whether a thread goes on behind them.
+pub const WILD_CALLS: &[(fn(), bool)] = &[
+    (|| yield_with(0xf000_0000, 0), true),
+    (|| yield_with(0, 1), true),
+    (|| yield_with(0, 1 << 63), true),
+    (|| yield_with(u64::MAX, u64::MAX), true),
+];
 
 /// What a state tells of that call: its number and arguments.
 pub fn foreign_call(state: &[u64]) -> [u64; 3] {

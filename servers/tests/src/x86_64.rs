@@ -2,6 +2,7 @@
 
 use crate::child::thread_main;
 use core::arch::{asm, global_asm};
+use mach::abi::exception;
 
 global_asm!(
     ".global guest_tests_thread_start",
@@ -55,6 +56,34 @@ pub fn undefined() {
     unsafe { asm!("ud2") };
 }
 
+/// Instructions whose exceptions are neither of memory nor of a breakpoint that is one, with what is
+/// told of them. (QEMU's vector unit raises none.)
+pub const RAISED: &[(fn(), u64, u64)] = &[
+    (divide, exception::ARITHMETIC, exception::arithmetic::DIVIDE),
+    (divide_float, exception::ARITHMETIC, exception::arithmetic::FLOAT),
+    (step, exception::BREAKPOINT, exception::STEP),
+];
+
+fn divide() {
+    // SAFETY: raises an exception.
+    unsafe { asm!("div {0:e}", in(reg) 0, inout("eax") 1 => _, inout("edx") 0 => _) };
+}
+
+/// Divides 1 by 0 in the x87 unit, which has been told to raise an exception then.
+fn divide_float() {
+    let control = 0x37f_u16 & !(1 << 2);
+    // SAFETY: raises an exception; nobody else uses the unit.
+    unsafe {
+        asm!("fldcw [{}]", "fld1", "fldz", "fdivp", "fwait", in(reg) &control, clobber_abi("C"));
+    }
+}
+
+/// Sets the trap flag.
+fn step() {
+    // SAFETY: raises an exception behind the next instruction.
+    unsafe { asm!("pushfq", "or qword ptr [rsp], {}", "popfq", "nop", const TRAP) };
+}
+
 /// A system call as another system's program makes it, number 64 with 5 and 6; its result.
 pub fn foreign() -> u64 {
     let mut rax = 64u64;
@@ -62,6 +91,61 @@ pub fn foreign() -> u64 {
     unsafe { asm!("syscall", inout("rax") rax, in("rdi") 5, in("rsi") 6, out("rcx") _, out("r11") _) };
     rax
 }
+
+/// Lets others have their turn, with these flags of the processor.
+fn yield_with<const FLAGS: i32>() {
+    // SAFETY: the system call changes nothing of this thread, whose flags are as before afterwards.
+    unsafe {
+        asm!(
+            "pushfq",
+            "pushfq",
+            "or qword ptr [rsp], {flags}",
+            "lea rcx, [rsp + 8]",
+            "lea rdx, [rip + 2f]",
+            "popfq",
+            "2:",
+            "sysenter",
+            "popfq",
+            "cld",
+            flags = const FLAGS,
+            in("rax") YIELD,
+            clobber_abi("C"),
+        );
+    }
+}
+
+/// The same, with this stack pointer, going on behind this address.
+fn yield_to(rsp: u64, address: u64) {
+    // SAFETY: the thread faults instead of going on.
+    unsafe {
+        asm!("sysenter", in("rax") YIELD, in("rcx") rsp, in("rdx") address, clobber_abi("C"));
+    }
+}
+
+/// `seL4_SysYield`.
+const YIELD: i64 = -7;
+const TRAP: i32 = 1 << 8;
+const DIRECTION: i32 = 1 << 10;
+const NESTED: i32 = 1 << 14;
+const ALIGNMENT: i32 = 1 << 18;
+/// The least address that is none, and the greatest.
+const NO_ADDRESS: u64 = 1 << 47;
+const LAST_NO_ADDRESS: u64 = !NO_ADDRESS;
+
+/// System calls as no compiler makes them, and whether a thread goes on behind them.
+pub const WILD_CALLS: &[(fn(), bool)] = &[
+    (yield_with::<TRAP>, true),
+    (yield_with::<DIRECTION>, true),
+    (yield_with::<NESTED>, true),
+    (yield_with::<ALIGNMENT>, true),
+    (yield_with::<{ TRAP | DIRECTION | NESTED | ALIGNMENT }>, true),
+    (|| yield_to(NO_ADDRESS, 0), false),
+    (|| yield_to(LAST_NO_ADDRESS, 0x20_0000), false),
+    (|| yield_to(0, NO_ADDRESS), false),
+    (|| yield_to(0, NO_ADDRESS - 2), false),
+    (|| yield_to(0, LAST_NO_ADDRESS), false),
+    (|| yield_to(u64::MAX, u64::MAX), false),
+];
 
 /// What a state tells of that call: its number and arguments.
 pub fn foreign_call(state: &[u64]) -> [u64; 3] {

@@ -16,10 +16,10 @@ mod guest {
     use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
     use core::time::Duration;
     use guest_tests::child::{
-        Child, LocalThread, Shared, TinyCode, Words, call, number_at, resources, wait_for,
+        Child, LocalThread, Shared, TinyCode, Words, call, number_at, others_work, resources, wait_for,
     };
     use guest_tests::suite::Suite;
-    use guest_tests::{get, same};
+    use guest_tests::{arch, get, same};
     use mach::abi::{IN_PAGE, TASK_SELF, routine};
     use machuser::mach::{self as mach_calls, Place, SpecialPort};
     use machuser::sys;
@@ -787,6 +787,29 @@ mod guest {
                 Ok(())
             },
         );
+        suite.check("a system call with any flags, stack, and address to go on at harms nobody", || {
+            /// Words are (number of the call, a shared page).
+            fn wild(words: &Words) {
+                let (call, _) = arch::WILD_CALLS[words[0] as usize];
+                for _ in 0..100 {
+                    call();
+                }
+                number_at(words[1], 3).store(7, Release);
+            }
+            let server = get!(server());
+            for (at, (_, goes_on)) in arch::WILD_CALLS.iter().enumerate() {
+                let shared = get!(Shared::new());
+                let mut child = get!(Child::new(0));
+                let page = get!(shared.map(&child.task));
+                get!(child.run(wild, [at as u64, page, 0, 0, 0, 0, 0, 0]));
+                match goes_on {
+                    true => same!((at, shared.wait(3, 7)), (at, true)),
+                    false => same!((at, child.ends()), (at, true)),
+                }
+                get!(others_work(&server.port));
+            }
+            Ok(())
+        });
         let code = TinyCode::new();
         suite.check(
             "a thousand tasks live at once, each answers, and nothing is left",

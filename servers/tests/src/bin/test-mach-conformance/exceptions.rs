@@ -50,6 +50,12 @@ fn stop_here(words: &Words) {
     number_at(words[1], 3).store(7, Release);
 }
 
+/// What the first word counts in [`arch::RAISED`].
+fn raise(words: &Words) {
+    arch::RAISED[words[0] as usize].0();
+    number_at(words[1], 3).store(7, Release);
+}
+
 fn undefined(words: &Words) {
     arch::undefined();
     number_at(words[1], 3).store(7, Release);
@@ -180,6 +186,19 @@ pub fn run(suite: &mut Suite) {
             Ok(())
         },
     );
+    if !arch::RAISED.is_empty() {
+        suite.check("exception_raise, arithmetic and steps are told as such", || {
+            for (at, (_, exception, code)) in arch::RAISED.iter().enumerate() {
+                let p = get!(patient(raise, at as u64, SpecialPort::Exception));
+                let told_of = get!(told(&p.handler).map_err(|error| (at, error)));
+                same!((at, &told_of.words[..2]), (at, &[*exception, *code][..]));
+                let state = get!(calls::thread_get_state(&p.child.thread));
+                same!((at, state[PC]), (at, told_of.words[2]));
+                same!(p.child.lives(), true);
+            }
+            Ok(())
+        });
+    }
     suite.check("exception_raise, a foreign system call is told with all registers, and answered with them", || {
         let p = get!(patient(foreign, 0, SpecialPort::ExceptionState));
         let told_of = get!(told(&p.handler));
