@@ -791,22 +791,42 @@ mod guest {
             /// Words are (number of the call, a shared page).
             fn wild(words: &Words) {
                 let (call, _) = arch::WILD_CALLS[words[0] as usize];
-                for _ in 0..100 {
+                number_at(words[1], 1).store(1, Release);
+                loop {
                     call();
+                    if number_at(words[1], 0).load(Acquire) != 0 {
+                        break;
+                    }
                 }
                 number_at(words[1], 3).store(7, Release);
+            }
+            /// Looks whether it still finds its page.
+            fn keep(words: &Words) {
+                let page = machuser::rt::thread_page();
+                while machuser::rt::thread_page() == page {
+                    number_at(words[1], 2).fetch_add(1, Release);
+                    sys::yield_now();
+                }
             }
             let server = get!(server());
             for (at, (_, goes_on)) in arch::WILD_CALLS.iter().enumerate() {
                 let shared = get!(Shared::new());
-                let mut child = get!(Child::new(0));
-                let page = get!(shared.map(&child.task));
-                get!(child.run(wild, [at as u64, page, 0, 0, 0, 0, 0, 0]));
+                let (mut child, mut neighbour) = (get!(Child::new(0)), get!(Child::new(0)));
+                for (child, main) in [(&mut child, wild as fn(&Words)), (&mut neighbour, keep)] {
+                    let page = get!(shared.map(&child.task));
+                    get!(child.run(main, [at as u64, page, 0, 0, 0, 0, 0, 0]));
+                }
+                same!((at, shared.wait(1, 1)), (at, true));
+                for _ in 0..20 {
+                    get!(others_work(&server.port));
+                }
+                let kept = shared.number(2).load(Acquire);
+                same!((at, shared.wait(2, kept + 100)), (at, true));
+                shared.number(0).store(1, Release);
                 match goes_on {
                     true => same!((at, shared.wait(3, 7)), (at, true)),
                     false => same!((at, child.ends()), (at, true)),
                 }
-                get!(others_work(&server.port));
             }
             Ok(())
         });

@@ -9,6 +9,11 @@
  * - With the direction flag its copies run backwards; that flag outlives
  *   interrupts and exceptions, too.
  *
+ * A program can set the bases of fs and gs to 0, by loading their selectors.
+ * The kernel writes them only when they differ from what it wrote last, so that
+ * the next thread with the same bases would go on without: it is made to forget
+ * them, but for a base of fs that is 0 anyway.
+ *
  * The same instruction's return goes where two registers of the program say:
  * the kernel's `sysexit` is a general protection where one of them is no
  * address. All of these would be the whole machine's end.
@@ -19,6 +24,14 @@
 
 #include <config.h>
 #include <util.h>
+
+/* Both of its variables are -1 where it does not know. */
+#define FORGET_BASES \
+    "    movq $-1, x86KSCurrentGSBase\n" \
+    "    cmpq $0, x86KSCurrentFSBase\n" \
+    "    je 9f\n" \
+    "    movq $-1, x86KSCurrentFSBase\n" \
+    "9:\n"
 
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
@@ -38,6 +51,7 @@ asm(
     "1:  movq $kernel_stack_alloc + (1 << " TEXT(CONFIG_KERNEL_STACK_BITS) "), %rsp\n"
     "    pushq $2\n"
     "    popfq\n"
+    FORGET_BASES
     "    jmp __real_handle_syscall\n"
     "2:  xorl %ecx, %ecx\n"
     "    xorl %edx, %edx\n"
@@ -58,5 +72,6 @@ asm(
     ".type __wrap_c_x64_handle_interrupt, %function\n"
     "__wrap_c_x64_handle_interrupt:\n"
     "    cld\n"
+    FORGET_BASES
     "    jmp __real_c_x64_handle_interrupt\n"
 );
