@@ -21,6 +21,8 @@ pub type Main = fn(&Words);
 
 const PAGE: u64 = 4096;
 const STACK: u64 = 4 * PAGE;
+/// How often [`resources`] looks whether something still changes.
+const SETTLES: usize = 10_000;
 
 /// What a thread finds at the address in its argument register.
 #[repr(C)]
@@ -408,12 +410,24 @@ pub fn others_work(neighbour: &SendRight) -> Outcome {
     Ok(())
 }
 
-/// Free memory, tasks, threads, ports and memory objects of the system, after others had their turn.
+/// Free memory, tasks, threads, ports and memory objects of the system, when others have had their
+/// turns and change them no more: a large task's death takes as many turns as it needs.
 pub fn resources() -> core::result::Result<[u64; 5], String> {
-    for _ in 0..100 {
-        sys::yield_now();
+    let now = || -> core::result::Result<_, String> {
+        for _ in 0..100 {
+            sys::yield_now();
+        }
+        let now: core::result::Result<_, Error> = mach::vm_statistics();
+        let now = now.map_err(|error| format!("{error:?}"))?;
+        Ok([now.free, now.tasks, now.threads, now.ports, now.objects])
+    };
+    let mut last = now()?;
+    for _ in 0..SETTLES {
+        let next = now()?;
+        if next == last {
+            break;
+        }
+        last = next;
     }
-    let now: core::result::Result<_, Error> = mach::vm_statistics();
-    let now = now.map_err(|error| format!("{error:?}"))?;
-    Ok([now.free, now.tasks, now.threads, now.ports, now.objects])
+    Ok(last)
 }
