@@ -144,6 +144,7 @@ impl socket::Socket for File {
 
 struct Fixture {
     task: Task,
+    server: Arc<Server>,
     file: SendRight,
     gone: Arc<AtomicUsize>,
 }
@@ -157,7 +158,7 @@ impl Drop for Fixture {
 fn fixture(contents: &[u8]) -> Fixture {
     let task = Task::new();
     let gone = Arc::new(AtomicUsize::new(0));
-    let file = task.run(|| {
+    let (server, file) = task.run(|| {
         let server = Server::new().unwrap();
         let file = File {
             server: server.clone(),
@@ -169,9 +170,9 @@ fn fixture(contents: &[u8]) -> Fixture {
         };
         let port = server.port(Arc::new(file)).unwrap();
         server.start().unwrap();
-        Task::first().give_send(port.right()).unwrap()
+        (server, Task::first().give_send(port.right()).unwrap())
     });
-    Fixture { task, file, gone }
+    Fixture { task, server, file, gone }
 }
 
 fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
@@ -449,22 +450,8 @@ fn a_client_that_makes_all_wait_leaves_threads_for_others_to_wait_in() {
 
 #[test]
 fn threads_that_nobody_needs_any_more_end() {
-    let task = Task::new();
-    let (server, file) = task.run(|| {
-        let server = Server::new().unwrap();
-        let file = File {
-            server: server.clone(),
-            bytes: Mutex::new(Vec::new()),
-            position: Mutex::new(0),
-            arrived: Condvar::new(),
-            gone: Arc::default(),
-            client: ports::TRUSTED,
-        };
-        let port = server.port(Arc::new(file)).unwrap();
-        server.start().unwrap();
-        (server, Task::first().give_send(port.right()).unwrap())
-    });
-    let name = file.as_raw();
+    let f = fixture(b"");
+    let name = f.file.as_raw();
     let sleepers: Vec<_> = (0..100)
         .map(|_| {
             // Short requests between the long ones: not each of these has the last free thread.
@@ -477,7 +464,7 @@ fn threads_that_nobody_needs_any_more_end() {
     let threads = |server: &Server| -> usize {
         format!("{server:?}").trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap()
     };
-    eventually("a thread for each", || threads(&server) > 100);
+    eventually("a thread for each", || threads(&f.server) > 100);
     eventually("the end of all calls", || {
         // Some may have begun only now.
         interrupt::interrupt_operation(name).unwrap();
@@ -487,10 +474,8 @@ fn threads_that_nobody_needs_any_more_end() {
         assert!(sleeper.join().unwrap().is_err());
     }
     // Eight are kept, and those that were there when there were not many yet.
-    eventually("the end of most", || threads(&server) < 20);
+    eventually("the end of most", || threads(&f.server) < 20);
     assert_eq!(io::io_seek(name, 6, 0), Ok(6));
-    drop(file);
-    task.kill();
 }
 
 #[test]
