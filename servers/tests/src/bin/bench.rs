@@ -507,7 +507,9 @@ fn program() -> i32 {
         b"--pong" => return pong(),
         b"--raw" => {
             let bench = Bench { filter: arguments.get(2).cloned().unwrap_or_default() };
-            return raw(&bench).is_err() as i32;
+            let Err(error) = raw(&bench) else { return 0 };
+            let _ = files::write_all(2, alloc::format!("bench: {error}\n").as_bytes());
+            return 1;
         }
         _ => {}
     }

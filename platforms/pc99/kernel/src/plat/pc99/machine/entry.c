@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
  * What programs bring into the kernel. `sysenter` leaves all flags but two as
- * the program has set them, and the kernel takes them as they are:
+ * the program has set them, and its return goes where two registers of the
+ * program say. The kernel takes all that as it is, and the machine ends:
  *
  * - With the trap flag the kernel's first instruction is a debug exception,
  *   which it takes for an error of its own, and it halts.
  * - With the flag of nested tasks its next `iretq` is a general protection.
  * - With the direction flag its copies run backwards; that flag outlives
  *   interrupts and exceptions, too.
+ * - Where a register holds no address, its `sysexit` is a general protection.
  *
- * A program can set the bases of fs and gs to 0, by loading their selectors.
- * The kernel writes them only when they differ from what it wrote last, so that
- * the next thread with the same bases would go on without: it is made to forget
- * them, but for a base of fs that is 0 anyway.
- *
- * The same instruction's return goes where two registers of the program say:
- * the kernel's `sysexit` is a general protection where one of them is no
- * address. All of these would be the whole machine's end.
+ * A program can also set the bases of fs and gs to 0, by loading their
+ * selectors. The kernel writes them only when they differ from what it wrote
+ * last, so that the next thread with the same bases would go on without: it is
+ * made to forget them, but for a base of fs that is 0 anyway.
  *
  * The linker puts these functions before the kernel's own of the same names
  * (--wrap). A thread whose addresses are none goes on at 0, and faults.
